@@ -1,0 +1,245 @@
+//! Admission: from records of transaction topics to arrivals, partition by partition, in the order of offsets.
+//!
+//! The reference time of a partition is the largest record timestamp seen so far in it. Whether an event is too late is
+//! decided from that alone, so any replay decides the same. In files a line's record timestamp is its own event time.
+
+use crate::decode::{self, Decoded, Refusal};
+use crate::model::dead_letter::PAYLOAD_LIMIT;
+use crate::model::record::Record;
+use crate::model::timestamp::{Rfc3339, SECOND};
+use crate::model::views::PartitionProgress;
+use crate::model::{DeadLetter, PartitionId, Reason, Received, Settings, Transaction};
+use crate::operators::watermark::ReferenceTime;
+use crate::tally::{Observation, Tallies, Tally};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+/// An event that passed admission: its identity is yet to be looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Arrival {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// The partition's reference time with this event, microseconds since 1970.
+    pub reference_time: i64,
+    /// The schema version that it claims.
+    pub schema_version: u32,
+    /// The record's key.
+    pub key: Option<Bytes>,
+    /// The JSON as received.
+    pub payload: Bytes,
+}
+
+impl Arrival {
+    /// The arrival as a dead letter.
+    pub fn dead_letter(self, reason: Reason, message: String) -> DeadLetter {
+        DeadLetter {
+            source: self.transaction.source,
+            reason,
+            message,
+            key: self.key,
+            full_length: self.payload.len() as u64,
+            payload: Some(self.payload),
+        }
+    }
+
+    /// The arrival as a row of bronze.
+    pub fn received(self) -> Received {
+        Received {
+            source: self.transaction.source,
+            event_time: self.transaction.event_time,
+            schema_version: self.schema_version,
+            payload: self.payload,
+        }
+    }
+}
+
+/// What admission makes of the records.
+pub struct Admitted<'s> {
+    /// Events that passed.
+    pub arrivals: StreamVec<'s, u64, Arrival>,
+    /// Events that did not.
+    pub dead_letters: StreamVec<'s, u64, DeadLetter>,
+    /// What was counted.
+    pub tallies: StreamVec<'s, u64, Tally>,
+    /// How far each partition has been read.
+    pub progress: StreamVec<'s, u64, PartitionProgress>,
+    /// The partitions' reference times.
+    pub references: StreamVec<'s, u64, ReferenceTime>,
+}
+
+/// Decodes and admits the records that this worker's sources deliver.
+pub fn admit<'s>(settings: &Settings, records: StreamVec<'s, u64, Record>) -> Admitted<'s> {
+    let mut builder = OperatorBuilder::new("admission".to_owned(), records.scope());
+    let mut input = builder.new_input(records, Pipeline);
+    let (arrivals_out, arrivals) = builder.new_output();
+    let (letters_out, dead_letters) = builder.new_output();
+    let (tallies_out, tallies) = builder.new_output();
+    let (progress_out, progress) = builder.new_output();
+    let (references_out, references) = builder.new_output();
+    let mut admission = Admission::new(settings);
+    builder.build(move |_| {
+        let mut arrivals_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Arrival>>>::from(arrivals_out);
+        let mut letters_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<DeadLetter>>>::from(letters_out);
+        let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
+        let mut progress_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionProgress>>>::from(progress_out);
+        let mut references_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<ReferenceTime>>>::from(references_out);
+        move |_| {
+            let (mut arrivals_out, mut letters_out) = (arrivals_out.activate(), letters_out.activate());
+            let (mut tallies_out, mut progress_out) = (tallies_out.activate(), progress_out.activate());
+            let mut references_out = references_out.activate();
+            input.for_each(|capability, records| {
+                let mut arrivals = arrivals_out.session(&capability);
+                let mut letters = letters_out.session(&capability);
+                for record in records.drain(..) {
+                    match admission.admit(record) {
+                        Ok(arrival) => arrivals.give(arrival),
+                        Err(letter) => letters.give(letter),
+                    }
+                }
+                tallies_out.session(&capability).give_iterator(admission.tallies.take());
+                let progress = admission.take_progress();
+                let known = progress.iter().filter_map(|progress| {
+                    let time = progress.reference_time?;
+                    Some(ReferenceTime { partition: progress.partition, time })
+                });
+                references_out.session(&capability).give_iterator(known);
+                progress_out.session(&capability).give_iterator(progress.into_iter());
+            });
+        }
+    });
+    Admitted { arrivals, dead_letters, tallies, progress, references }
+}
+
+/// Where each partition stands.
+struct Admission {
+    horizon: i64,
+    future_allowance: i64,
+    file_now: i64,
+    partitions: BTreeMap<PartitionId, Partition>,
+    tallies: Tallies,
+}
+
+#[derive(Default)]
+struct Partition {
+    next_offset: u64,
+    reference_time: Option<i64>,
+    moved: bool,
+}
+
+impl Admission {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            horizon: settings.correction_horizon,
+            future_allowance: settings.future_allowance,
+            file_now: settings.file_now,
+            partitions: BTreeMap::new(),
+            tallies: Tallies::default(),
+        }
+    }
+
+    fn admit(&mut self, record: Record) -> Result<Arrival, DeadLetter> {
+        let partition = self.partitions.entry(record.source.partition()).or_default();
+        partition.next_offset = record.source.offset() + 1;
+        partition.moved = true;
+        if let Some(appended_at) = record.appended_at {
+            partition.see(appended_at);
+        }
+        let decoded = decode::decode(&record).and_then(|decoded| {
+            let event_time = decoded.transaction.event_time;
+            let now = record.appended_at.unwrap_or(self.file_now);
+            future(event_time, now, self.future_allowance)?;
+            // A line that lies in the future must not make all others late, so it has no say before this point.
+            let reference_time = partition.see(record.appended_at.unwrap_or(event_time));
+            late(event_time, reference_time, self.horizon)?;
+            Ok((decoded, reference_time))
+        });
+        // Before a file's first readable line there is no time to file an event under.
+        let observed_at = partition.reference_time.unwrap_or(0);
+        let topic = record.source.partition().topic();
+        self.tallies.open(topic, observed_at);
+        self.tallies.count(Observation::Read);
+        match decoded {
+            Ok((decoded, reference_time)) => Ok(arrival(record, decoded, reference_time)),
+            Err(refusal) => {
+                self.tallies.count(Observation::DeadLetter(refusal.reason));
+                if refusal.invalid_amount {
+                    self.tallies.count(Observation::InvalidAmount);
+                }
+                Err(dead_letter(record, refusal))
+            }
+        }
+    }
+
+    fn take_progress(&mut self) -> Vec<PartitionProgress> {
+        let progress = self.partitions.iter_mut().filter_map(|(partition, state)| {
+            std::mem::take(&mut state.moved).then_some(PartitionProgress {
+                partition: *partition,
+                next_offset: state.next_offset,
+                reference_time: state.reference_time,
+            })
+        });
+        progress.collect()
+    }
+}
+
+impl Partition {
+    /// Takes note of a record's time and returns the reference time.
+    fn see(&mut self, time: i64) -> i64 {
+        let reference_time = self.reference_time.map_or(time, |known| known.max(time));
+        self.reference_time = Some(reference_time);
+        reference_time
+    }
+}
+
+fn future(event_time: i64, now: i64, allowance: i64) -> Result<(), Refusal> {
+    if event_time <= now.saturating_add(allowance) {
+        return Ok(());
+    }
+    let message = format!(
+        "timestamp {}: must be at most {} s past {}",
+        Rfc3339(event_time),
+        allowance / SECOND,
+        Rfc3339(now)
+    );
+    Err(Refusal::new(Reason::FutureTimestamp, message))
+}
+
+fn late(event_time: i64, reference_time: i64, horizon: i64) -> Result<(), Refusal> {
+    let limit = reference_time.saturating_sub(horizon);
+    if event_time >= limit {
+        return Ok(());
+    }
+    let message = format!("timestamp {}: must be at or after {}", Rfc3339(event_time), Rfc3339(limit));
+    Err(Refusal::new(Reason::TooLate, message))
+}
+
+fn arrival(record: Record, decoded: Decoded, reference_time: i64) -> Arrival {
+    Arrival {
+        transaction: decoded.transaction,
+        reference_time,
+        schema_version: decoded.schema_version,
+        key: record.key,
+        payload: record.payload.unwrap_or_default(),
+    }
+}
+
+/// The dead letter of a record that admission refuses.
+pub(crate) fn dead_letter(record: Record, refusal: Refusal) -> DeadLetter {
+    DeadLetter {
+        source: record.source,
+        reason: refusal.reason,
+        message: refusal.message,
+        key: record.key.map(|key| key.slice(..key.len().min(PAYLOAD_LIMIT))),
+        payload: record.payload.map(|payload| payload.slice(..payload.len().min(PAYLOAD_LIMIT))),
+        full_length: record.full_length,
+    }
+}

@@ -1,0 +1,157 @@
+//! The raw fields of an event: JSON texts by name, nothing interpreted yet.
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// The fields that the graph knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// `transaction_id`
+    TransactionId,
+    /// `customer_id`
+    CustomerId,
+    /// `store_id`
+    StoreId,
+    /// `product_id`
+    ProductId,
+    /// `amount`
+    Amount,
+    /// `currency`
+    Currency,
+    /// `payment_method`
+    PaymentMethod,
+    /// `latitude`
+    Latitude,
+    /// `longitude`
+    Longitude,
+    /// `timestamp`
+    Timestamp,
+    /// `schema_version`
+    SchemaVersion,
+    /// `revision`
+    Revision,
+    /// `voided`
+    Voided,
+}
+
+const FIELDS: usize = 13;
+
+impl Field {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "transaction_id" => Self::TransactionId,
+            "customer_id" => Self::CustomerId,
+            "store_id" => Self::StoreId,
+            "product_id" => Self::ProductId,
+            "amount" => Self::Amount,
+            "currency" => Self::Currency,
+            "payment_method" => Self::PaymentMethod,
+            "latitude" => Self::Latitude,
+            "longitude" => Self::Longitude,
+            "timestamp" => Self::Timestamp,
+            "schema_version" => Self::SchemaVersion,
+            "revision" => Self::Revision,
+            "voided" => Self::Voided,
+            _ => return None,
+        })
+    }
+}
+
+/// The JSON text of each known field that is present; of a name that stands twice, the last one.
+#[derive(Debug, Default)]
+pub struct Fields<'a>([Option<Cow<'a, str>>; FIELDS]);
+
+impl Fields<'_> {
+    /// The field's JSON text; `None` where it is absent or null.
+    pub fn get(&self, field: Field) -> Option<&str> {
+        self.0[field as usize].as_deref().filter(|text| *text != "null")
+    }
+}
+
+/// A JSON value that keeps its text, of whichever parser.
+pub trait RawJson<'de>: Deserialize<'de> {
+    /// The value's JSON text.
+    fn text(self) -> Cow<'de, str>;
+}
+
+impl<'de> RawJson<'de> for sonic_rs::LazyValue<'de> {
+    fn text(self) -> Cow<'de, str> {
+        self.as_raw_cow()
+    }
+}
+
+/// The fields of one JSON object, nothing before or behind it but white space.
+///
+/// The error says what is wrong and where, without quoting the payload.
+pub fn parse(payload: &[u8]) -> Result<Fields<'_>, String> {
+    let parsed = sonic_rs::from_slice::<FieldsOf<'_, sonic_rs::LazyValue<'_>>>(payload);
+    parsed
+        .map(|parsed| parsed.fields)
+        .map_err(|error| format!("line {} column {}: no JSON object in UTF-8", error.line(), error.column()))
+}
+
+/// [`Fields`] as any serde parser with a raw value type reads them.
+pub struct FieldsOf<'a, R> {
+    /// The fields.
+    pub fields: Fields<'a>,
+    raw: PhantomData<R>,
+}
+
+impl<'de, R: RawJson<'de>> Deserialize<'de> for FieldsOf<'de, R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = deserializer.deserialize_map(FieldsVisitor::<R>(PhantomData))?;
+        Ok(Self { fields, raw: PhantomData })
+    }
+}
+
+struct FieldsVisitor<R>(PhantomData<R>);
+
+impl<'de, R: RawJson<'de>> Visitor<'de> for FieldsVisitor<R> {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(Name(name)) = map.next_key()? {
+            match Field::named(&name) {
+                Some(field) => fields.0[field as usize] = Some(map.next_value::<R>()?.text()),
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// A name, borrowed where it has no escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Name(Cow::Borrowed(name)))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Name(Cow::Owned(name.to_owned())))
+    }
+}

@@ -1,0 +1,31 @@
+//! Decoding: from the bytes of a record to a transaction, or to the reasons why it is none.
+//!
+//! The JSON is walked once; only the fields that the graph uses are looked at, as slices of the payload. Amounts never pass
+//! through a binary float.
+
+pub mod fields;
+mod transaction;
+
+pub use transaction::{Decoded, Refusal, SCHEMA_VERSION};
+
+use crate::model::Reason;
+use crate::model::dead_letter::PAYLOAD_LIMIT;
+use crate::model::record::Record;
+
+/// The transaction of a record, or why it is refused.
+pub fn decode(record: &Record) -> Result<Decoded, Refusal> {
+    let Some(payload) = &record.payload else {
+        return Err(Refusal::new(Reason::MalformedJson, "the record has no value"));
+    };
+    if record.full_length > PAYLOAD_LIMIT as u64 {
+        let message = format!("{} bytes: must be at most {PAYLOAD_LIMIT}", record.full_length);
+        return Err(Refusal::new(Reason::TooLarge, message));
+    }
+    decode_payload(payload).map(|decoded| decoded.at(record.source))
+}
+
+/// The transaction in a payload of at most 64 KiB; its source is yet to be set.
+pub fn decode_payload(payload: &[u8]) -> Result<Decoded, Refusal> {
+    let fields = fields::parse(payload).map_err(|error| Refusal::new(Reason::MalformedJson, error))?;
+    transaction::from_fields(&fields)
+}

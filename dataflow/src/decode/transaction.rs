@@ -1,0 +1,236 @@
+//! The rules of each field.
+
+use super::fields::{Field, Fields};
+use crate::model::timestamp;
+use crate::model::{Cents, Currency, Id, PartitionId, Place, Reason, Source, Transaction};
+use std::borrow::Cow;
+
+/// The newest schema version whose fields are all known here; a newer one is read as far as it is understood.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A transaction as decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// The schema version that it claims.
+    pub schema_version: u32,
+}
+
+impl Decoded {
+    pub(super) fn at(mut self, source: Source) -> Self {
+        self.transaction.source = source;
+        self
+    }
+}
+
+/// Why an event is no transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind of reason.
+    pub reason: Reason,
+    /// Each violated field with its limit.
+    pub message: String,
+    /// The amount is among the violated fields.
+    pub invalid_amount: bool,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), invalid_amount: false }
+    }
+}
+
+/// The transaction that `fields` describe.
+pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Decoded, Refusal> {
+    let mut reader = Reader { fields, missing: false, invalid_amount: false, violations: Vec::new() };
+    let id = reader.required_text(Field::TransactionId, "transaction_id", 100);
+    let customer = reader.required_text(Field::CustomerId, "customer_id", 100);
+    let store = reader.required_text(Field::StoreId, "store_id", 50);
+    let product = reader.optional_text(Field::ProductId, "product_id", 50);
+    let payment_method = reader.optional_text(Field::PaymentMethod, "payment_method", 30);
+    let amount = reader.amount();
+    let currency = reader.currency();
+    let place = reader.place();
+    let event_time = reader.timestamp();
+    let schema_version = reader.integer(Field::SchemaVersion, "schema_version").unwrap_or(SCHEMA_VERSION);
+    let revision = reader.integer(Field::Revision, "revision").unwrap_or(0);
+    let voided = reader.boolean(Field::Voided, "voided");
+    match (id, customer, store, amount, event_time) {
+        (Some(id), Some(customer), Some(store), Some(amount), Some(event_time))
+            if reader.violations.is_empty() =>
+        {
+            let transaction = Transaction {
+                id,
+                customer,
+                store,
+                product,
+                payment_method,
+                amount,
+                currency,
+                place,
+                event_time,
+                revision,
+                voided,
+                source: Source::new(PartitionId::FIRST, 0),
+            };
+            Ok(Decoded { transaction, schema_version })
+        }
+        _ => Err(reader.refusal()),
+    }
+}
+
+/// Reads fields one by one and gathers what is wrong with them.
+struct Reader<'a> {
+    fields: &'a Fields<'a>,
+    missing: bool,
+    invalid_amount: bool,
+    violations: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn refusal(self) -> Refusal {
+        let reason = if self.missing { Reason::MissingField } else { Reason::InvalidField };
+        let message = self.violations.join("; ");
+        Refusal { reason, message, invalid_amount: self.invalid_amount }
+    }
+
+    fn violated(&mut self, name: &str, limit: impl std::fmt::Display) {
+        self.violations.push(format!("{name}: {limit}"));
+    }
+
+    fn present(&mut self, field: Field, name: &str) -> Option<&str> {
+        let text = self.fields.get(field);
+        if text.is_none() {
+            self.missing = true;
+            self.violated(name, "is required");
+        }
+        text
+    }
+
+    fn required_text(&mut self, field: Field, name: &str, limit: usize) -> Option<Id> {
+        let fields = self.fields;
+        self.present(field, name)?;
+        self.text(fields.get(field)?, name, 1, limit)
+    }
+
+    fn optional_text(&mut self, field: Field, name: &str, limit: usize) -> Option<Id> {
+        let text = self.fields.get(field)?;
+        self.text(text, name, 0, limit).filter(|text| !text.is_empty())
+    }
+
+    fn text(&mut self, json: &str, name: &str, least: usize, most: usize) -> Option<Id> {
+        let Some(text) = unquote(json) else {
+            self.violated(name, "must be a string");
+            return None;
+        };
+        if !(least..=most).contains(&text.len()) {
+            self.violated(name, format_args!("must be {least} to {most} bytes"));
+            return None;
+        }
+        if text.chars().any(char::is_control) {
+            self.violated(name, "must have no control characters");
+            return None;
+        }
+        Some(Id::new(text))
+    }
+
+    fn amount(&mut self) -> Option<Cents> {
+        let fields = self.fields;
+        self.present(Field::Amount, "amount")?;
+        let json = fields.get(Field::Amount)?;
+        // A number stands as it is, a string between quotes: the text is the same, and no float comes between.
+        let text = if json.starts_with('"') { unquote(json) } else { Some(Cow::Borrowed(json)) };
+        let parsed =
+            text.map_or(Err(crate::model::money::AmountError::NotDecimal), |text| Cents::parse(&text));
+        parsed
+            .map_err(|limit| {
+                self.invalid_amount = true;
+                self.violated("amount", limit);
+            })
+            .ok()
+    }
+
+    fn currency(&mut self) -> Currency {
+        let Some(json) = self.fields.get(Field::Currency) else { return Currency::BRL };
+        let parsed = unquote(json).and_then(|code| Currency::parse(&code));
+        parsed.unwrap_or_else(|| {
+            self.violated("currency", "must be 3 letters A to Z");
+            Currency::BRL
+        })
+    }
+
+    fn place(&mut self) -> Option<Place> {
+        let latitude = self.fields.get(Field::Latitude);
+        let longitude = self.fields.get(Field::Longitude);
+        match (latitude, longitude) {
+            (None, None) => None,
+            (Some(_), None) => {
+                self.violated("longitude", "is required with latitude");
+                None
+            }
+            (None, Some(_)) => {
+                self.violated("latitude", "is required with longitude");
+                None
+            }
+            (Some(latitude), Some(longitude)) => {
+                let latitude = self.degrees(latitude, "latitude", 90.0)?;
+                let longitude = self.degrees(longitude, "longitude", 180.0)?;
+                Place::from_degrees(latitude, longitude)
+            }
+        }
+    }
+
+    fn degrees(&mut self, json: &str, name: &str, limit: f64) -> Option<f64> {
+        let number = if json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
+            json.parse().ok()
+        } else {
+            None
+        };
+        let inside = number.filter(|value: &f64| value.is_finite() && value.abs() <= limit);
+        if inside.is_none() {
+            self.violated(name, format_args!("must be a number from -{limit} to {limit}"));
+        }
+        inside
+    }
+
+    fn timestamp(&mut self) -> Option<i64> {
+        let fields = self.fields;
+        self.present(Field::Timestamp, "timestamp")?;
+        let parsed = unquote(fields.get(Field::Timestamp)?).and_then(|text| timestamp::parse(&text));
+        if parsed.is_none() {
+            self.violated("timestamp", "must be RFC 3339 with an offset");
+        }
+        parsed
+    }
+
+    fn integer(&mut self, field: Field, name: &str) -> Option<u32> {
+        let json = self.fields.get(field)?;
+        let parsed =
+            if json.starts_with(|first: char| first.is_ascii_digit()) { json.parse().ok() } else { None };
+        if parsed.is_none() {
+            self.violated(name, format_args!("must be an integer from 0 to {}", u32::MAX));
+        }
+        parsed
+    }
+
+    fn boolean(&mut self, field: Field, name: &str) -> bool {
+        match self.fields.get(field) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                self.violated(name, "must be true or false");
+                false
+            }
+        }
+    }
+}
+
+/// The text of a JSON string; `None` where the JSON is no string or its escapes are no text.
+fn unquote(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        return serde_json::from_str::<String>(json).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(inner))
+}

@@ -1,0 +1,116 @@
+//! The graph: every stage, one line each, in the order in which data flows.
+//!
+//! ```text
+//! transactions ─ admission ─ identity ─ history ─┬─ scored ─┬─ facts ─ aggregates ──┐
+//!      (decode, reference time)                  │          └─ rule performance ────┤
+//! reference topics ─ reference ─ list changes ───┤                                  ├─ views
+//! rules ─────────────────────────────────────────┼─ alert changes, profiles ────────┤
+//!                                                └─ settled                         │
+//! dead letters, books, quality, progress, watermark ────────────────────────────────┘
+//! ```
+
+use crate::admission::admit;
+use crate::history::{ControlChange, history};
+use crate::identity::identify;
+use crate::model::record::Record;
+use crate::model::{RulesChange, Scored, Settings, ViewChange};
+use crate::operators::ordered;
+use crate::operators::watermark::{self, ReferenceTime};
+use crate::reference::{Role, reference};
+use crate::views;
+use timely::dataflow::StreamVec;
+use timely::dataflow::operators::Concatenate;
+
+/// What flows in, on each worker what its own sources deliver.
+pub struct Inputs<'s> {
+    /// Records of transaction topics.
+    pub transactions: StreamVec<'s, u64, Record>,
+    /// Records of reference topics.
+    pub reference: StreamVec<'s, u64, Record>,
+    /// Changes of the rules.
+    pub rules: StreamVec<'s, u64, RulesChange>,
+    /// Partitions that are announced, that follow the clock, or that have ended.
+    pub references: StreamVec<'s, u64, ReferenceTime>,
+}
+
+/// Which of the graph's outputs are wanted beside the views.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Rows of bronze and the changes of scored transactions.
+    pub transactions: bool,
+    /// Transactions once more when they become final, in no particular order within an epoch.
+    pub settled: bool,
+}
+
+/// What flows out.
+pub struct Outputs<'s> {
+    /// Every change of every view.
+    pub changes: StreamVec<'s, u64, ViewChange>,
+    /// Transactions that have become final, if wanted.
+    pub settled: StreamVec<'s, u64, Scored>,
+}
+
+/// Builds the graph. `roles` gives what the topic at each place of the configuration holds.
+pub fn build<'s>(settings: &Settings, roles: &[Role], wanted: Wanted, inputs: Inputs<'s>) -> Outputs<'s> {
+    let scope = inputs.transactions.scope();
+    let reference = reference(settings, roles, inputs.reference);
+    let admitted = admit(settings, inputs.transactions);
+    let own_times = [inputs.references, admitted.references, reference.references];
+    let times = watermark::broadcast(scope.concatenate(own_times));
+    let identified = identify(settings, admitted.arrivals, times.clone());
+    let list_changes = ordered::flat_map("list changes", reference.changes.clone(), list_change);
+    let rules_changes = ordered::flat_map("rules changes", inputs.rules.clone(), rules_change);
+    let controls = ordered::broadcast("controls", scope.concatenate([list_changes, rules_changes]));
+    let histories = history(settings, wanted.settled, identified.versions, controls, times.clone());
+    let facts = views::facts(settings, histories.scored.clone());
+    let events = scope.concatenate([admitted.tallies, identified.tallies]);
+    let tallies = scope.concatenate([events.clone(), reference.tallies]);
+
+    let mut changes = vec![
+        reference.changes,
+        told(inputs.rules, ViewChange::RulesChange),
+        told(admitted.dead_letters, ViewChange::DeadLetter),
+        told(identified.dead_letters, ViewChange::DeadLetter),
+        told(admitted.progress, ViewChange::Progress),
+        told(reference.progress, ViewChange::Progress),
+        told(watermark::watermark(times.clone()), ViewChange::Watermark),
+        told(histories.alert_changes, ViewChange::AlertChange),
+        told(histories.profiles, ViewChange::Profile),
+        told(views::agg_hourly_sales(settings, facts.clone(), times.clone()), ViewChange::HourlySales),
+        told(views::store_performance(settings, facts.clone(), times.clone()), ViewChange::StorePerformance),
+        told(views::agg_daily_fraud(settings, facts.clone(), times.clone()), ViewChange::DailyFraud),
+        told(
+            views::rule_performance(settings, histories.scored.clone(), times.clone()),
+            ViewChange::RulePerformance,
+        ),
+        told(views::realtime_metrics(settings, facts.clone(), times.clone()), ViewChange::Minute),
+        told(views::realtime_store_metrics(settings, facts, times.clone()), ViewChange::StoreMinute),
+        told(views::books(settings, tallies, times.clone()), ViewChange::Books),
+        told(views::quality(settings, events, times), ViewChange::Quality),
+    ];
+    if wanted.transactions {
+        changes.push(told(identified.received, ViewChange::Received));
+        let scored = histories.scored.inner;
+        changes.push(told(scored, |(scored, _, diff)| ViewChange::Scored(scored, diff as i8)));
+    }
+    Outputs { changes: scope.concatenate(changes), settled: histories.settled }
+}
+
+/// The changes of a view, in the order in which they are told: of one key and epoch the last counts.
+fn told<'s, D: Clone + 'static>(
+    stream: StreamVec<'s, u64, D>,
+    change: impl Fn(D) -> ViewChange + 'static,
+) -> StreamVec<'s, u64, ViewChange> {
+    ordered::flat_map("changes", stream, move |datum| [change(datum)])
+}
+
+fn list_change(change: ViewChange) -> Option<ControlChange> {
+    match change {
+        ViewChange::ListChange(change) => Some(ControlChange::List(change)),
+        _ => None,
+    }
+}
+
+fn rules_change(change: RulesChange) -> Option<ControlChange> {
+    Some(ControlChange::Rules(change))
+}

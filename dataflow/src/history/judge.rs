@@ -1,0 +1,180 @@
+//! What verdicts depend on beside the history: the rules and the blacklist, each in versions.
+//!
+//! A version applies from an event time on, the time of its change less the horizon; what is older keeps the verdict it had.
+//! So the verdict on a transaction is a function of the changes alone, not of when they were noticed.
+
+use crate::model::id::Id;
+use crate::model::{Context, Entity, ListChange, ListEntry, Listing, Rules, RulesChange, Verdict};
+use crate::score;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A change of what verdicts depend on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ControlChange {
+    /// Of the blacklist.
+    List(ListChange),
+    /// Of the rules.
+    Rules(RulesChange),
+}
+
+impl ControlChange {
+    /// Makes the change apply from `event_time` on at the earliest.
+    pub(super) fn apply_from(&mut self, event_time: i64) {
+        let applies_from = match self {
+            Self::List(change) => &mut change.applies_from,
+            Self::Rules(change) => &mut change.applies_from,
+        };
+        *applies_from = (*applies_from).max(event_time);
+    }
+}
+
+/// Versions by the event time from which they apply.
+struct Versions<V>(Vec<(i64, V)>);
+
+impl<V> Versions<V> {
+    /// From `applies_from` on it is `value`, whatever was said before.
+    fn set(&mut self, applies_from: i64, value: V) {
+        self.0.truncate(self.0.partition_point(|(from, _)| *from < applies_from));
+        self.0.push((applies_from, value));
+    }
+
+    fn at(&self, event_time: i64) -> Option<&V> {
+        let after = self.0.partition_point(|(from, _)| *from <= event_time);
+        self.0[..after].last().map(|(_, value)| value)
+    }
+
+    /// Drops the versions that nothing at or after an event time can see.
+    fn forget(&mut self, event_time: i64) {
+        let visible = self.0.partition_point(|(from, _)| *from <= event_time).saturating_sub(1);
+        self.0.drain(..visible);
+    }
+}
+
+type ListVersions = Versions<Option<(Entity, ListEntry)>>;
+type Lists = HashMap<Id, ListVersions, foldhash::fast::FixedState>;
+
+/// The rules and the blacklist.
+pub(super) struct Judge {
+    rules: Versions<Rules>,
+    initial: Rules,
+    customers: Lists,
+    stores: Lists,
+}
+
+impl Judge {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules: Versions(Vec::new()),
+            initial: rules,
+            customers: Lists::default(),
+            stores: Lists::default(),
+        }
+    }
+
+    /// Takes note of a change. Nothing before the event time `folded_before` will be judged again.
+    pub(super) fn apply(&mut self, change: ControlChange, folded_before: i64) {
+        match change {
+            ControlChange::Rules(change) => {
+                self.rules.set(change.applies_from, change.rules);
+                self.rules.forget(folded_before);
+            }
+            ControlChange::List(change) => self.list(change, folded_before),
+        }
+    }
+
+    fn list(&mut self, change: ListChange, folded_before: i64) {
+        let id = change.entity.id().clone();
+        let lists = match change.entity {
+            Entity::Customer(_) => &mut self.customers,
+            Entity::Store(_) => &mut self.stores,
+        };
+        let versions = lists.entry(id.clone()).or_insert_with(|| Versions(Vec::new()));
+        versions.set(change.applies_from, change.entry.map(|entry| (change.entity, entry)));
+        versions.forget(folded_before);
+        if versions.0.iter().all(|(from, listed)| listed.is_none() && *from <= folded_before) {
+            lists.remove(&id);
+        }
+    }
+
+    /// The rules that apply at an event time.
+    fn rules(&self, event_time: i64) -> &Rules {
+        self.rules.at(event_time).unwrap_or(&self.initial)
+    }
+
+    /// The length of the velocity window at an event time, microseconds.
+    pub(super) fn window(&self, event_time: i64) -> i64 {
+        self.rules(event_time).velocity.window()
+    }
+
+    /// The longest velocity window that any transaction at or after `settled` can look through, microseconds.
+    pub(super) fn longest_window(&self) -> i64 {
+        let versions = self.rules.0.iter().map(|(_, rules)| rules.velocity.window());
+        versions.chain([self.initial.velocity.window()]).max().unwrap_or_default()
+    }
+
+    /// The list versions of a customer.
+    pub(super) fn customer(&self, id: &Id) -> Option<Listings<'_>> {
+        if self.customers.is_empty() {
+            return None;
+        }
+        self.customers.get(id).map(Listings)
+    }
+
+    /// The list versions of a store.
+    pub(super) fn store(&self, id: &Id) -> Option<Listings<'_>> {
+        if self.stores.is_empty() {
+            return None;
+        }
+        self.stores.get(id).map(Listings)
+    }
+
+    /// The verdict on a transaction in its context.
+    pub(super) fn verdict(&self, context: &Context<'_>) -> Verdict {
+        score::verdict(self.rules(context.event_time), context)
+    }
+}
+
+/// The versions of one entity's list entry.
+#[derive(Clone, Copy)]
+pub(super) struct Listings<'a>(&'a ListVersions);
+
+impl<'a> Listings<'a> {
+    /// The entry in force at an event time.
+    pub(super) fn at(self, event_time: i64) -> Option<Listing<'a>> {
+        let (entity, entry) = self.0.at(event_time)?.as_ref()?;
+        entry.in_force(event_time).then_some(Listing { entity, entry })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(applies_from: i64, listed: bool) -> ControlChange {
+        let entry = listed.then(ListEntry::default);
+        ControlChange::List(ListChange { entity: Entity::Customer("c".into()), applies_from, entry })
+    }
+
+    fn listed(judge: &Judge, at: i64) -> bool {
+        judge.customer(&"c".into()).is_some_and(|listings| listings.at(at).is_some())
+    }
+
+    #[test]
+    fn a_list_change_applies_from_its_event_time_on() {
+        let mut judge = Judge::new(Rules::default());
+        judge.apply(change(10, true), 0);
+        judge.apply(change(20, false), 0);
+        assert_eq!([9, 10, 19, 20].map(|at| listed(&judge, at)), [false, true, true, false]);
+        judge.apply(change(15, true), 0);
+        assert_eq!([14, 15, 25].map(|at| listed(&judge, at)), [true, true, true]);
+    }
+
+    #[test]
+    fn what_nobody_can_see_any_more_is_dropped() {
+        let mut judge = Judge::new(Rules::default());
+        judge.apply(change(10, true), 0);
+        judge.apply(change(20, false), 30);
+        assert!(judge.customers.is_empty());
+    }
+}

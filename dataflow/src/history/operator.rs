@@ -1,0 +1,102 @@
+//! `history` as a timely operator.
+
+use super::judge::ControlChange;
+use super::state::{History, Outcome};
+use crate::identity::Version;
+use crate::model::views::Profile;
+use crate::model::{AlertChange, Id, Scored, Settings, Upsert, id};
+use crate::operators::stash::Stash;
+use crate::operators::watermark::{ReferenceTime, Watermark};
+use differential_dataflow::{AsCollection, VecCollection};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::{Concat, vec::Map};
+
+/// What leaves the histories.
+pub struct Histories<'s> {
+    /// Each current transaction with its verdict, voided ones included.
+    pub scored: VecCollection<'s, u64, Scored, isize>,
+    /// The changes of alerts, in order and numbered within each alert.
+    pub alert_changes: StreamVec<'s, u64, AlertChange>,
+    /// The profiles of customers.
+    pub profiles: StreamVec<'s, u64, Upsert<Id, Profile>>,
+    /// Transactions as they leave the horizon; empty unless asked for.
+    pub settled: StreamVec<'s, u64, Scored>,
+}
+
+/// What concerns all customers: changes of lists and rules, and the time.
+#[derive(Clone, Debug)]
+enum Common {
+    Control(ControlChange),
+    Reference(ReferenceTime),
+}
+
+/// Scores transactions in the context of their customers' histories. `controls` and `references` must hold everything
+/// on every worker. With `emit_settled`, transactions are emitted once more when they become final.
+pub fn history<'s>(
+    settings: &Settings,
+    emit_settled: bool,
+    versions: StreamVec<'s, u64, Version>,
+    controls: StreamVec<'s, u64, ControlChange>,
+    references: StreamVec<'s, u64, ReferenceTime>,
+) -> Histories<'s> {
+    let common = controls.map(Common::Control).concat(references.map(Common::Reference));
+    let mut builder = OperatorBuilder::new("history".to_owned(), versions.scope());
+    let by_customer = Exchange::new(|version: &Version| id::route(&version.transaction.customer));
+    let mut versions = builder.new_input(versions, by_customer);
+    let mut common = builder.new_input(common, Pipeline);
+    let (scored_out, scored) = builder.new_output();
+    let (changes_out, alert_changes) = builder.new_output();
+    let (profiles_out, profiles) = builder.new_output();
+    let (settled_out, settled) = builder.new_output();
+    let mut history = History::new(settings, emit_settled);
+    let horizon = settings.correction_horizon;
+    builder.build(move |_| {
+        let mut scored_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<(Scored, u64, isize)>>>::from(scored_out);
+        let mut changes_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<AlertChange>>>::from(changes_out);
+        let mut profiles_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<Upsert<Id, Profile>>>>::from(profiles_out);
+        let mut settled_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Scored>>>::from(settled_out);
+        let mut stash = Stash::new(4);
+        let mut watermark = Watermark::default();
+        let mut out = Outcome::default();
+        move |frontiers| {
+            versions.for_each(|capability, data| stash.hold_first(&capability, data));
+            common.for_each(|capability, data| stash.hold_second(&capability, data));
+            while let Some(mut epoch) = stash.next_complete(&[&frontiers[0], &frontiers[1]]) {
+                let [on_scored, on_changes, on_profiles, on_settled] = epoch.capabilities.as_slice() else {
+                    return;
+                };
+                let mut scored_out = scored_out.activate();
+                let mut scored = scored_out.session(on_scored);
+                for common in epoch.second.drain(..) {
+                    match common {
+                        Common::Control(change) => history.control(change, &mut out),
+                        Common::Reference(reference) => watermark.update([reference]),
+                    }
+                }
+                epoch.first.sort_by_key(|version| version.transaction.source);
+                for version in epoch.first.drain(..) {
+                    history.apply(&version, &mut out);
+                    let time = epoch.time;
+                    scored.give_iterator(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
+                }
+                history.settle(watermark.settled(horizon), &mut out);
+                let time = epoch.time;
+                scored.give_iterator(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
+                changes_out.activate().session(on_changes).give_iterator(out.alert_changes.drain(..));
+                profiles_out
+                    .activate()
+                    .session(on_profiles)
+                    .give_iterator(history.take_profiles().into_iter());
+                settled_out.activate().session(on_settled).give_iterator(out.settled.drain(..));
+            }
+        }
+    });
+    Histories { scored: scored.as_collection(), alert_changes, profiles, settled }
+}

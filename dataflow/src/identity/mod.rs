@@ -1,0 +1,222 @@
+//! Identity: a transaction is its id; duplicates, corrections and voids are told apart here.
+//!
+//! Law: events are taken in the order of (epoch, partition, offset). Producers keep a customer's events in one partition, so
+//! for them this is the order of offsets, however the epochs were cut. The highest revision is current; of several
+//! events with it, the one in the smallest (partition, offset).
+//!
+//! ```text
+//! arrivals ──(by transaction id)── known ids ──┬── versions ──> history
+//!                                              ├── received ──> bronze
+//!                                              ├── dead letters (conflicting identity, late corrections)
+//!                                              └── tallies
+//! ```
+
+mod known;
+
+use crate::admission::Arrival;
+use crate::decode::SCHEMA_VERSION;
+use crate::model::timestamp::{MINUTE, Rfc3339};
+use crate::model::{Account, DeadLetter, Id, Reason, Received, Settings, Transaction, id};
+use crate::operators::stash::Stash;
+use crate::operators::watermark::{ReferenceTime, Watermark};
+use crate::tally::{Observation, Tallies, Tally};
+use known::{Known, KnownIds};
+use serde::{Deserialize, Serialize};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+/// A version of a transaction that becomes current.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Version {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// Event time of the version that it replaces, microseconds since 1970; `None` for a new transaction.
+    pub replaces: Option<i64>,
+}
+
+/// What identity makes of the arrivals.
+pub struct Identified<'s> {
+    /// Versions that become current.
+    pub versions: StreamVec<'s, u64, Version>,
+    /// Every event that is no dead letter.
+    pub received: StreamVec<'s, u64, Received>,
+    /// Conflicting identities, and corrections that come too late.
+    pub dead_letters: StreamVec<'s, u64, DeadLetter>,
+    /// What was counted.
+    pub tallies: StreamVec<'s, u64, Tally>,
+}
+
+/// Tells new transactions, duplicates, corrections and voids apart.
+pub fn identify<'s>(
+    settings: &Settings,
+    arrivals: StreamVec<'s, u64, Arrival>,
+    references: StreamVec<'s, u64, ReferenceTime>,
+) -> Identified<'s> {
+    let mut builder = OperatorBuilder::new("identity".to_owned(), arrivals.scope());
+    let by_id = Exchange::new(|arrival: &Arrival| id::route(&arrival.transaction.id));
+    let mut arrivals = builder.new_input(arrivals, by_id);
+    let mut references = builder.new_input(references, Pipeline);
+    let (versions_out, versions) = builder.new_output();
+    let (received_out, received) = builder.new_output();
+    let (letters_out, dead_letters) = builder.new_output();
+    let (tallies_out, tallies) = builder.new_output();
+    let mut identity = Identity::new(settings);
+    builder.build(move |_| {
+        let mut versions_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Version>>>::from(versions_out);
+        let mut received_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<Received>>>::from(received_out);
+        let mut letters_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<DeadLetter>>>::from(letters_out);
+        let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
+        let mut stash = Stash::new(4);
+        move |frontiers| {
+            arrivals.for_each(|capability, data| stash.hold_first(&capability, data));
+            references.for_each(|capability, data| stash.hold_second(&capability, data));
+            while let Some(mut epoch) = stash.next_complete(&[&frontiers[0], &frontiers[1]]) {
+                let [on_versions, on_received, on_letters, on_tallies] = epoch.capabilities.as_slice() else {
+                    return;
+                };
+                let mut versions_out = versions_out.activate();
+                let (mut received_out, mut letters_out) = (received_out.activate(), letters_out.activate());
+                let mut versions = versions_out.session(on_versions);
+                let mut received = received_out.session(on_received);
+                let mut letters = letters_out.session(on_letters);
+                // Nearly always in order already, which costs one comparison each.
+                epoch.first.sort_by_key(|arrival| arrival.transaction.source);
+                for arrival in epoch.first.drain(..) {
+                    match identity.decide(&arrival) {
+                        Outcome::Current(replaces) => {
+                            let transaction = arrival.transaction.clone();
+                            versions.give(Version { transaction, replaces });
+                            received.give(arrival.received());
+                        }
+                        Outcome::NoEffect => received.give(arrival.received()),
+                        Outcome::Refused(reason, message) => {
+                            letters.give(arrival.dead_letter(reason, message))
+                        }
+                    }
+                }
+                tallies_out.activate().session(on_tallies).give_iterator(identity.tallies.take());
+                identity.watermark.update(epoch.second.drain(..));
+                identity.forget();
+            }
+        }
+    });
+    Identified { versions, received, dead_letters, tallies }
+}
+
+enum Outcome {
+    /// Becomes current, in place of the version at this event time.
+    Current(Option<i64>),
+    NoEffect,
+    Refused(Reason, String),
+}
+
+struct Identity {
+    horizon: i64,
+    retention: i64,
+    known: KnownIds,
+    watermark: Watermark,
+    tallies: Tallies,
+}
+
+impl Identity {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            horizon: settings.correction_horizon,
+            retention: settings.identity_retention,
+            known: KnownIds::default(),
+            watermark: Watermark::default(),
+            tallies: Tallies::default(),
+        }
+    }
+
+    fn decide(&mut self, arrival: &Arrival) -> Outcome {
+        let transaction = &arrival.transaction;
+        self.tallies.open(transaction.source.partition().topic(), arrival.reference_time);
+        let fresh = self.known.entry_for(transaction);
+        let final_before = arrival.reference_time.saturating_sub(self.horizon);
+        let forgotten_before = final_before.saturating_sub(self.retention);
+        let settled = self.watermark.settled(self.horizon);
+        if transaction.event_time < settled {
+            // Only where a broker's clock runs behind the others' by more than the allowance for idle partitions.
+            return self.refuse(
+                Reason::TooLate,
+                format!("timestamp: what lies before {} is final", Rfc3339(settled)),
+            );
+        }
+        let known = self.known.find(&fresh).filter(|known| known.event_time >= forgotten_before).copied();
+        let Some(known) = known else {
+            self.known.set(fresh);
+            let account = if transaction.voided { Account::Voiding } else { Account::New };
+            return self.accept(arrival, account, None);
+        };
+        if known.customer != fresh.customer {
+            return self.refuse(Reason::ConflictingIdentity, conflict(&transaction.id));
+        }
+        let replaceable = known.event_time >= final_before;
+        match transaction.revision.cmp(&known.revision) {
+            std::cmp::Ordering::Less => self.ignore(Account::Superseded),
+            std::cmp::Ordering::Equal if fresh.partition < known.partition && replaceable => {
+                self.known.set(fresh);
+                self.tallies.count(Observation::Ended(Account::Duplicate));
+                Outcome::Current(Some(known.event_time))
+            }
+            std::cmp::Ordering::Equal => self.ignore(Account::Duplicate),
+            std::cmp::Ordering::Greater if replaceable => {
+                self.known.set(fresh);
+                let account = if transaction.voided { Account::Voiding } else { Account::Correcting };
+                self.accept(arrival, account, Some(known.event_time))
+            }
+            std::cmp::Ordering::Greater => {
+                self.refuse(Reason::TooLate, late_correction(&known, final_before))
+            }
+        }
+    }
+
+    fn accept(&mut self, arrival: &Arrival, account: Account, replaces: Option<i64>) -> Outcome {
+        self.tallies.count(Observation::Ended(account));
+        let transaction = &arrival.transaction;
+        let seen = [
+            (transaction.place.is_none(), Observation::NoPlace),
+            (transaction.product.is_none(), Observation::NoProduct),
+            (transaction.payment_method.is_none(), Observation::NoPaymentMethod),
+            (arrival.schema_version > SCHEMA_VERSION, Observation::NewerSchema),
+            (arrival.reference_time - transaction.event_time > MINUTE, Observation::Late),
+        ];
+        for (_, observation) in seen.into_iter().filter(|(holds, _)| *holds) {
+            self.tallies.count(observation);
+        }
+        Outcome::Current(replaces)
+    }
+
+    fn ignore(&mut self, account: Account) -> Outcome {
+        self.tallies.count(Observation::Ended(account));
+        Outcome::NoEffect
+    }
+
+    fn refuse(&mut self, reason: Reason, message: String) -> Outcome {
+        self.tallies.count(Observation::DeadLetter(reason));
+        Outcome::Refused(reason, message)
+    }
+
+    fn forget(&mut self) {
+        let settled = self.watermark.settled(self.horizon);
+        self.known.forget(settled.saturating_sub(self.retention), self.retention / 16);
+    }
+}
+
+fn conflict(id: &Id) -> String {
+    format!("transaction_id {id}: is known under another customer_id")
+}
+
+fn late_correction(known: &Known, limit: i64) -> String {
+    format!(
+        "revision: the version it replaces, of {}, must be at or after {}",
+        Rfc3339(known.event_time),
+        Rfc3339(limit)
+    )
+}

@@ -1,0 +1,70 @@
+//! Events that cannot be accepted.
+
+use super::Source;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// Payload bytes that are kept; longer ones are dead letters and are cut.
+pub const PAYLOAD_LIMIT: usize = 64 * 1024;
+
+/// Why an event is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Reason {
+    /// Not one JSON object in UTF-8.
+    MalformedJson,
+    /// A required field is absent.
+    MissingField,
+    /// A field violates its limit.
+    InvalidField,
+    /// The payload is over 64 KiB.
+    TooLarge,
+    /// Event time more than 5 min past the record's own time.
+    FutureTimestamp,
+    /// Older than the horizon, or a correction of what is older.
+    TooLate,
+    /// A known transaction under another customer.
+    ConflictingIdentity,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 7] = [
+        Self::MalformedJson,
+        Self::MissingField,
+        Self::InvalidField,
+        Self::TooLarge,
+        Self::FutureTimestamp,
+        Self::TooLate,
+        Self::ConflictingIdentity,
+    ];
+
+    /// The name that users see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MalformedJson => "malformed_json",
+            Self::MissingField => "missing_field",
+            Self::InvalidField => "invalid_field",
+            Self::TooLarge => "too_large",
+            Self::FutureTimestamp => "future_timestamp",
+            Self::TooLate => "too_late",
+            Self::ConflictingIdentity => "conflicting_identity",
+        }
+    }
+}
+
+/// An event that is not accepted, with everything needed to understand and resubmit it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// Where it stood.
+    pub source: Source,
+    /// Why it is here.
+    pub reason: Reason,
+    /// What exactly is wrong: each violated field with its limit.
+    pub message: String,
+    /// The record's key.
+    pub key: Option<Bytes>,
+    /// The payload's first 64 KiB; `None` where the record had no value.
+    pub payload: Option<Bytes>,
+    /// The payload's length in bytes before any cut.
+    pub full_length: u64,
+}

@@ -1,0 +1,93 @@
+//! Transactions: as admitted, as received and as scored.
+
+use super::{Cents, Id, Place, Source, Verdict};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A currency code of three capital letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// The default, Brazilian real.
+    pub const BRL: Self = Self(*b"BRL");
+
+    /// `None` unless `code` is three letters A to Z.
+    pub fn parse(code: &str) -> Option<Self> {
+        let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
+        letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))
+    }
+
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        // Only capital letters get in, so this never takes the default.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One version of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Transaction {
+    /// Its identity.
+    pub id: Id,
+    /// Who paid.
+    pub customer: Id,
+    /// Where.
+    pub store: Id,
+    /// What, if told.
+    pub product: Option<Id>,
+    /// How, if told.
+    pub payment_method: Option<Id>,
+    /// Amount, > 0.
+    pub amount: Cents,
+    /// Currency of the amount.
+    pub currency: Currency,
+    /// Where the payer was, if told.
+    pub place: Option<Place>,
+    /// Event time, microseconds since 1970.
+    pub event_time: i64,
+    /// The highest revision replaces all lower ones.
+    pub revision: u32,
+    /// Withdrawn by its producer.
+    pub voided: bool,
+    /// The event that this version came with.
+    pub source: Source,
+}
+
+impl Transaction {
+    /// The order of a history: by event time, then by id.
+    pub fn cmp_in_history(&self, other: &Self) -> std::cmp::Ordering {
+        self.event_time.cmp(&other.event_time).then_with(|| self.id.cmp(&other.id))
+    }
+}
+
+/// An event that is no dead letter, as received: a row of `bronze.raw_transactions`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Received {
+    /// Where it stood.
+    pub source: Source,
+    /// Event time, microseconds since 1970.
+    pub event_time: i64,
+    /// The version of the schema it claims.
+    pub schema_version: u32,
+    /// The JSON as received.
+    pub payload: Bytes,
+}
+
+/// A current transaction, voided ones included, with what the rules say of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Scored {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// Its score and hits; zero and none for a voided one.
+    pub verdict: Verdict,
+    /// It is its customer's first in its minute of event time (never for a voided one).
+    pub first_in_minute: bool,
+}

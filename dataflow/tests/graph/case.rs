@@ -1,0 +1,194 @@
+//! A case: everything that one run of the graph depends on, and how it is cut into epochs.
+
+use chrono_tz::Tz;
+use std::collections::BTreeMap;
+use std::fmt;
+use streamflow_dataflow::model::rules::{Blacklist, HighValue, ImpossibleTravel, UnusualHour, Velocity};
+use streamflow_dataflow::model::{self, PartitionId, Settings, Thousandths};
+use streamflow_dataflow::reference::Role;
+use streamflow_oracle::{Expected, Oracle, OracleSettings, RawEvent, Rules, RulesVersion, TopicRole};
+
+pub(crate) const SECOND: i64 = 1_000_000;
+pub(crate) const MINUTE: i64 = 60 * SECOND;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
+pub(crate) const DAY: i64 = 24 * HOUR;
+
+/// What the topic at each place holds.
+pub(crate) const ROLES: [TopicRole; 6] = [
+    TopicRole::Transactions,
+    TopicRole::Customers,
+    TopicRole::Stores,
+    TopicRole::Products,
+    TopicRole::Blacklist,
+    TopicRole::Transactions,
+];
+pub(crate) const BLACKLIST: u16 = 4;
+
+/// What is said of a partition's time beside its records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reference {
+    pub epoch: u64,
+    pub topic: u16,
+    pub partition: u16,
+    pub time: i64,
+}
+
+/// One run. Epoch 1 is the first; partitions are announced in it.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub seed: u64,
+    pub horizon: i64,
+    pub retention: i64,
+    pub zone: Tz,
+    pub rules: Rules,
+    pub events: Vec<RawEvent>,
+    pub rules_versions: Vec<RulesVersion>,
+    pub references: Vec<Reference>,
+    /// Epochs that may be under way before a worker steps until they are done.
+    pub in_flight: u64,
+}
+
+impl Case {
+    pub(crate) fn oracle(&self) -> Oracle {
+        Oracle::new(OracleSettings {
+            topics: ROLES.to_vec(),
+            horizon: self.horizon,
+            retention: self.retention,
+            future_allowance: 5 * MINUTE,
+            file_now: i64::MAX - DAY,
+            zone: self.zone,
+            rules: self.rules.clone(),
+        })
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            correction_horizon: self.horizon,
+            identity_retention: self.retention,
+            future_allowance: 5 * MINUTE,
+            time_zone: self.zone,
+            rules: graph_rules(&self.rules),
+            file_now: i64::MAX - DAY,
+        }
+    }
+
+    pub(crate) fn roles() -> Vec<Role> {
+        let role = |role: &TopicRole| match role {
+            TopicRole::Transactions => Role::Transactions,
+            TopicRole::Customers => Role::Customers,
+            TopicRole::Stores => Role::Stores,
+            TopicRole::Products => Role::Products,
+            TopicRole::Blacklist => Role::Blacklist,
+        };
+        ROLES.iter().map(role).collect()
+    }
+
+    /// The last epoch of any input.
+    pub(crate) fn last_epoch(&self) -> u64 {
+        let events = self.events.iter().map(|event| event.epoch);
+        let rules = self.rules_versions.iter().map(|version| version.epoch);
+        let references = self.references.iter().map(|reference| reference.epoch);
+        events.chain(rules).chain(references).max().unwrap_or(1)
+    }
+
+    /// The smallest reference time of all announced partitions, of what is known before `frontier`: `expected` is the
+    /// recomputation there.
+    pub(crate) fn watermark(&self, frontier: u64, expected: &Expected) -> i64 {
+        let mut partitions: BTreeMap<(u16, u16), i64> = BTreeMap::new();
+        let told = self.references.iter().filter(|reference| reference.epoch < frontier);
+        let told = told.map(|reference| ((reference.topic, reference.partition), reference.time));
+        let holds_back = |topic: u16| {
+            matches!(ROLES[usize::from(topic)], TopicRole::Transactions | TopicRole::Blacklist)
+        };
+        let read = expected.progress.iter().filter(|(partition, _)| holds_back(partition.0));
+        let read = read.filter_map(|(partition, progress)| Some((*partition, progress.reference_time?)));
+        for (partition, at) in told.chain(read) {
+            let time = partitions.entry(partition).or_insert(i64::MIN);
+            *time = (*time).max(at);
+        }
+        partitions.values().copied().min().unwrap_or(i64::MIN)
+    }
+
+    /// The events of the epochs before `frontier`.
+    pub(crate) fn before(&self, frontier: u64) -> Vec<RawEvent> {
+        self.events.iter().filter(|event| event.epoch < frontier).cloned().collect()
+    }
+
+    /// The changes of the rules of the epochs before `frontier`.
+    pub(crate) fn rules_before(&self, frontier: u64) -> Vec<RulesVersion> {
+        self.rules_versions.iter().filter(|version| version.epoch < frontier).cloned().collect()
+    }
+}
+
+pub(crate) fn partition_id(topic: u16, partition: u16) -> PartitionId {
+    PartitionId::new(topic, partition).expect("within the limits of topics and partitions")
+}
+
+pub(crate) fn graph_rules(rules: &Rules) -> model::Rules {
+    model::Rules {
+        alert_threshold: Thousandths(rules.alert_threshold),
+        high_value: HighValue {
+            weight: Thousandths(rules.high_value_weight),
+            minimum_history: rules.high_value_minimum_history,
+            multiple: Thousandths(rules.high_value_multiple),
+        },
+        velocity: Velocity {
+            weight: Thousandths(rules.velocity_weight),
+            limit: rules.velocity_limit,
+            window_seconds: rules.velocity_window_seconds,
+        },
+        impossible_travel: ImpossibleTravel {
+            weight: Thousandths(rules.travel_weight),
+            distance_km: Thousandths(rules.travel_distance),
+            within_seconds: rules.travel_within_seconds,
+            full_score_km: Thousandths(rules.travel_full_score),
+        },
+        unusual_hour: UnusualHour {
+            weight: Thousandths(rules.hour_weight),
+            minimum_history: rules.hour_minimum_history,
+            deviations: Thousandths(rules.hour_deviations),
+        },
+        blacklist: Blacklist { weight: Thousandths(rules.blacklist_weight) },
+    }
+}
+
+/// As it is printed where it fails: a line for each input, in the order of epochs.
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "seed {}: horizon {} s, retention {} s, zone {}, {} in flight\n{:?}",
+            self.seed,
+            self.horizon as f64 / 1e6,
+            self.retention as f64 / 1e6,
+            self.zone,
+            self.in_flight,
+            self.rules
+        )?;
+        let mut events: Vec<&RawEvent> = self.events.iter().collect();
+        events.sort_by_key(|event| (event.epoch, event.coordinates()));
+        for event in events {
+            let text = |bytes: &Option<Vec<u8>>| {
+                bytes.as_ref().map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(400)]).into_owned())
+            };
+            writeln!(
+                f,
+                "epoch {} {}/{}@{} at {:?} key {:?}: {}",
+                event.epoch,
+                event.topic,
+                event.partition,
+                event.offset,
+                event.appended_at,
+                text(&event.key),
+                text(&event.payload).unwrap_or_else(|| "(none)".to_owned())
+            )?;
+        }
+        for reference in &self.references {
+            writeln!(f, "{reference:?}")?;
+        }
+        for version in &self.rules_versions {
+            writeln!(f, "{version:?}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! What differs between the graph's tables and the oracle's, at every closed frontier.
+
+use crate::case::{Case, graph_rules};
+use crate::run::Observed;
+use crate::tables::{Tables, bare};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use streamflow_dataflow::model::{RulesChange, Scored, ViewChange};
+use streamflow_oracle::{AlertRow, Expected};
+
+/// Findings, the first few of which are kept.
+#[derive(Default)]
+pub(crate) struct Differences {
+    frontier: u64,
+    pub found: Vec<String>,
+}
+
+impl Differences {
+    pub(crate) fn note(&mut self, view: &str, what: String) {
+        if self.found.len() < 12 {
+            self.found.push(format!("before epoch {}: {view}: {what}", self.frontier));
+        }
+    }
+
+    fn equal<T: PartialEq + Debug>(&mut self, view: &str, graph: &[T], oracle: &[T]) {
+        for row in graph.iter().filter(|row| !oracle.contains(row)) {
+            self.note(view, format!("only the graph has {row:?}"));
+        }
+        for row in oracle.iter().filter(|row| !graph.contains(row)) {
+            self.note(view, format!("only the oracle has {row:?}"));
+        }
+        if graph.len() != oracle.len() {
+            self.note(view, format!("{} rows, the oracle has {}", graph.len(), oracle.len()));
+        }
+    }
+
+    fn table<K: Ord + Debug, V: PartialEq + Debug>(
+        &mut self,
+        view: &str,
+        graph: &BTreeMap<K, V>,
+        oracle: &BTreeMap<K, V>,
+    ) {
+        for (key, row) in graph.iter().filter(|(key, row)| oracle.get(key) != Some(row)) {
+            self.note(view, format!("{key:?} is {row:?}, the oracle has {:?}", oracle.get(key)));
+        }
+        for (key, row) in oracle.iter().filter(|(key, _)| !graph.contains_key(key)) {
+            self.note(view, format!("{key:?} is missing, the oracle has {row:?}"));
+        }
+    }
+}
+
+/// Compares every view at every closed frontier, and at the end what has settled with what is there.
+pub(crate) fn differences(case: &Case, observed: Observed) -> Vec<String> {
+    let mut wrong = Differences::default();
+    let mut tables = Tables::default();
+    let oracle = case.oracle();
+    let mut changes = observed.changes.into_iter().peekable();
+    for frontier in frontiers(case) {
+        wrong.frontier = frontier;
+        while let Some((_, change)) = changes.next_if(|(time, _)| *time < frontier) {
+            tables.apply(change, &mut wrong);
+        }
+        let expected = oracle.recompute(&case.before(frontier), &case.rules_before(frontier));
+        compare(&mut tables, &expected, &mut wrong);
+        passed_through(case, frontier, &tables, &expected, &mut wrong);
+        if !wrong.found.is_empty() {
+            return wrong.found;
+        }
+    }
+    if let Some((time, change)) = changes.next() {
+        wrong.note("frontiers", format!("a change after the last epoch, in {time}: {change:?}"));
+    }
+    settled(&tables, &observed.settled, &mut wrong);
+    wrong.found
+}
+
+/// The epoch after each one that has any input.
+fn frontiers(case: &Case) -> Vec<u64> {
+    let events = case.events.iter().map(|event| event.epoch);
+    let rules = case.rules_versions.iter().map(|version| version.epoch);
+    let references = case.references.iter().map(|reference| reference.epoch);
+    let mut frontiers: Vec<u64> = events.chain(rules).chain(references).map(|epoch| epoch + 1).collect();
+    frontiers.sort_unstable();
+    frontiers.dedup();
+    frontiers
+}
+
+fn compare(tables: &mut Tables, expected: &Expected, wrong: &mut Differences) {
+    let transactions = tables.transactions(wrong);
+    wrong.equal("transactions", &transactions, &expected.transactions);
+    alerts(&tables.alert_rows(), &expected.alerts, wrong);
+    let standing: Vec<AlertRow> = expected.alerts.iter().map(bare).collect();
+    wrong.equal("alert changes", &tables.standing_alerts(), &standing);
+    for (id, states) in &tables.alerts {
+        let known = |id: &str| format!("alert-{id}");
+        let incarnations = transactions.iter().filter(|row| known(&row.transaction_id) == *id).count();
+        if states.len() > incarnations {
+            wrong.note("alert changes", format!("{id}: numbered anew"));
+        }
+    }
+    let views = &tables.views;
+    wrong.table("bronze", &views.received, &expected.received);
+    wrong.table("dead letters", &views.dead_letters, &expected.dead_letters);
+    wrong.table("books", &views.books, &expected.books);
+    wrong.table("quality", &views.quality, &expected.quality);
+    wrong.table("profiles", &views.profiles, &expected.profiles);
+    wrong.table("hourly sales", &views.hourly, &expected.hourly);
+    wrong.table("store days", &views.store_days, &expected.store_days);
+    wrong.table("daily fraud", &views.daily_fraud, &expected.daily_fraud);
+    wrong.table("rule performance", &views.rule_performance, &expected.rule_performance);
+    wrong.table("minutes", &views.minutes, &expected.minutes);
+    wrong.table("store minutes", &views.store_minutes, &expected.store_minutes);
+    wrong.table("customers", &views.customers, &expected.customers);
+    wrong.table("stores", &views.stores, &expected.stores);
+    wrong.table("products", &views.products, &expected.products);
+    wrong.equal("list versions", &views.list_versions, &expected.list_versions);
+    wrong.table("progress", &views.progress, &expected.progress);
+    balance(&views.books, wrong);
+}
+
+/// Read = the sum of all other accounts, by topic.
+fn balance(books: &BTreeMap<(u16, String), i64>, wrong: &mut Differences) {
+    let mut open: BTreeMap<u16, i64> = BTreeMap::new();
+    for ((topic, account), count) in books {
+        *open.entry(*topic).or_default() += if account == "read" { *count } else { -count };
+    }
+    for (topic, rest) in open.into_iter().filter(|(_, rest)| *rest != 0) {
+        wrong.note("books", format!("topic {topic} is out of balance by {rest}"));
+    }
+}
+
+/// What the graph hands on as it is: changes of the rules, and the watermark.
+fn passed_through(
+    case: &Case,
+    frontier: u64,
+    tables: &Tables,
+    expected: &Expected,
+    wrong: &mut Differences,
+) {
+    let version = |version: &streamflow_oracle::RulesVersion| RulesChange {
+        applies_from: version.applies_from,
+        rules: graph_rules(&version.rules),
+    };
+    let rules: Vec<RulesChange> = case.rules_before(frontier).iter().map(version).collect();
+    wrong.equal("rules", &tables.rules_changes, &rules);
+    let watermark = Some(case.watermark(frontier, expected)).filter(|time| *time != i64::MIN);
+    if tables.watermark != watermark {
+        wrong.note("watermark", format!("{:?}, must be {watermark:?}", tables.watermark));
+    }
+}
+
+fn alerts(graph: &[AlertRow], oracle: &[AlertRow], wrong: &mut Differences) {
+    let plain = |rows: &[AlertRow]| rows.iter().map(bare).collect::<Vec<_>>();
+    wrong.equal("alerts", &plain(graph), &plain(oracle));
+    for row in graph {
+        let agrees = |other: &AlertRow| {
+            (&other.transaction_id, &other.customer_id) == (&row.transaction_id, &row.customer_id)
+                && alike("", &row.details, &other.details)
+        };
+        if !oracle.iter().any(agrees) {
+            wrong.note("alerts", format!("no evidence like {row:?} in {oracle:?}"));
+        }
+    }
+}
+
+/// Evidence agrees where texts, counts and scores are equal and measured numbers differ by a unit of their last digit at most.
+fn alike(name: &str, graph: &Value, oracle: &Value) -> bool {
+    let slack = match name {
+        "km" | "z" => 0.001_001,
+        "minutes" | "mean" | "std" => 0.010_01,
+        _ => 0.0,
+    };
+    match (graph, oracle) {
+        (Value::Object(graph), Value::Object(oracle)) => {
+            graph.len() == oracle.len()
+                && graph.iter().all(|(name, value)| oracle.get(name).is_some_and(|other| alike(name, value, other)))
+        }
+        (Value::Number(graph), Value::Number(oracle)) => {
+            let difference = graph.as_f64().zip(oracle.as_f64()).map(|(graph, oracle)| (graph - oracle).abs());
+            difference.is_some_and(|difference| difference <= slack)
+        }
+        _ => graph == oracle,
+    }
+}
+
+/// With every partition at its end each transaction has settled once, as it finally is.
+fn settled(tables: &Tables, settled: &[(u64, Scored)], wrong: &mut Differences) {
+    let mut rows: Vec<&Scored> = settled.iter().map(|(_, scored)| scored).collect();
+    rows.sort();
+    let kept: Vec<&Scored> = tables.scored.keys().collect();
+    wrong.equal("settled", &rows, &kept);
+}
+
+/// Every change of every alert, in order.
+pub(crate) fn alert_log(observed: &Observed) -> BTreeMap<String, Vec<String>> {
+    let mut log: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (_, change) in &observed.changes {
+        if let ViewChange::AlertChange(change) = change {
+            log.entry(change.alert.id()).or_default().push(format!("{change:?}"));
+        }
+    }
+    log
+}

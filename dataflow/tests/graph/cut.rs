@@ -1,0 +1,92 @@
+//! How a case's records are cut into epochs, and what is said of clocks and rules along with them.
+
+use crate::case::{BLACKLIST, Case, ROLES, Reference};
+use crate::dice::Dice;
+use crate::generator;
+use std::collections::{BTreeMap, BTreeSet};
+use streamflow_oracle::{RulesVersion, TopicRole};
+
+/// Assigns each record, in the order in which they were made, an epoch that never decreases within a partition, and sees to the
+/// partitions' announcements, clocks and ends.
+pub(crate) fn cut(case: &mut Case, dice: &mut Dice) {
+    let size = *dice.pick(&[1, 1, 3, 10, 40, 1000]);
+    let lagging = dice.chance(40);
+    let idle = dice.between(0, 3) as u64;
+    let mut lags: BTreeMap<(u16, u16), i64> = BTreeMap::new();
+    for (place, event) in case.events.iter_mut().enumerate() {
+        let lag = lags.entry((event.topic, event.partition));
+        let lag = lag.or_insert_with(|| if lagging { dice.between(0, 40) } else { 0 });
+        let batch = ((place as i64 + *lag) / size) as u64;
+        event.epoch = 1 + batch + batch / 4 * idle;
+    }
+    case.in_flight = *dice.pick(&[0, 1, 5, 1000]);
+    case.references.clear();
+    let mut partitions: BTreeSet<(u16, u16)> = case
+        .events
+        .iter()
+        .filter(|event| ROLES[usize::from(event.topic)] == TopicRole::Transactions)
+        .map(|event| (event.topic, event.partition))
+        .collect();
+    partitions.insert((BLACKLIST, 0));
+    say(case, &partitions, 1, i64::MIN);
+    clocks(case, &partitions, dice);
+    let end = case.last_epoch() + u64::from(dice.chance(50));
+    say(case, &partitions, end, i64::MAX);
+}
+
+fn say(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, epoch: u64, time: i64) {
+    let all = partitions.iter().map(|(topic, partition)| Reference {
+        epoch,
+        topic: *topic,
+        partition: *partition,
+        time,
+    });
+    case.references.extend(all);
+}
+
+/// Partitions that have been read to their end follow the clock: never beyond the time of a record that is yet to come.
+fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
+    if case.events.iter().any(|event| event.appended_at.is_none()) {
+        // In files there is no clock, but the list is read to its end before long.
+        let list = case.events.iter().filter(|event| event.topic == BLACKLIST);
+        let epoch = list.map(|event| event.epoch).max().unwrap_or(1);
+        case.references.push(Reference { epoch, topic: BLACKLIST, partition: 0, time: i64::MAX });
+        return;
+    }
+    for epoch in 1..=case.last_epoch() {
+        let clock = case.events.iter().filter(|event| event.epoch <= epoch);
+        let Some(clock) = clock.filter_map(|event| event.appended_at).max() else { continue };
+        for (topic, partition) in partitions {
+            let percent = if *topic == BLACKLIST { 60 } else { 15 };
+            if !dice.chance(percent) {
+                continue;
+            }
+            let own = |event: &&streamflow_oracle::RawEvent| {
+                (event.topic, event.partition) == (*topic, *partition) && event.epoch > epoch
+            };
+            let next = case.events.iter().filter(own).filter_map(|event| event.appended_at).min();
+            let time = next.map_or(clock, |next| next.min(clock));
+            case.references.push(Reference { epoch, topic: *topic, partition: *partition, time });
+        }
+    }
+}
+
+/// Changes of the rules, none of which reaches back to what is final. Windows do not grow: what lies before the longest
+/// window of the time is forgotten.
+pub(crate) fn change_rules(case: &mut Case, dice: &mut Dice) {
+    let changes = if dice.chance(50) { dice.between(1, 4) } else { 0 };
+    let mut epochs: Vec<u64> = (0..changes).map(|_| dice.between(1, case.last_epoch() as i64) as u64).collect();
+    epochs.sort_unstable();
+    for epoch in epochs {
+        let Some(event) = case.events.iter().find(|event| event.epoch >= epoch) else { continue };
+        let now = event.appended_at.unwrap_or_default();
+        let settled = match case.watermark(epoch, &case.oracle().recompute(&case.before(epoch), &[])) {
+            i64::MIN => now - case.horizon,
+            i64::MAX => continue,
+            watermark => watermark - case.horizon,
+        };
+        let applies_from = settled + dice.between(0, 3) * dice.between(0, case.horizon);
+        let rules = generator::rules(dice, case.rules.velocity_window_seconds);
+        case.rules_versions.push(RulesVersion { epoch, applies_from, rules });
+    }
+}

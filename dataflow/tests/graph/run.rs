@@ -1,0 +1,169 @@
+//! Running the graph on a case and collecting what it says, with the epochs in which it says it.
+
+use crate::case::{Case, graph_rules, partition_id};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use streamflow_dataflow::graph::{Inputs, Wanted, build};
+use streamflow_dataflow::model::{Record, RulesChange, Scored, Source, ViewChange};
+use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_oracle::RawEvent;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::{Input, Probe};
+use timely::dataflow::operators::vec::input::Handle;
+use timely::dataflow::{ProbeHandle, StreamVec};
+use timely::worker::Worker;
+
+/// What the graph said, in the order of epochs; within an epoch in the order of each worker.
+#[derive(Default)]
+pub(crate) struct Observed {
+    pub changes: Vec<(u64, ViewChange)>,
+    pub settled: Vec<(u64, Scored)>,
+}
+
+/// A worker with nothing to do leaves its core to the others.
+const PAUSE: Duration = Duration::from_micros(200);
+
+type Collected<D> = Arc<Mutex<Vec<(u64, D)>>>;
+
+/// Runs the case to its end on `workers` workers; an error where a worker panics.
+pub(crate) fn run(case: &Case, workers: usize) -> Result<Observed, String> {
+    let observed: Arc<Vec<(Collected<ViewChange>, Collected<Scored>)>> =
+        Arc::new((0..workers).map(|_| Default::default()).collect());
+    let (shared, collected) = (Arc::new(case.clone()), observed.clone());
+    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+        let (changes, settled) = collected[worker.index()].clone();
+        drive(worker, &shared, changes, settled);
+    })?;
+    for outcome in guards.join() {
+        outcome.map_err(|panic| format!("a worker panicked: {panic}"))?;
+    }
+    let mut all = Observed::default();
+    for (changes, settled) in observed.iter() {
+        all.changes.append(&mut *changes.lock().map_err(|error| error.to_string())?);
+        all.settled.append(&mut *settled.lock().map_err(|error| error.to_string())?);
+    }
+    all.changes.sort_by_key(|(time, _)| *time);
+    all.settled.sort_by_key(|(time, _)| *time);
+    Ok(all)
+}
+
+struct Handles {
+    transactions: Handle<u64, Record>,
+    reference: Handle<u64, Record>,
+    rules: Handle<u64, RulesChange>,
+    references: Handle<u64, ReferenceTime>,
+}
+
+impl Handles {
+    fn advance_to(&mut self, epoch: u64) {
+        self.transactions.advance_to(epoch);
+        self.reference.advance_to(epoch);
+        self.rules.advance_to(epoch);
+        self.references.advance_to(epoch);
+    }
+}
+
+fn drive(worker: &mut Worker, case: &Case, changes: Collected<ViewChange>, settled: Collected<Scored>) {
+    let mut probe = ProbeHandle::new();
+    let mut handles = dataflow(worker, case, changes, settled, &mut probe);
+    let (index, peers) = (worker.index() as u64, worker.peers() as u64);
+    let own = |event: &RawEvent| {
+        let place = u64::from(event.topic) * 7 + u64::from(event.partition) + case.seed;
+        place % peers == index
+    };
+    let mut by_epoch: BTreeMap<u64, Vec<&RawEvent>> = BTreeMap::new();
+    for event in case.events.iter().filter(|event| own(event)) {
+        by_epoch.entry(event.epoch).or_default().push(event);
+    }
+    let last = case.last_epoch();
+    for epoch in 1..=last {
+        handles.advance_to(epoch);
+        for event in by_epoch.remove(&epoch).unwrap_or_default() {
+            let transactions = matches!(event.topic, 0 | 5);
+            let handle = if transactions { &mut handles.transactions } else { &mut handles.reference };
+            handle.send(record(event));
+        }
+        if index == 0 {
+            say(case, epoch, &mut handles);
+        }
+        if (epoch + case.seed) % 3 == 0 {
+            worker.step();
+        }
+        while epoch >= case.in_flight && probe.less_than(&(epoch - case.in_flight)) {
+            worker.step_or_park(Some(PAUSE));
+        }
+    }
+    handles.advance_to(last + 1);
+    drop(handles);
+    while !probe.done() {
+        worker.step_or_park(Some(PAUSE));
+    }
+}
+
+/// What is said once, by the first worker: rules, announcements and clocks.
+fn say(case: &Case, epoch: u64, handles: &mut Handles) {
+    for version in case.rules_versions.iter().filter(|version| version.epoch == epoch) {
+        let rules = graph_rules(&version.rules);
+        handles.rules.send(RulesChange { applies_from: version.applies_from, rules });
+    }
+    for reference in case.references.iter().filter(|reference| reference.epoch == epoch) {
+        let partition = partition_id(reference.topic, reference.partition);
+        handles.references.send(ReferenceTime { partition, time: reference.time });
+    }
+}
+
+fn record(event: &RawEvent) -> Record {
+    Record {
+        source: Source::new(partition_id(event.topic, event.partition), event.offset),
+        appended_at: event.appended_at,
+        key: event.key.clone().map(Into::into),
+        full_length: event.payload.as_ref().map_or(0, Vec::len) as u64,
+        payload: event.payload.clone().map(Into::into),
+    }
+}
+
+fn dataflow(
+    worker: &mut Worker,
+    case: &Case,
+    changes: Collected<ViewChange>,
+    settled: Collected<Scored>,
+    probe: &mut ProbeHandle<u64>,
+) -> Handles {
+    worker.dataflow(|scope| {
+        let (transactions, transactions_in) = scope.new_input();
+        let (reference, reference_in) = scope.new_input();
+        let (rules, rules_in) = scope.new_input();
+        let (references, references_in) = scope.new_input();
+        let inputs = Inputs {
+            transactions: transactions_in,
+            reference: reference_in,
+            rules: rules_in,
+            references: references_in,
+        };
+        let wanted = Wanted { transactions: true, settled: true };
+        let outputs = build(&case.settings(), &Case::roles(), wanted, inputs);
+        collect(outputs.changes, changes, probe);
+        collect(outputs.settled, settled, probe);
+        Handles { transactions, reference, rules, references }
+    })
+}
+
+fn collect<D: 'static>(
+    stream: StreamVec<'_, u64, D>,
+    collected: Collected<D>,
+    probe: &mut ProbeHandle<u64>,
+) {
+    let seen = stream.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "collect", |_, _| {
+        move |input, _| {
+            input.for_each(|capability, data| {
+                let time = capability.least().copied().expect("data has a time");
+                let mut collected = collected.lock().expect("no worker has panicked");
+                collected.extend(data.drain(..).map(|datum| (time, datum)));
+            });
+        }
+    });
+    seen.probe_with(probe);
+}

@@ -1,0 +1,321 @@
+//! The tables that the graph's changes add up to, in the oracle's terms.
+
+use crate::compare::Differences;
+use std::collections::BTreeMap;
+use streamflow_dataflow::model::alert::ChangeKind;
+use streamflow_dataflow::model::timestamp::civil_from_days;
+use streamflow_dataflow::model::views::{Measure, QualityKey, Sales};
+use streamflow_dataflow::model::{
+    Account, Alert, AlertChange, BooksEntry, Customer, DeadLetter, Entity, ListChange, Product, Received,
+    RulesChange, Scored, Source, Store, ViewChange,
+};
+use streamflow_oracle::{
+    AlertRow, Coordinates, DailyFraudRow, DeadLetterRow, Expected, ListEntry, ListVersion, MinuteRow,
+    ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
+};
+use serde_json::{Map, Value, json};
+
+/// What the changes so far add up to.
+#[derive(Default)]
+pub(crate) struct Tables {
+    /// Everything but transactions and alerts.
+    pub views: Expected,
+    pub scored: BTreeMap<Scored, i64>,
+    /// The alerts by id; several where an id was used again.
+    pub alerts: BTreeMap<String, Vec<AlertState>>,
+    pub rules_changes: Vec<RulesChange>,
+    pub watermark: Option<i64>,
+}
+
+/// An alert as its changes describe it.
+pub(crate) struct AlertState {
+    pub sequence: u32,
+    /// The event of its latest change.
+    source: Option<Source>,
+    /// What is told of it while it is there: everything but the evidence.
+    pub told: Option<AlertRow>,
+}
+
+impl Tables {
+    /// Takes a change in.
+    pub(crate) fn apply(&mut self, change: ViewChange, wrong: &mut Differences) {
+        let views = &mut self.views;
+        match change {
+            ViewChange::Received(row) => received(row, views, wrong),
+            ViewChange::DeadLetter(letter) => dead_letter(letter, views, wrong),
+            ViewChange::AlertChange(change) => self.alert(&change, wrong),
+            ViewChange::Scored(scored, diff) => *self.scored.entry(scored).or_default() += i64::from(diff),
+            ViewChange::Profile((id, row)) => upsert(&mut views.profiles, id.into(), row.map(profile)),
+            ViewChange::HourlySales((key, row)) => {
+                upsert(&mut views.hourly, (key.hour_start, key.store.into()), row.map(sales));
+            }
+            ViewChange::StorePerformance((key, row)) => {
+                upsert(&mut views.store_days, (date_key(key.day), key.store.into()), row.map(sales));
+            }
+            ViewChange::DailyFraud((day, row)) => {
+                let row = row.map(|row| DailyFraudRow {
+                    transactions: row.transactions,
+                    alerts: row.alerts,
+                    score: row.score_thousandths,
+                    top_rule: row.top_rule().map(|rule| rule.id().to_owned()),
+                });
+                upsert(&mut views.daily_fraud, date_key(day), row);
+            }
+            ViewChange::RulePerformance((key, row)) => {
+                let row = row.map(|row| RulePerformanceRow {
+                    hits: row.hits,
+                    alerts: row.alerts,
+                    alone: row.alone,
+                    score: row.score_thousandths,
+                });
+                upsert(&mut views.rule_performance, (date_key(key.day), key.rule.id().to_owned()), row);
+            }
+            ViewChange::Minute((start, row)) => {
+                let row = row.map(|row| MinuteRow { sales: sales(row.sales), customers: row.customers });
+                upsert(&mut views.minutes, start, row);
+            }
+            ViewChange::StoreMinute((key, row)) => {
+                upsert(&mut views.store_minutes, (key.minute_start, key.store.into()), row.map(sales));
+            }
+            ViewChange::Quality((key, count)) => {
+                upsert(&mut views.quality, (key.window_start, measure(key)), count);
+            }
+            ViewChange::Books((entry, count)) => upsert(&mut views.books, books_key(entry), count),
+            ViewChange::Customer((id, row)) => upsert(&mut views.customers, id.into(), row.map(customer)),
+            ViewChange::Store((id, row)) => upsert(&mut views.stores, id.into(), row.map(store)),
+            ViewChange::Product((id, row)) => upsert(&mut views.products, id.into(), row.map(product)),
+            ViewChange::ListChange(change) => views.list_versions.push(list_version(change)),
+            ViewChange::RulesChange(change) => self.rules_changes.push(change),
+            ViewChange::Progress(progress) => {
+                let key = (progress.partition.topic(), progress.partition.partition());
+                let row = ProgressRow {
+                    next_offset: progress.next_offset,
+                    reference_time: progress.reference_time,
+                };
+                views.progress.insert(key, row);
+            }
+            ViewChange::Watermark(time) => self.watermark = self.watermark.max(Some(time)),
+        }
+    }
+
+    fn alert(&mut self, change: &AlertChange, wrong: &mut Differences) {
+        let id = change.alert.id();
+        let states = self.alerts.entry(id.clone()).or_default();
+        if change.sequence == 1 {
+            states.push(AlertState { sequence: 0, source: None, told: None });
+        }
+        // Where an id was used again, the event tells which of its transactions is meant, or else it is the latest.
+        let follows = |state: &&mut AlertState| state.sequence + 1 == change.sequence;
+        let source = Some(change.alert.source);
+        let same_event = states.iter().any(|state| state.source == source);
+        let meant = states.iter_mut().rev().filter(|state| !same_event || state.source == source);
+        let Some(state) = meant.filter(follows).next() else {
+            return wrong.note("alert changes", format!("{id}: no change comes before {change:?}"));
+        };
+        state.source = source;
+        state.sequence = change.sequence;
+        let told = bare(&alert_row(&change.alert));
+        let fits = match (change.kind, &state.told) {
+            (ChangeKind::Raised, None) => true,
+            (ChangeKind::Revised, Some(before)) => *before != told,
+            (ChangeKind::Withdrawn, Some(before)) => *before == told,
+            _ => false,
+        };
+        if !fits {
+            wrong.note("alert changes", format!("{id}: {:?} followed by {change:?}", state.told));
+        }
+        state.told = (change.kind != ChangeKind::Withdrawn).then_some(told);
+    }
+
+    /// The rows of transactions, each of which must be there once.
+    pub(crate) fn transactions(&mut self, wrong: &mut Differences) -> Vec<TransactionRow> {
+        self.scored.retain(|_, count| *count != 0);
+        for (scored, count) in self.scored.iter().filter(|(_, count)| **count != 1) {
+            wrong.note("transactions", format!("{count} times {scored:?}"));
+        }
+        let mut rows: Vec<TransactionRow> = self.scored.keys().map(transaction).collect();
+        rows.sort();
+        rows
+    }
+
+    /// The alerts of the transactions.
+    pub(crate) fn alert_rows(&self) -> Vec<AlertRow> {
+        let mut rows: Vec<AlertRow> = self.scored.keys().filter_map(Alert::of).map(|alert| alert_row(&alert)).collect();
+        rows.sort_by(|a, b| (&a.transaction_id, &a.customer_id).cmp(&(&b.transaction_id, &b.customer_id)));
+        rows
+    }
+
+    /// The alerts that the changes leave, without evidence.
+    pub(crate) fn standing_alerts(&self) -> Vec<AlertRow> {
+        self.alerts.values().flatten().filter_map(|state| state.told.clone()).collect()
+    }
+}
+
+/// An alert without its evidence.
+pub(crate) fn bare(alert: &AlertRow) -> AlertRow {
+    AlertRow { details: Value::Null, ..alert.clone() }
+}
+
+fn upsert<K: Ord, V>(table: &mut BTreeMap<K, V>, key: K, row: Option<V>) {
+    match row {
+        Some(row) => table.insert(key, row),
+        None => table.remove(&key),
+    };
+}
+
+pub(crate) fn coordinates(source: Source) -> Coordinates {
+    let partition = source.partition();
+    Coordinates { topic: partition.topic(), partition: partition.partition(), offset: source.offset() }
+}
+
+fn received(row: Received, views: &mut Expected, wrong: &mut Differences) {
+    let at = coordinates(row.source);
+    let row = ReceivedRow {
+        event_time: row.event_time,
+        schema_version: row.schema_version,
+        payload: row.payload.to_vec(),
+    };
+    if views.received.insert(at, row).is_some() {
+        wrong.note("bronze", format!("{at:?} twice"));
+    }
+}
+
+fn dead_letter(letter: DeadLetter, views: &mut Expected, wrong: &mut Differences) {
+    let at = coordinates(letter.source);
+    let row = DeadLetterRow {
+        reason: letter.reason.as_str().to_owned(),
+        payload: letter.payload.map(|payload| payload.to_vec()),
+        full_length: letter.full_length,
+    };
+    if views.dead_letters.insert(at, row).is_some() {
+        wrong.note("dead letters", format!("{at:?} twice"));
+    }
+}
+
+fn transaction(scored: &Scored) -> TransactionRow {
+    let transaction = scored.transaction.clone();
+    TransactionRow {
+        transaction_id: transaction.id.into(),
+        customer_id: transaction.customer.into(),
+        store_id: transaction.store.into(),
+        product_id: transaction.product.map(Into::into),
+        payment_method: transaction.payment_method.map(Into::into),
+        cents: transaction.amount.0,
+        currency: transaction.currency.to_string(),
+        place: transaction.place.map(|place| (place.latitude, place.longitude)),
+        event_time: transaction.event_time,
+        revision: transaction.revision,
+        voided: transaction.voided,
+        source: coordinates(transaction.source),
+        score: i64::from(scored.verdict.score.thousandths()),
+        is_fraud: scored.verdict.alert,
+        rules: (scored.verdict.hits.iter())
+            .map(|hit| (hit.rule().id().to_owned(), i64::from(hit.score.thousandths())))
+            .collect(),
+    }
+}
+
+fn alert_row(alert: &Alert) -> AlertRow {
+    AlertRow {
+        transaction_id: alert.transaction.to_string(),
+        customer_id: alert.customer.to_string(),
+        store_id: alert.store.to_string(),
+        cents: alert.amount,
+        event_time: alert.event_time,
+        score: i64::from(alert.score.thousandths()),
+        rules: alert.rules().map(|rule| rule.id().to_owned()).collect(),
+        details: alert.rule_details(),
+    }
+}
+
+fn profile(row: streamflow_dataflow::model::views::Profile) -> ProfileRow {
+    ProfileRow {
+        transactions: row.sums.count as i64,
+        cents: row.sums.cents,
+        minutes: row.sums.minutes as i64,
+        squared_minutes: row.sums.squared_minutes as i64,
+        first_seen: row.first_seen,
+        last_seen: row.last_seen,
+        alerts: row.alerts as i64,
+    }
+}
+
+fn sales(row: Sales) -> SalesRow {
+    SalesRow { transactions: row.transactions, cents: row.cents, alerts: row.alerts }
+}
+
+fn date_key(day: i32) -> i32 {
+    let (year, month, day) = civil_from_days(i64::from(day));
+    (year * 10_000 + month * 100 + day) as i32
+}
+
+fn measure(key: QualityKey) -> String {
+    let name = match key.measure {
+        Measure::Read => "read",
+        Measure::Accepted => "accepted",
+        Measure::NoPlace => "no_place",
+        Measure::NoProduct => "no_product",
+        Measure::NoPaymentMethod => "no_payment_method",
+        Measure::NewerSchema => "newer_schema",
+        Measure::InvalidAmount => "invalid_amount",
+        Measure::Late => "late",
+        Measure::Duplicate => "duplicate",
+        Measure::DeadLetter(reason) => reason.as_str(),
+    };
+    name.to_owned()
+}
+
+fn books_key(entry: BooksEntry) -> (u16, String) {
+    let name = |account: Account| account.as_str().to_owned();
+    match entry {
+        BooksEntry::Read { topic } => (topic, "read".to_owned()),
+        BooksEntry::Ended { topic, account } => (topic, name(account)),
+    }
+}
+
+fn fields<const N: usize>(pairs: [(&str, Option<Value>); N]) -> Map<String, Value> {
+    pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn customer(row: Customer) -> Map<String, Value> {
+    fields([
+        ("name", row.name.map(Value::from)),
+        ("email", row.email.map(Value::from)),
+        ("city", row.city.map(Value::from)),
+        ("state", row.state.map(Value::from)),
+        ("risk_profile", row.risk_profile.map(Value::from)),
+        ("registered_at", row.registered_at.map(Value::from)),
+    ])
+}
+
+fn store(row: Store) -> Map<String, Value> {
+    fields([
+        ("name", row.name.map(Value::from)),
+        ("city", row.city.map(Value::from)),
+        ("state", row.state.map(Value::from)),
+        ("category", row.category.map(Value::from)),
+        ("channel", row.channel.map(Value::from)),
+        ("place", row.place.map(|place| json!([place.latitude, place.longitude]))),
+    ])
+}
+
+fn product(row: Product) -> Map<String, Value> {
+    fields([
+        ("name", row.name.map(Value::from)),
+        ("category", row.category.map(Value::from)),
+        ("price", row.price.map(Value::from)),
+    ])
+}
+
+fn list_version(change: ListChange) -> ListVersion {
+    let entity = match change.entity {
+        Entity::Customer(id) => streamflow_oracle::Entity::Customer(id.into()),
+        Entity::Store(id) => streamflow_oracle::Entity::Store(id.into()),
+    };
+    let entry = change.entry.map(|entry| ListEntry {
+        valid_from: entry.valid_from,
+        expires_at: entry.expires_at,
+        reason: entry.reason,
+    });
+    ListVersion { entity, applies_from: Some(change.applies_from).filter(|from| *from != i64::MIN), entry }
+}
