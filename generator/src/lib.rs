@@ -1,0 +1,31 @@
+//! Synthetic card traffic with labelled fraud, as bytes: no broker, no database, no dataflow.
+//!
+//! ```text
+//! Settings ─> Population ─┬─> reference records, blacklist
+//!                         └─> Traffic ─> Event, Event, ...   (payload, key, due time, label)
+//! ```
+//!
+//! The law: equal settings give equal bytes, on every run. All randomness comes from seeded ChaCha8
+//! streams, one for each concern, so that changing one rate leaves the other draws alone.
+
+mod agenda;
+mod defect;
+mod disturbance;
+mod event;
+mod history;
+mod identity;
+mod label;
+mod payload;
+mod population;
+mod purchase;
+mod randomness;
+mod scenarios;
+mod settings;
+mod time;
+mod traffic;
+
+pub use event::Event;
+pub use label::{Label, Pattern};
+pub use population::{Population, Record};
+pub use settings::{Settings, SettingsError};
+pub use traffic::Traffic;
