@@ -1,0 +1,75 @@
+//! The reader thread of one file.
+
+use std::io::{self, Read};
+
+use streamflow_dataflow::model::{PartitionId, Record, Source};
+
+use super::lines::{Line, Lines};
+use crate::source::{Outbox, SourceEvent, Stopped};
+
+/// Reads one input to its end.
+pub(super) struct Reader<R> {
+    pub(super) lines: Lines<R>,
+    pub(super) partition: PartitionId,
+    pub(super) batch_lines: u64,
+    pub(super) outbox: Outbox,
+}
+
+/// Why reading ends before the end.
+pub(super) enum End {
+    /// Nobody listens any more.
+    Stopped,
+    /// The input cannot be read.
+    Failed(io::Error),
+}
+
+impl From<Stopped> for End {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Sends all batches, then the end.
+    pub(super) fn run(&mut self) -> Result<(), End> {
+        let mut number = 0;
+        let mut batch = Vec::new();
+        while let Some(line) = self.lines.next_line()? {
+            if line.length > 0 {
+                batch.push(self.record(number, line));
+            }
+            number += 1;
+            if number.is_multiple_of(self.batch_lines) {
+                self.send(&mut batch)?;
+            }
+        }
+        self.send(&mut batch)?;
+        let end = SourceEvent::EndOfPartition { partition: self.partition, offset: number };
+        Ok(self.outbox.send(end)?)
+    }
+
+    fn send(&self, batch: &mut Vec<Record>) -> Result<(), Stopped> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let next = Vec::with_capacity(batch.len());
+        self.outbox.send(SourceEvent::Batch(std::mem::replace(batch, next)))
+    }
+
+    fn record(&self, number: u64, line: Line) -> Record {
+        Record {
+            source: Source::new(self.partition, number),
+            // A file has no broker: the event's own time stands in.
+            appended_at: None,
+            key: None,
+            payload: Some(line.kept),
+            full_length: line.length,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A file as a source.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crossbeam_channel::{Receiver, bounded};
+use streamflow_dataflow::model::PartitionId;
+
+use super::lines::Lines;
+use super::reader::{End, Reader};
+use crate::source::{Outbox, SourceError, SourceEvent, Wake};
+
+/// How a file is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSettings {
+    /// Lines whose records make one batch, at least 1.
+    pub batch_lines: u64,
+    /// Bytes of the chunks that lines are slices of, at least 1.
+    pub chunk_bytes: usize,
+    /// Batches that wait for the worker at most; then reading pauses.
+    pub queued_batches: usize,
+}
+
+impl Default for FileSettings {
+    fn default() -> Self {
+        Self { batch_lines: 4_096, chunk_bytes: 1 << 20, queued_batches: 8 }
+    }
+}
+
+/// Reads the lines of a file as records of one partition; stops when dropped.
+///
+/// Its thread is not waited for: a read from a terminal or a pipe can take for ever.
+pub struct FileSource {
+    events: Receiver<SourceEvent>,
+    stop: Arc<AtomicBool>,
+}
+
+impl FileSource {
+    /// Opens `path` (`-` is standard input) and starts to read.
+    ///
+    /// # Errors
+    /// [`SourceError::File`] where it cannot be opened, [`SourceError::Thread`].
+    pub fn start(
+        path: &Path,
+        partition: PartitionId,
+        settings: &FileSettings,
+        wake: &Wake,
+    ) -> Result<Self, SourceError> {
+        let input: Box<dyn Read + Send> = if path == Path::new("-") {
+            Box::new(io::stdin())
+        } else {
+            let cannot_open = |cause| SourceError::File { path: path.to_owned(), cause };
+            Box::new(File::open(path).map_err(cannot_open)?)
+        };
+        let (sender, events) = bounded(settings.queued_batches);
+        let stop = Arc::new(AtomicBool::new(false));
+        let reader = Reader {
+            lines: Lines::new(input, settings.chunk_bytes.max(1)),
+            partition,
+            batch_lines: settings.batch_lines.max(1),
+            outbox: Outbox { events: sender, wake: Arc::clone(wake), stop: Arc::clone(&stop) },
+        };
+        let path = path.to_owned();
+        thread::Builder::new()
+            .name("read file".to_owned())
+            .spawn(move || run(reader, path))
+            .map_err(SourceError::Thread)?;
+        Ok(Self { events, stop })
+    }
+
+    /// What has been read: batches, then [`SourceEvent::EndOfPartition`] with the number of lines, or
+    /// [`SourceEvent::Failed`]; disconnected after that.
+    pub fn events(&self) -> &Receiver<SourceEvent> {
+        &self.events
+    }
+}
+
+impl Drop for FileSource {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn run(mut reader: Reader<Box<dyn Read + Send>>, path: PathBuf) {
+    if let Err(End::Failed(cause)) = reader.run() {
+        // Nobody may be left to hear it.
+        let _ = reader.outbox.send(SourceEvent::Failed(SourceError::File { path, cause }));
+    }
+}

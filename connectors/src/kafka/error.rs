@@ -1,0 +1,70 @@
+//! What can go wrong with Kafka outside of reading, and who can mend it.
+
+use rdkafka::error::KafkaError as ClientError;
+use thiserror::Error;
+
+/// An error of the Kafka connector.
+#[derive(Debug, Error)]
+pub enum KafkaError {
+    /// A setting is missing, contradictory or out of range. The user mends it; no retry.
+    #[error("kafka setting `{key}`: {problem}")]
+    Settings {
+        /// The key as written in the configuration, below `kafka`.
+        key: &'static str,
+        /// What is wrong and what is allowed.
+        problem: String,
+    },
+    /// The client library does not accept the settings. The user mends them; no retry.
+    #[error("the Kafka client refuses its settings: {0}")]
+    Client(ClientError),
+    /// No broker answers. The operator mends it; retry later.
+    #[error(
+        "no answer from Kafka while {doing}: {cause}; check `brokers` and that one of them can be reached"
+    )]
+    Unavailable {
+        /// What was being done.
+        doing: String,
+        /// The client's words.
+        cause: ClientError,
+    },
+    /// A broker understood and refused. The operator mends it; no retry.
+    #[error("Kafka refused {doing}: {cause}")]
+    Refused {
+        /// What was being done.
+        doing: String,
+        /// The broker's words.
+        cause: String,
+    },
+    /// A topic does not exist. The operator creates it; no retry.
+    #[error("topic {0} does not exist: create it or correct the configured name")]
+    MissingTopic(String),
+    /// Records may carry the producer's clock where the broker's is needed. The operator mends it; no retry.
+    #[error("topic {0} has message.timestamp.type=CreateTime: set it to LogAppendTime")]
+    NotLogAppendTime(String),
+    /// A record cannot be sent: it is too large or its topic unknown. Whoever makes the record mends it; no retry.
+    #[error("record for topic {topic} cannot be sent: {cause}")]
+    Record {
+        /// The record's topic.
+        topic: String,
+        /// The client's words.
+        cause: ClientError,
+    },
+    /// Records were not acknowledged in time. The operator mends it; what was lost must be sent again.
+    #[error("{failed} records were not delivered to Kafka, first: {cause}")]
+    Undelivered {
+        /// How many, since the producer was opened.
+        failed: u64,
+        /// Why the first of them was not.
+        cause: String,
+    },
+    /// The embedded broker cannot be started or used. No retry.
+    #[error("embedded broker: {0}")]
+    Mock(ClientError),
+}
+
+impl KafkaError {
+    /// Whether the same may succeed later without anybody changing anything here.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Undelivered { .. })
+    }
+}

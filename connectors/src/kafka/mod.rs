@@ -1,0 +1,29 @@
+//! Kafka: reading partitions by hand, topics and their offsets, a plain producer, and an embedded broker.
+//!
+//! ```text
+//!  Topics ── which partitions, from where ──> KafkaSource ── a reader thread per topic ──> SourceEvent
+//!  Producer ── records ──> Kafka                             MockBroker: a Kafka in this process, for the demo
+//! ```
+//!
+//! No consumer group takes part: which worker reads what is the dataflow's decision, and the truth about offsets is
+//! the progress row in PostgreSQL. A broker that is away is waited for; an offset that is gone is an error.
+
+mod batch;
+mod client;
+mod consumer;
+mod error;
+mod mock;
+mod producer;
+mod progress;
+mod reader;
+mod settings;
+mod source;
+mod topics;
+
+pub use error::KafkaError;
+pub use mock::MockBroker;
+pub use producer::{Deliveries, Producer};
+pub use progress::{PartitionProgress, SourceProgress};
+pub use settings::{Compression, KafkaSettings, Mechanism, ProducerSettings, Protocol, SourceSettings};
+pub use source::{Assignment, KafkaSource};
+pub use topics::{OffsetRange, TimestampType, TopicSettings, Topics};

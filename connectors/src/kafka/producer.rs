@@ -1,0 +1,162 @@
+//! A plain producer: no transactions, every record acknowledged by all replicas or reported as undelivered.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+
+use super::client::Logging;
+use super::error::KafkaError;
+use super::settings::{Compression, KafkaSettings};
+
+/// How long to wait for acknowledgements to make room in a full buffer before looking again.
+const ROOM_CHECK: Duration = Duration::from_millis(1);
+
+/// What became of the records since the producer was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deliveries {
+    /// Acknowledged by all replicas in sync.
+    pub delivered: u64,
+    /// Given up.
+    pub failed: u64,
+    /// Why the first of the failed ones was given up.
+    pub first_failure: Option<String>,
+}
+
+/// Sends records; may be shared between threads.
+pub struct Producer {
+    client: ThreadedProducer<Counting>,
+}
+
+struct Counting {
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    first_failure: Mutex<Option<String>>,
+}
+
+impl Producer {
+    /// Makes the client; nobody is asked yet.
+    ///
+    /// # Errors
+    /// [`KafkaError::Settings`], [`KafkaError::Client`].
+    pub fn open(settings: &KafkaSettings) -> Result<Self, KafkaError> {
+        let mut config = settings.client_config()?;
+        let producer = &settings.producer;
+        config
+            // Only what all replicas in sync hold survives the loss of a broker.
+            .set("acks", "all")
+            // The broker sorts out repeated attempts; without it they duplicate and reorder records.
+            .set("enable.idempotence", producer.idempotent.to_string())
+            .set("linger.ms", producer.linger_ms.to_string())
+            .set("queue.buffering.max.kbytes", producer.buffer_kib.to_string())
+            // The bound is bytes: the default of 100,000 messages would stall small records at a tenth of it.
+            .set("queue.buffering.max.messages", "0")
+            .set("delivery.timeout.ms", producer.delivery_timeout_ms.to_string())
+            // As Java clients partition: all events of a customer share a partition, whoever sends them.
+            .set("partitioner", "murmur2_random")
+            .set(
+                "compression.type",
+                match producer.compression {
+                    Compression::None => "none",
+                    Compression::Gzip => "gzip",
+                },
+            );
+        let context = Counting {
+            delivered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            first_failure: Mutex::new(None),
+        };
+        Ok(Self { client: config.create_with_context(context).map_err(KafkaError::Client)? })
+    }
+
+    /// Queues a record; while the buffer is full it waits, at most until older records are given up. `payload` `None`
+    /// is a tombstone; `timestamp` in milliseconds since 1970, else the present. The key decides the partition.
+    ///
+    /// # Errors
+    /// [`KafkaError::Record`]. Failures after queueing show in [`Producer::deliveries`] and [`Producer::flush`].
+    pub fn send(
+        &self,
+        topic: &str,
+        key: &[u8],
+        payload: Option<&[u8]>,
+        timestamp: Option<i64>,
+    ) -> Result<(), KafkaError> {
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).key(key);
+        record.payload = payload;
+        record.timestamp = timestamp;
+        loop {
+            match self.client.send(record) {
+                Ok(()) => return Ok(()),
+                Err((ClientError::MessageProduction(RDKafkaErrorCode::QueueFull), unsent)) => record = unsent,
+                Err((cause, _)) => return Err(KafkaError::Record { topic: topic.to_owned(), cause }),
+            }
+            std::thread::sleep(ROOM_CHECK);
+        }
+    }
+
+    /// What became of the records so far.
+    pub fn deliveries(&self) -> Deliveries {
+        let counts = self.client.context();
+        Deliveries {
+            delivered: counts.delivered.load(Ordering::Relaxed),
+            failed: counts.failed.load(Ordering::Relaxed),
+            first_failure: counts.first_failure(),
+        }
+    }
+
+    /// Waits until every record is delivered or given up, at most for `limit`.
+    ///
+    /// # Errors
+    /// [`KafkaError::Undelivered`] where any record has been given up since the producer was opened,
+    /// [`KafkaError::Unavailable`] where some are still waiting after `limit`.
+    pub fn flush(&self, limit: Duration) -> Result<(), KafkaError> {
+        let doing = || "waiting for acknowledgements".to_owned();
+        self.client.flush(limit).map_err(|cause| KafkaError::Unavailable { doing: doing(), cause })?;
+        match self.deliveries() {
+            Deliveries { failed: 0, .. } => Ok(()),
+            Deliveries { failed, first_failure, .. } => {
+                Err(KafkaError::Undelivered { failed, cause: first_failure.unwrap_or_default() })
+            }
+        }
+    }
+}
+
+impl Counting {
+    fn first_failure(&self) -> Option<String> {
+        self.first_failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Counting {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Logging.log(level, facility, message);
+    }
+
+    fn error(&self, error: ClientError, reason: &str) {
+        Logging.error(error, reason);
+    }
+}
+
+impl ProducerContext for Counting {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => {
+                self.delivered.fetch_add(1, Ordering::Relaxed);
+            }
+            Err((error, _)) => {
+                if self.failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                    tracing::warn!(%error, "a record was not delivered to Kafka; further ones are only counted");
+                    let mut first =
+                        self.first_failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    *first = Some(error.to_string());
+                }
+            }
+        }
+    }
+}

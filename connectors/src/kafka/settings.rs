@@ -1,0 +1,375 @@
+//! Where Kafka is, how to talk to it, and how eagerly.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use rdkafka::ClientConfig;
+use serde::Deserialize;
+
+use super::error::KafkaError;
+
+/// Encryption and authentication of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// Neither. For trusted networks.
+    #[default]
+    Plaintext,
+    /// Encrypted, no user.
+    Ssl,
+    /// User and password, not encrypted: SCRAM never sends the password, but anybody can read the records.
+    SaslPlaintext,
+    /// User and password, encrypted.
+    SaslSsl,
+}
+
+/// How a password is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Mechanism {
+    /// SCRAM with SHA-256.
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// SCRAM with SHA-512.
+    #[default]
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+/// How records are packed by a producer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip.
+    Gzip,
+}
+
+/// Connection settings. They name where the password is and never hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KafkaSettings {
+    /// Addresses to begin with, `host:port` each; the other brokers are learned from them.
+    pub brokers: Vec<String>,
+    /// Encryption and authentication.
+    pub protocol: Protocol,
+    /// How the password is proven; with a `sasl_*` protocol only.
+    pub mechanism: Mechanism,
+    /// User name; with a `sasl_*` protocol only.
+    pub username: Option<String>,
+    /// Environment variable that holds the password.
+    pub password_env: Option<String>,
+    /// File that holds the password; one newline at its end is ignored.
+    pub password_file: Option<PathBuf>,
+    /// PEM file with the certificates to trust; without it the system's.
+    pub tls_ca_file: Option<PathBuf>,
+    /// Shown in the brokers' logs and quotas.
+    pub client_id: String,
+    /// How records are read.
+    pub source: SourceSettings,
+    /// How records are written.
+    pub producer: ProducerSettings,
+}
+
+/// How records are read. A batch goes out when the first of its limits is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceSettings {
+    /// Records in one batch at most.
+    pub batch_records: usize,
+    /// Bytes of keys and payloads in one batch at most (the last record may exceed it).
+    pub batch_bytes: usize,
+    /// How long a batch's first record waits for others, ms.
+    pub linger_ms: u64,
+    /// Batches that wait for the worker at most; then reading pauses.
+    pub queued_batches: usize,
+    /// Memory for records fetched ahead, KiB for each topic and worker.
+    pub prefetch_kib: u32,
+    /// How long a broker without news holds a fetch, ms.
+    pub fetch_wait_ms: u32,
+}
+
+/// How records are written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProducerSettings {
+    /// Whether retries are kept from duplicating or reordering records.
+    pub idempotent: bool,
+    /// How records are packed.
+    pub compression: Compression,
+    /// How long a record waits for others before it is sent, ms.
+    pub linger_ms: u32,
+    /// Memory for records not yet acknowledged, KiB; when it is full, sending waits.
+    pub buffer_kib: u32,
+    /// How long a record is tried before it counts as undelivered, ms.
+    pub delivery_timeout_ms: u32,
+}
+
+impl Default for KafkaSettings {
+    fn default() -> Self {
+        Self {
+            brokers: vec!["localhost:9092".to_owned()],
+            protocol: Protocol::default(),
+            mechanism: Mechanism::default(),
+            username: None,
+            password_env: None,
+            password_file: None,
+            tls_ca_file: None,
+            client_id: "streamflow".to_owned(),
+            source: SourceSettings::default(),
+            producer: ProducerSettings::default(),
+        }
+    }
+}
+
+impl Default for SourceSettings {
+    fn default() -> Self {
+        Self {
+            batch_records: 4_096,
+            batch_bytes: 1 << 20,
+            linger_ms: 1,
+            queued_batches: 8,
+            prefetch_kib: 16 * 1024,
+            fetch_wait_ms: 10,
+        }
+    }
+}
+
+impl Default for ProducerSettings {
+    fn default() -> Self {
+        Self {
+            idempotent: true,
+            compression: Compression::default(),
+            linger_ms: 2,
+            buffer_kib: 64 * 1024,
+            delivery_timeout_ms: 120_000,
+        }
+    }
+}
+
+impl Protocol {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Ssl => "ssl",
+            Self::SaslPlaintext => "sasl_plaintext",
+            Self::SaslSsl => "sasl_ssl",
+        }
+    }
+
+    fn has_user(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+
+    fn is_encrypted(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
+}
+
+impl Mechanism {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+impl KafkaSettings {
+    /// Settings for brokers at `address` (`host:port`) without encryption, the rest as by default.
+    pub fn plaintext(address: impl Into<String>) -> Self {
+        Self { brokers: vec![address.into()], ..Self::default() }
+    }
+
+    /// Checks what can be checked without a broker and without reading the password.
+    ///
+    /// # Errors
+    /// [`KafkaError::Settings`] naming the key and what is allowed.
+    pub fn check(&self) -> Result<(), KafkaError> {
+        let protocol = self.protocol.name();
+        if self.brokers.is_empty() || self.brokers.iter().any(|broker| !is_address(broker)) {
+            return Err(problem("brokers", "at least one is needed, each as host:port"));
+        }
+        if self.protocol != Protocol::Plaintext && !cfg!(feature = "tls") {
+            let text = format!("`{protocol}` needs a program built with `--features tls`");
+            return Err(problem("protocol", text));
+        }
+        if self.protocol.has_user() != self.username.is_some() {
+            let text = format!("needed with a sasl_* protocol only; the protocol is `{protocol}`");
+            return Err(problem("username", text));
+        }
+        let passwords = usize::from(self.password_env.is_some()) + usize::from(self.password_file.is_some());
+        if passwords != usize::from(self.protocol.has_user()) {
+            let text = "with a sasl_* protocol give either password_env or password_file, else neither";
+            return Err(problem("password_file", text));
+        }
+        if self.tls_ca_file.is_some() && !self.protocol.is_encrypted() {
+            return Err(problem("tls_ca_file", format!("has no effect with `protocol: {protocol}`")));
+        }
+        self.source.check()?;
+        self.producer.check()
+    }
+
+    /// What all clients have in common. Producers, consumers and admin clients add their own options.
+    ///
+    /// # Errors
+    /// [`KafkaError::Settings`] where a setting is wrong or the password cannot be read.
+    pub fn client_config(&self) -> Result<ClientConfig, KafkaError> {
+        self.check()?;
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", self.brokers.join(","))
+            .set("client.id", &self.client_id)
+            .set("security.protocol", self.protocol.name())
+            // A misspelt topic is to be an error, not a new topic with one partition and a week's retention.
+            .set("allow.auto.create.topics", "false")
+            // Middleboxes drop connections that are silent for long, as those to reference topics are.
+            .set("socket.keepalive.enable", "true")
+            // A broker closes idle connections as a matter of course; that is nothing to log.
+            .set("log.connection.close", "false")
+            // A restarted broker is found again within this, not within ten seconds.
+            .set("reconnect.backoff.max.ms", "2000");
+        if self.protocol.has_user() {
+            config
+                .set("sasl.mechanism", self.mechanism.name())
+                .set("sasl.username", self.username.as_deref().unwrap_or_default())
+                // Read anew for each client, so that a rotated one is picked up.
+                .set("sasl.password", self.password()?);
+        }
+        if let Some(path) = &self.tls_ca_file {
+            // A private authority, as an operator in Kubernetes issues them, is not in the system's store.
+            config.set("ssl.ca.location", path.to_string_lossy());
+        }
+        Ok(config)
+    }
+
+    fn password(&self) -> Result<String, KafkaError> {
+        if let Some(variable) = &self.password_env {
+            return env::var(variable)
+                .map_err(|error| problem("password_env", format!("variable `{variable}`: {error}")));
+        }
+        let Some(path) = &self.password_file else {
+            return Err(problem("password_file", "is missing"));
+        };
+        let text = fs::read_to_string(path)
+            .map_err(|error| problem("password_file", format!("`{}`: {error}", path.display())))?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+impl SourceSettings {
+    fn check(&self) -> Result<(), KafkaError> {
+        for (key, number) in [
+            ("source.batch_records", self.batch_records),
+            ("source.batch_bytes", self.batch_bytes),
+            ("source.queued_batches", self.queued_batches),
+            ("source.prefetch_kib", self.prefetch_kib as usize),
+        ] {
+            if number == 0 {
+                return Err(problem(key, "0 is not allowed"));
+            }
+        }
+        // The client library's own limits.
+        for (key, number, limit) in [
+            ("source.prefetch_kib", u64::from(self.prefetch_kib), 2_097_151),
+            ("source.fetch_wait_ms", u64::from(self.fetch_wait_ms), 10_000),
+            ("source.linger_ms", self.linger_ms, 10_000),
+        ] {
+            if number > limit {
+                return Err(problem(key, format!("{number} exceeds {limit}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ProducerSettings {
+    fn check(&self) -> Result<(), KafkaError> {
+        if self.linger_ms >= self.delivery_timeout_ms {
+            return Err(problem("producer.delivery_timeout_ms", "must be more than producer.linger_ms"));
+        }
+        if self.buffer_kib == 0 || self.buffer_kib > 2_097_151 {
+            return Err(problem("producer.buffer_kib", "1 to 2097151 are allowed"));
+        }
+        Ok(())
+    }
+}
+
+fn is_address(broker: &str) -> bool {
+    broker
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && !host.contains(',') && port.parse::<u16>().is_ok())
+}
+
+fn problem(key: &'static str, problem: impl Into<String>) -> KafkaError {
+    KafkaError::Settings { key, problem: problem.into() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn wrong_key(settings: &KafkaSettings) -> &'static str {
+        match settings.check() {
+            Err(KafkaError::Settings { key, .. }) => key,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn defaults_are_allowed() {
+        KafkaSettings::default().check().unwrap();
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        let good = KafkaSettings::plaintext("kafka:9092");
+        for brokers in [vec![], vec!["kafka".to_owned()], vec!["a:1,b:2".to_owned()], vec!["a:x".to_owned()]]
+        {
+            assert_eq!(wrong_key(&KafkaSettings { brokers, ..good.clone() }), "brokers");
+        }
+        let username = Some("streamflow".to_owned());
+        assert_eq!(wrong_key(&KafkaSettings { username, ..good.clone() }), "username");
+        let password_env = Some("PASSWORD".to_owned());
+        assert_eq!(wrong_key(&KafkaSettings { password_env, ..good.clone() }), "password_file");
+        let tls_ca_file = Some(PathBuf::from("ca.pem"));
+        assert_eq!(wrong_key(&KafkaSettings { tls_ca_file, ..good.clone() }), "tls_ca_file");
+        let source = SourceSettings { queued_batches: 0, ..SourceSettings::default() };
+        assert_eq!(wrong_key(&KafkaSettings { source, ..good.clone() }), "source.queued_batches");
+        let producer = ProducerSettings { delivery_timeout_ms: 1, ..ProducerSettings::default() };
+        assert_eq!(wrong_key(&KafkaSettings { producer, ..good }), "producer.delivery_timeout_ms");
+    }
+
+    fn with_password(password: &str) -> (tempfile::NamedTempFile, KafkaSettings) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, password).unwrap();
+        let settings = KafkaSettings {
+            protocol: Protocol::SaslSsl,
+            username: Some("streamflow".to_owned()),
+            password_file: Some(file.path().to_owned()),
+            ..KafkaSettings::default()
+        };
+        (file, settings)
+    }
+
+    #[test]
+    #[cfg(not(feature = "tls"))]
+    fn a_program_without_tls_says_so() {
+        assert_eq!(wrong_key(&with_password("x").1), "protocol");
+    }
+
+    #[test]
+    #[cfg(feature = "tls")]
+    fn a_password_is_used_and_never_shown() {
+        let (file, settings) = with_password("s3cret word\n");
+        let config = settings.client_config().unwrap();
+        assert_eq!(config.get("sasl.password"), Some("s3cret word"));
+        assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
+        assert!(!format!("{settings:?} {config:?}").contains("s3cret"));
+        drop(file);
+        let error = settings.client_config().unwrap_err();
+        assert!(error.to_string().starts_with("kafka setting `password_file`"));
+    }
+}

@@ -1,0 +1,96 @@
+//! The partitions that one worker reads.
+//!
+//! Each topic has a client and a reader thread of its own. That is not for speed: the client library reports the end
+//! of a partition, and errors, by partition number alone, and number 0 of two topics could not be told apart.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, bounded};
+use streamflow_dataflow::model::PartitionId;
+
+use super::consumer;
+use super::progress::SourceProgress;
+use super::reader::Reader;
+use super::settings::KafkaSettings;
+use crate::source::{Outbox, SourceError, SourceEvent, Wake};
+
+/// A partition to read and where to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition as the dataflow knows it; its `partition()` is Kafka's number.
+    pub partition: PartitionId,
+    /// The first offset to deliver.
+    pub start: u64,
+}
+
+/// Reads the partitions assigned to one worker; stops when dropped.
+pub struct KafkaSource {
+    events: Receiver<SourceEvent>,
+    progress: Arc<SourceProgress>,
+    stop: Arc<AtomicBool>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl KafkaSource {
+    /// Starts reading. Nobody answers yet when this returns: brokers that are away are waited for.
+    ///
+    /// # Errors
+    /// [`SourceError::Client`] where the settings or the assignment are wrong, [`SourceError::Thread`].
+    pub fn start(
+        settings: &KafkaSettings,
+        assignments: &[Assignment],
+        wake: &Wake,
+    ) -> Result<Self, SourceError> {
+        let (sender, events) = bounded(settings.source.queued_batches);
+        let mut source = Self {
+            events,
+            progress: Arc::new(SourceProgress::new(assignments)),
+            stop: Arc::default(),
+            readers: Vec::new(),
+        };
+        let mut topics: BTreeMap<&str, Vec<&Assignment>> = BTreeMap::new();
+        for assignment in assignments {
+            topics.entry(&assignment.topic).or_default().push(assignment);
+        }
+        for (topic, partitions) in topics {
+            let consumer = consumer::assigned(settings, topic, &partitions, &source.progress)?;
+            let outbox =
+                Outbox { events: sender.clone(), wake: Arc::clone(wake), stop: Arc::clone(&source.stop) };
+            let reader = Reader::new(consumer, &partitions, &settings.source, outbox);
+            let thread = thread::Builder::new()
+                .name(format!("read {topic}"))
+                .spawn(move || reader.run())
+                .map_err(SourceError::Thread)?;
+            source.readers.push(thread);
+        }
+        Ok(source)
+    }
+
+    /// What has been read. Disconnected once every reader has stopped: after [`SourceEvent::Failed`] by each, or at
+    /// once where nothing is assigned.
+    pub fn events(&self) -> &Receiver<SourceEvent> {
+        &self.events
+    }
+
+    /// How far reading has come, for metrics.
+    pub fn progress(&self) -> &Arc<SourceProgress> {
+        &self.progress
+    }
+}
+
+impl Drop for KafkaSource {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // Frees a reader that waits for room; it then sees that it is to stop.
+        while self.events.try_recv().is_ok() {}
+        for reader in self.readers.drain(..) {
+            // A reader that panicked has said so on standard error.
+            let _ = reader.join();
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Sources and sinks: Kafka, PostgreSQL and files. Knows records and rows, nothing of fraud.
+
+pub mod file;
+pub mod kafka;
+pub mod postgres;
+pub mod source;

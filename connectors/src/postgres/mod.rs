@@ -1,0 +1,27 @@
+//! PostgreSQL: connections, migrations, binary COPY, the group-commit thread, and a private server.
+//!
+//! ```text
+//!  worker ── submit(frontier, batch) ──> Committer ── one transaction ──> PostgreSQL
+//!     ^                                     │  (all batches queued meanwhile, merged)
+//!     └──── durable frontier, notices ──────┘
+//! ```
+//!
+//! Everything here is synchronous: the committer is a thread of its own, so a dataflow worker never waits
+//! for the database. Errors are [`PostgresError`]: each says who can mend it and whether a retry helps.
+
+pub mod committer;
+mod connect;
+pub mod copy;
+mod error;
+pub mod migrate;
+pub mod private;
+mod settings;
+mod tls;
+
+pub use committer::{Batch, Committer, CommitterOptions, Notice, Writer, Written};
+pub use connect::connect;
+pub use copy::CopyRows;
+pub use error::{Mender, PostgresError};
+pub use migrate::{Migration, migrate};
+pub use private::{PrivateOptions, PrivatePostgres};
+pub use settings::{Settings, TlsMode};

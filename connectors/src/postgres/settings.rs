@@ -1,0 +1,278 @@
+//! Where the database is and how to talk to it.
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use postgres::Config;
+use postgres::config::{SslMode, TargetSessionAttrs};
+use serde::Deserialize;
+
+use super::error::PostgresError;
+
+/// How long an unanswered packet or keepalive may stand before the connection counts as broken.
+const DEAD_PEER: Duration = Duration::from_secs(30);
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 4;
+/// The server cuts longer names.
+const NAME_LIMIT: usize = 63;
+
+/// Whether the connection is encrypted and whom it trusts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsMode {
+    /// Plain text. For unix sockets and trusted networks.
+    #[default]
+    Disable,
+    /// Encrypted, but any certificate is accepted: keeps listeners out, not impostors.
+    Require,
+    /// Encrypted; the certificate must come from `tls_ca_file` and be issued for the host's name.
+    VerifyFull,
+}
+
+impl fmt::Display for TlsMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disable => "disable",
+            Self::Require => "require",
+            Self::VerifyFull => "verify-full",
+        })
+    }
+}
+
+/// Connection settings. They name where the password is and never hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Host names or addresses tried in turn, the first that accepts writes wins; or one directory with
+    /// the server's unix socket.
+    pub hosts: Vec<String>,
+    /// TCP port, also part of the unix socket's name.
+    pub port: u16,
+    /// Database name.
+    pub database: String,
+    /// Role to log in as.
+    pub user: String,
+    /// Environment variable that holds the password.
+    pub password_env: Option<String>,
+    /// File that holds the password; one newline at its end is ignored.
+    pub password_file: Option<PathBuf>,
+    /// Encryption and verification.
+    pub tls: TlsMode,
+    /// PEM file with the certificates to trust; with `tls: verify-full` only.
+    pub tls_ca_file: Option<PathBuf>,
+    /// Shown in `pg_stat_activity`.
+    pub application_name: String,
+    /// Limit for making a connection, ms.
+    pub connect_timeout_ms: u64,
+    /// Limit for one statement, ms; 0 = none.
+    pub statement_timeout_ms: u64,
+    /// How long the server keeps the transaction of a client that fell silent, ms; 0 = for ever. Bounds
+    /// how long a process that lost its network can hold back its successor; keep it below
+    /// `statement_timeout_ms`, within which the successor waits.
+    pub idle_in_transaction_timeout_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hosts: vec!["localhost".to_owned()],
+            port: 5432,
+            database: "streamflow".to_owned(),
+            user: "streamflow".to_owned(),
+            password_env: None,
+            password_file: None,
+            tls: TlsMode::Disable,
+            tls_ca_file: None,
+            application_name: "streamflow".to_owned(),
+            connect_timeout_ms: 10_000,
+            statement_timeout_ms: 60_000,
+            idle_in_transaction_timeout_ms: 30_000,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks what can be checked without a server.
+    ///
+    /// # Errors
+    /// [`PostgresError::Settings`] naming the key, its value and what is allowed.
+    pub fn check(&self) -> Result<(), PostgresError> {
+        self.check_hosts()?;
+        self.check_secrets()?;
+        for (key, name) in
+            [("database", &self.database), ("user", &self.user), ("application_name", &self.application_name)]
+        {
+            if name.is_empty() || name.len() > NAME_LIMIT || name.contains('\0') {
+                return Err(problem(key, format!("`{name}` must have 1 to {NAME_LIMIT} bytes")));
+            }
+        }
+        if self.port == 0 {
+            return Err(problem("port", "0 is not allowed (1 to 65535)"));
+        }
+        if self.connect_timeout_ms == 0 {
+            return Err(problem("connect_timeout_ms", "0 is not allowed"));
+        }
+        for (key, ms) in [
+            ("statement_timeout_ms", self.statement_timeout_ms),
+            ("idle_in_transaction_timeout_ms", self.idle_in_transaction_timeout_ms),
+        ] {
+            if i32::try_from(ms).is_err() {
+                return Err(problem(key, format!("{ms} exceeds {}", i32::MAX)));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_hosts(&self) -> Result<(), PostgresError> {
+        if self.hosts.is_empty() || self.hosts.iter().any(String::is_empty) {
+            return Err(problem("hosts", "at least one host is needed, none empty"));
+        }
+        let sockets = self.hosts.iter().filter(|host| is_socket(host)).count();
+        if sockets > 0 && self.hosts.len() > 1 {
+            return Err(problem("hosts", "a unix socket directory must stand alone"));
+        }
+        if sockets > 0 && self.tls != TlsMode::Disable {
+            let text = format!("`{}` is not possible over a unix socket", self.tls);
+            return Err(problem("tls", text));
+        }
+        Ok(())
+    }
+
+    fn check_secrets(&self) -> Result<(), PostgresError> {
+        if self.password_env.is_some() && self.password_file.is_some() {
+            return Err(problem("password_file", "give either password_env or password_file"));
+        }
+        match (self.tls, &self.tls_ca_file) {
+            (TlsMode::VerifyFull, None) => Err(problem("tls_ca_file", "needed with `tls: verify-full`")),
+            (TlsMode::Disable | TlsMode::Require, Some(_)) => {
+                let text = format!("has no effect with `tls: {}`; use verify-full", self.tls);
+                Err(problem("tls_ca_file", text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The driver's configuration, with the password read now so that a rotated one is picked up.
+    pub(super) fn to_config(&self) -> Result<Config, PostgresError> {
+        self.check()?;
+        let mut config = Config::new();
+        config
+            .port(self.port)
+            .dbname(&self.database)
+            .user(&self.user)
+            .application_name(&self.application_name)
+            .connect_timeout(Duration::from_millis(self.connect_timeout_ms))
+            .tcp_user_timeout(DEAD_PEER)
+            .keepalives_idle(KEEPALIVE_IDLE)
+            .keepalives_interval(KEEPALIVE_INTERVAL)
+            .keepalives_retries(KEEPALIVE_RETRIES)
+            .options(&format!(
+                "-c statement_timeout={} -c idle_in_transaction_session_timeout={}",
+                self.statement_timeout_ms, self.idle_in_transaction_timeout_ms
+            ))
+            .ssl_mode(match self.tls {
+                TlsMode::Disable => SslMode::Disable,
+                TlsMode::Require | TlsMode::VerifyFull => SslMode::Require,
+            });
+        for host in &self.hosts {
+            config.host(host);
+        }
+        if self.hosts.len() > 1 {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        if let Some(password) = self.password()? {
+            config.password(password);
+        }
+        Ok(config)
+    }
+
+    fn password(&self) -> Result<Option<String>, PostgresError> {
+        if let Some(variable) = &self.password_env {
+            let value = env::var(variable)
+                .map_err(|error| problem("password_env", format!("variable `{variable}`: {error}")))?;
+            return Ok(Some(value));
+        }
+        let Some(path) = &self.password_file else {
+            return Ok(None);
+        };
+        let text = fs::read_to_string(path)
+            .map_err(|error| problem("password_file", format!("`{}`: {error}", path.display())))?;
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        Ok(Some(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+    }
+}
+
+/// A host that is a directory holds the server's unix socket.
+pub(super) fn is_socket(host: &str) -> bool {
+    host.starts_with('/')
+}
+
+fn problem(key: &'static str, problem: impl Into<String>) -> PostgresError {
+    PostgresError::Settings { key, problem: problem.into() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn refused(json: &str) -> String {
+        match serde_json::from_str::<Settings>(json) {
+            Ok(settings) => settings.check().unwrap_err().to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn defaults_and_every_mode_are_fine() {
+        serde_json::from_str::<Settings>("{}").unwrap().check().unwrap();
+        for json in [
+            r#"{"hosts": ["/run/postgresql"], "password_env": "PGPASSWORD"}"#,
+            r#"{"hosts": ["a", "b"], "tls": "require", "password_file": "/run/secret"}"#,
+            r#"{"tls": "verify-full", "tls_ca_file": "/ca.pem", "statement_timeout_ms": 0}"#,
+        ] {
+            let settings: Settings = serde_json::from_str(json).unwrap();
+            settings.check().unwrap();
+        }
+    }
+
+    #[test]
+    fn refusals_name_the_key() {
+        for (json, words) in [
+            (r#"{"host": "a"}"#, "unknown field `host`"),
+            (r#"{"tls": "prefer"}"#, "expected one of `disable`"),
+            (r#"{"hosts": []}"#, "`hosts`"),
+            (r#"{"hosts": ["/a", "b"]}"#, "must stand alone"),
+            (r#"{"hosts": ["/a"], "tls": "require"}"#, "`tls`"),
+            (r#"{"tls": "verify-full"}"#, "`tls_ca_file`: needed"),
+            (r#"{"tls": "require", "tls_ca_file": "/x"}"#, "has no effect"),
+            (r#"{"password_env": "A", "password_file": "/b"}"#, "either"),
+            (r#"{"user": ""}"#, "`user`"),
+            (r#"{"port": 0}"#, "`port`"),
+            (r#"{"connect_timeout_ms": 0}"#, "`connect_timeout_ms`"),
+            (r#"{"statement_timeout_ms": 9999999999}"#, "exceeds"),
+        ] {
+            let text = refused(json);
+            assert!(text.contains(words), "{json}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_password_is_read_from_its_file_and_shown_nowhere() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "s3cret \n").unwrap();
+        let settings = Settings { password_file: Some(file.path().to_owned()), ..Settings::default() };
+        assert_eq!(settings.password().unwrap().unwrap(), "s3cret ");
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        let config = settings.to_config().unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
+        let missing =
+            Settings { password_env: Some("STREAMFLOW_NO_SUCH_VARIABLE".to_owned()), ..Settings::default() };
+        let text = missing.password().unwrap_err().to_string();
+        assert!(text.contains("STREAMFLOW_NO_SUCH_VARIABLE"), "{text}");
+    }
+}

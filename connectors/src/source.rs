@@ -1,0 +1,139 @@
+//! What every source does the same way: a reader thread sends batches of records through a bounded channel.
+//!
+//! ```text
+//!  reader thread ── SourceEvent ──> bounded channel ──> dataflow worker (never blocks: try_recv)
+//!       │                                                   ^
+//!       └──────────────────── wake ─────────────────────────┘
+//! ```
+//!
+//! Back pressure is the channel: when it is full the reader blocks and stops reading.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{SendTimeoutError, Sender};
+use streamflow_dataflow::model::dead_letter::PAYLOAD_LIMIT;
+use streamflow_dataflow::model::{PartitionId, Record};
+use thiserror::Error;
+
+/// Payload bytes that a source keeps of one record: one more than is accepted, so that what was cut is too large.
+pub const KEPT_BYTES: usize = PAYLOAD_LIMIT + 1;
+
+/// How often a reader that waits looks whether it is to stop.
+pub(crate) const STOP_CHECK: Duration = Duration::from_millis(100);
+
+/// Called after each event, so that a parked worker looks at the channel: usually unparks its thread.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What a source delivers.
+#[derive(Debug)]
+pub enum SourceEvent {
+    /// Records, those of one partition in the order of their offsets. Never empty.
+    Batch(Vec<Record>),
+    /// The partition has been read to its present end: all records below `offset` have been delivered before. Comes
+    /// anew each time the end is reached again; from files once.
+    EndOfPartition {
+        /// Which partition.
+        partition: PartitionId,
+        /// The first offset not yet delivered; transaction markers may stand between it and the true end.
+        offset: u64,
+    },
+    /// Reading has stopped for good; the last event.
+    Failed(SourceError),
+}
+
+/// Why a source stopped.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The records to start from are gone, or not there yet. Going on would leave a silent gap, so the operator
+    /// decides: restore the topic, or begin again with an empty database. No retry.
+    #[error(
+        "topic {topic} partition {partition}: offset {offset} is not there, only {earliest} to {latest}; \
+         restore the topic or rebuild from an empty database"
+    )]
+    OffsetOutOfRange {
+        /// The topic's name.
+        topic: String,
+        /// Kafka's partition number.
+        partition: u16,
+        /// The offset asked for.
+        offset: u64,
+        /// The first offset there is.
+        earliest: u64,
+        /// One past the last offset there is.
+        latest: u64,
+    },
+    /// Kafka refuses to let this client read. The operator grants access; no retry.
+    #[error("topic {topic}: Kafka denies access ({cause}); check credentials and ACLs")]
+    Denied {
+        /// The topic's name.
+        topic: String,
+        /// Kafka's words.
+        cause: String,
+    },
+    /// The topic or the partition has gone, or the client cannot go on. Open the source again after a pause.
+    #[error("topic {topic}: reading stopped: {cause}")]
+    Interrupted {
+        /// The topic's name.
+        topic: String,
+        /// Kafka's words.
+        cause: String,
+    },
+    /// The client cannot be made: settings it does not accept, or a topic assigned twice. The user mends it; no retry.
+    #[error("cannot read from Kafka: {0}")]
+    Client(String),
+    /// The system has no thread left. The operator mends it; retry.
+    #[error("cannot start a reader thread: {0}")]
+    Thread(io::Error),
+    /// A file cannot be opened or read. The user mends it; no retry.
+    #[error("cannot read {}: {cause}", path.display())]
+    File {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// The system's words.
+        cause: io::Error,
+    },
+}
+
+impl SourceError {
+    /// Whether opening the source again at the same offsets can succeed without anybody's doing.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Interrupted { .. } | Self::Thread(_))
+    }
+}
+
+/// The worker no longer wants events: the reader ends.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+/// The reader's end of the channel.
+pub(crate) struct Outbox {
+    pub(crate) events: Sender<SourceEvent>,
+    pub(crate) wake: Wake,
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+impl Outbox {
+    /// Waits until there is room, sends, wakes the worker.
+    pub(crate) fn send(&self, mut event: SourceEvent) -> Result<(), Stopped> {
+        loop {
+            if self.is_stopped() {
+                return Err(Stopped);
+            }
+            match self.events.send_timeout(event, STOP_CHECK) {
+                Ok(()) => break,
+                Err(SendTimeoutError::Timeout(unsent)) => event = unsent,
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Stopped),
+            }
+        }
+        (self.wake)();
+        Ok(())
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,260 @@
+//! Reading from a real Kafka: every record once and in order, from any offset, and never a silent gap.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use streamflow_connectors::kafka::{
+    Assignment, KafkaError, KafkaSettings, KafkaSource, OffsetRange, Producer, TimestampType, TopicSettings,
+    Topics,
+};
+use streamflow_connectors::source::{KEPT_BYTES, SourceError, SourceEvent, Wake};
+use streamflow_dataflow::model::{PartitionId, Record};
+use streamflow_test_support::KafkaServer;
+
+const WITHIN: Duration = Duration::from_secs(30);
+const LOG_APPEND_TIME: [(&str, &str); 1] = [("message.timestamp.type", "LogAppendTime")];
+
+fn partition(topic: u16, number: u16) -> PartitionId {
+    PartitionId::new(topic, number).unwrap()
+}
+
+fn assignment(topic: &str, number: u16, start: u64) -> Assignment {
+    Assignment { topic: topic.to_owned(), partition: partition(0, number), start }
+}
+
+fn no_wake() -> Wake {
+    Arc::new(|| {})
+}
+
+fn next_event(events: &Receiver<SourceEvent>) -> SourceEvent {
+    events.recv_timeout(WITHIN).expect("the source falls silent")
+}
+
+/// Reads until each of `ends` partitions has been at its end.
+fn read_to_end(source: &KafkaSource, ends: usize) -> Vec<Record> {
+    let (mut records, mut ended) = (Vec::new(), BTreeMap::new());
+    while ended.len() < ends {
+        match next_event(source.events()) {
+            SourceEvent::Batch(batch) => records.extend(batch),
+            SourceEvent::EndOfPartition { partition, offset } => drop(ended.insert(partition, offset)),
+            SourceEvent::Failed(error) => panic!("{error}"),
+        }
+    }
+    for (partition, offset) in ended {
+        let last = records.iter().rfind(|record| record.source.partition() == partition);
+        assert!(last.is_none_or(|record| record.source.offset() + 1 == offset));
+    }
+    records
+}
+
+fn failure(source: &KafkaSource) -> SourceError {
+    loop {
+        if let SourceEvent::Failed(error) = next_event(source.events()) {
+            return error;
+        }
+    }
+}
+
+fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_millis()).unwrap()
+}
+
+/// 10,000 records on three partitions, half of them by the producer with a wrong clock, half by kcat.
+fn fill(server: &KafkaServer, settings: &KafkaSettings, topic: &str) {
+    let producer = Producer::open(settings).unwrap();
+    for number in 0..5_000 {
+        let (key, value) = (format!("cust-{}", number % 100), format!("{{\"n\":{number}}}"));
+        producer.send(topic, key.as_bytes(), Some(value.as_bytes()), Some(1_000)).unwrap();
+    }
+    producer.flush(WITHIN).unwrap();
+    assert_eq!(producer.deliveries().delivered, 5_000);
+    let lines: String =
+        (5_000..10_000).map(|number| format!("cust-{}\t{{\"n\":{number}}}\n", number % 100)).collect();
+    server.write(topic, None, &lines).unwrap();
+}
+
+#[test]
+fn every_record_is_read_once_in_order_from_any_offset() {
+    let server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    server.create_topic("transactions", 3, &LOG_APPEND_TIME).unwrap();
+    let started = now_ms();
+    fill(&server, &settings, "transactions");
+
+    let topics = Topics::connect(&settings).unwrap();
+    assert_eq!(topics.partitions("transactions").unwrap(), 3);
+    let ranges: Vec<OffsetRange> =
+        (0..3).map(|number| topics.offsets("transactions", number).unwrap()).collect();
+    assert_eq!(ranges.iter().map(|range| range.latest - range.earliest).sum::<u64>(), 10_000);
+    assert!(ranges.iter().all(|range| range.latest > 0));
+
+    // Two workers share the partitions.
+    let first = [assignment("transactions", 0, 0), assignment("transactions", 2, 0)];
+    let first = KafkaSource::start(&settings, &first, &no_wake()).unwrap();
+    let second = KafkaSource::start(&settings, &[assignment("transactions", 1, 0)], &no_wake()).unwrap();
+    let mut records = read_to_end(&first, 2);
+    records.extend(read_to_end(&second, 1));
+
+    let mut next = [0; 3];
+    for record in &records {
+        let next = &mut next[usize::from(record.source.partition().partition())];
+        assert_eq!(record.source.offset(), *next);
+        *next += 1;
+        // The broker's clock, not the producer's.
+        let appended_at = record.appended_at.unwrap() / 1_000;
+        assert!((started - 1_000..=now_ms() + 1_000).contains(&appended_at));
+        assert!(record.key.as_ref().unwrap().starts_with(b"cust-"));
+        assert_eq!(record.full_length, record.payload.as_ref().unwrap().len() as u64);
+    }
+    let mut payloads: Vec<_> = records.iter().map(|record| record.payload.clone().unwrap()).collect();
+    payloads.sort();
+    payloads.dedup();
+    assert_eq!(payloads.len(), 10_000);
+
+    // A worker that resumes.
+    let start = next[1] - 7;
+    let resumed = KafkaSource::start(&settings, &[assignment("transactions", 1, start)], &no_wake()).unwrap();
+    let offsets: Vec<u64> = read_to_end(&resumed, 1).iter().map(|record| record.source.offset()).collect();
+    assert_eq!(offsets, (start..next[1]).collect::<Vec<_>>());
+
+    assert_eq!(first.progress().partitions()[1].position(), next[2]);
+    let deadline = Instant::now() + WITHIN;
+    while first.progress().partitions()[1].lag() != Some(0) {
+        assert!(Instant::now() < deadline, "the end never becomes known");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn the_end_is_told_anew_and_by_topic() {
+    let server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    server.create_topic("customers", 1, &[("cleanup.policy", "compact")]).unwrap();
+    server.create_topic("stores", 1, &[("cleanup.policy", "compact")]).unwrap();
+    let producer = Producer::open(&settings).unwrap();
+    producer.send("customers", b"cust-1", Some(&vec![b'x'; KEPT_BYTES + 10]), None).unwrap();
+    producer.send("customers", b"cust-1", None, None).unwrap();
+    producer.flush(WITHIN).unwrap();
+
+    let (wake_sender, wakes) = crossbeam_channel::unbounded();
+    let wake: Wake = Arc::new(move || wake_sender.send(()).unwrap());
+    let assignments = [
+        Assignment { topic: "customers".to_owned(), partition: partition(1, 0), start: 0 },
+        Assignment { topic: "stores".to_owned(), partition: partition(2, 0), start: 0 },
+    ];
+    let source = KafkaSource::start(&settings, &assignments, &wake).unwrap();
+    let records = read_to_end(&source, 2);
+    assert!(wakes.len() >= 3);
+    assert_eq!(records.len(), 2);
+    assert_eq!(
+        (records[0].payload.as_ref().unwrap().len(), records[0].full_length),
+        (KEPT_BYTES, KEPT_BYTES as u64 + 10)
+    );
+    assert_eq!((&records[1].payload, records[1].full_length), (&None, 0));
+
+    producer.send("stores", b"store-1", Some(b"{}"), None).unwrap();
+    producer.flush(WITHIN).unwrap();
+    assert_eq!(server.read("stores", "%o %k %s\n").unwrap(), "0 store-1 {}\n");
+    let SourceEvent::Batch(batch) = next_event(source.events()) else { panic!("no batch") };
+    assert_eq!(batch[0].source.partition(), partition(2, 0));
+    let SourceEvent::EndOfPartition { partition: ended, offset } = next_event(source.events()) else {
+        panic!("no end")
+    };
+    assert_eq!((ended, offset), (partition(2, 0), 1));
+}
+
+#[test]
+fn an_offset_that_is_not_there_is_an_error() {
+    let server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    server.create_topic("transactions", 2, &[]).unwrap();
+    server.write("transactions", Some(1), "a\t1\nb\t2\nc\t3\n").unwrap();
+    server.delete_records("transactions", 1, 2).unwrap();
+
+    for start in [0, 1, 4] {
+        let assignments = [assignment("transactions", 0, 0), assignment("transactions", 1, start)];
+        let source = KafkaSource::start(&settings, &assignments, &no_wake()).unwrap();
+        let error = failure(&source);
+        assert!(!error.is_retryable());
+        let SourceError::OffsetOutOfRange { partition: 1, offset, earliest: 2, latest: 3, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(offset, start);
+        assert!(source.events().recv_timeout(WITHIN).is_err_and(|end| end == RecvTimeoutError::Disconnected));
+    }
+
+    let source = KafkaSource::start(&settings, &[assignment("missing", 0, 0)], &no_wake()).unwrap();
+    let error = failure(&source);
+    assert!(error.is_retryable(), "{error}");
+}
+
+#[test]
+fn a_broker_that_restarts_is_waited_for() {
+    let mut server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    server.create_topic("transactions", 1, &[]).unwrap();
+    server.write("transactions", None, "a\t1\n").unwrap();
+    let source = KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &no_wake()).unwrap();
+    assert_eq!(read_to_end(&source, 1).len(), 1);
+    let idle = KafkaSource::start(&settings, &[assignment("transactions", 0, 1)], &no_wake()).unwrap();
+
+    server.kill().unwrap();
+    let away = Instant::now();
+    drop(idle);
+    assert!(away.elapsed() < Duration::from_secs(2), "a source stops promptly, broker or not");
+
+    server.restart().unwrap();
+    server.write("transactions", None, "b\t2\n").unwrap();
+    let SourceEvent::Batch(batch) = next_event(source.events()) else { panic!("no batch") };
+    assert_eq!(batch[0].source.offset(), 1);
+    assert!(source.progress().interruptions() > 0);
+}
+
+#[test]
+fn a_slow_worker_holds_the_reader_back_and_drop_frees_it() {
+    let server = KafkaServer::start().unwrap();
+    let mut settings = KafkaSettings::plaintext(server.brokers());
+    settings.source.batch_records = 10;
+    settings.source.queued_batches = 2;
+    server.create_topic("transactions", 1, &[]).unwrap();
+    let lines: String = (0..1_000).map(|number| format!("key\t{number}\n")).collect();
+    server.write("transactions", None, &lines).unwrap();
+
+    let source = KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &no_wake()).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(source.events().len(), 2);
+    assert_eq!(source.progress().partitions()[0].position(), 20);
+    let begun = Instant::now();
+    drop(source);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn topics_are_created_once_and_checked() {
+    let server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    let topics = Topics::connect(&settings).unwrap();
+    let topic = |name: &str, configs: &[(&str, &str)]| TopicSettings {
+        name: name.to_owned(),
+        partitions: 3,
+        replication: -1,
+        configs: configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+    };
+    let wanted = [topic("live", &LOG_APPEND_TIME), topic("other", &[])];
+    assert_eq!(topics.create_missing(&wanted).unwrap(), ["live", "other"]);
+    assert_eq!(topics.create_missing(&wanted).unwrap(), [""; 0]);
+    assert_eq!(topics.partitions("live").unwrap(), 3);
+    assert_eq!(topics.timestamp_type("live").unwrap(), TimestampType::LogAppendTime);
+    topics.require_log_append_time("live").unwrap();
+    let refused = topics.require_log_append_time("other");
+    assert!(matches!(refused, Err(KafkaError::NotLogAppendTime(name)) if name == "other"));
+    assert!(matches!(topics.partitions("missing"), Err(KafkaError::MissingTopic(_))));
+    let missing = topics.timestamp_type("missing").unwrap_err();
+    assert!(matches!(missing, KafkaError::MissingTopic(_)), "{missing:?}");
+    let bad = topic("bad", &[("no.such.config", "1")]);
+    assert!(matches!(topics.create_missing(&[bad]), Err(KafkaError::Refused { .. })));
+}

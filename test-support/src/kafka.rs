@@ -1,0 +1,236 @@
+//! One Apache Kafka: a KRaft broker and controller in one JVM, on ports of its own, in a directory of its own.
+//!
+//! `STREAMFLOW_TEST_KAFKA=host:port` names a running one to use instead; it cannot be stopped from here.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use tempfile::TempDir;
+
+use crate::directory;
+use crate::jars;
+use crate::port::Port;
+use crate::process::Process;
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const REQUEST_WITHIN: Duration = Duration::from_secs(10);
+/// Fixed, so that a restarted server finds its storage: each server has a directory of its own anyway.
+const CLUSTER_ID: &str = "c3RyZWFtZmxvdy10ZXN0cw";
+
+/// A Kafka for tests; ends when dropped, and with the test process however that ends.
+#[derive(Debug)]
+pub struct KafkaServer {
+    brokers: String,
+    own: Option<OwnServer>,
+}
+
+#[derive(Debug)]
+struct OwnServer {
+    // Declared before the directory: the broker ends before its files go.
+    process: Option<Process>,
+    directory: TempDir,
+    _ports: [Port; 2],
+}
+
+impl KafkaServer {
+    /// Starts one and waits until it answers (about three seconds), or takes the one `STREAMFLOW_TEST_KAFKA` names.
+    pub fn start() -> Result<Self> {
+        if let Ok(brokers) = std::env::var("STREAMFLOW_TEST_KAFKA") {
+            return Ok(Self { brokers, own: None });
+        }
+        let (broker, controller) = (Port::reserve()?, Port::reserve()?);
+        let directory = directory::create().context("cannot make the broker's directory")?;
+        fs::write(
+            directory.path().join("server.properties"),
+            properties(broker.number, controller.number, &directory),
+        )?;
+        format_storage(&directory)?;
+        let brokers = format!("127.0.0.1:{}", broker.number);
+        let own = OwnServer { process: None, directory, _ports: [broker, controller] };
+        let mut server = Self { brokers, own: Some(own) };
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// The address to connect to, `host:port`.
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// Asks the broker to shut down and waits until it has. Its data stays.
+    pub fn stop(&mut self) -> Result<()> {
+        if let Some(process) = self.own()?.process.take() {
+            process.terminate()?;
+        }
+        Ok(())
+    }
+
+    /// Kills the broker. Its data stays as the crash left it.
+    pub fn kill(&mut self) -> Result<()> {
+        self.own()?.process = None;
+        Ok(())
+    }
+
+    /// Starts the broker again on the same port with the same data (after ending it if it runs) and waits until it
+    /// answers.
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop()?;
+        let own = self.own()?;
+        own.process = Some(start_broker(&own.directory)?);
+        self.wait_until_ready()
+    }
+
+    /// Creates a topic with one replica and `configs` such as `("message.timestamp.type", "LogAppendTime")`.
+    pub fn create_topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Result<()> {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        topic.config.extend_from_slice(configs);
+        let results = pollster::block_on(self.admin()?.create_topics([&topic], &options()))?;
+        for result in results {
+            result.map_err(|(name, code)| anyhow::anyhow!("cannot create topic {name}: {code}"))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the records of a partition before `offset`, as retention does.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<()> {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, partition, Offset::Offset(before))?;
+        let deleted = pollster::block_on(self.admin()?.delete_records(&offsets, &options()))?;
+        for partition in deleted.elements() {
+            partition.error()?;
+        }
+        Ok(())
+    }
+
+    /// Writes `lines` (key, tab, value) with kcat, each one a record; `partition` as given, else by the key.
+    pub fn write(&self, topic: &str, partition: Option<i32>, lines: &str) -> Result<()> {
+        let mut kcat = self.kcat(topic);
+        kcat.args(["-P", "-K", "\t"]);
+        if let Some(partition) = partition {
+            kcat.arg("-p").arg(partition.to_string());
+        }
+        let mut kcat = kcat.stdin(Stdio::piped()).spawn().context("cannot run kcat")?;
+        // Taken, so that it is closed before the wait: kcat reads to the end.
+        let mut input = kcat.stdin.take().context("kcat has no input")?;
+        input.write_all(lines.as_bytes())?;
+        drop(input);
+        ensure!(kcat.wait()?.success(), "kcat could not write to {topic}");
+        Ok(())
+    }
+
+    /// All committed records of `topic` as kcat prints them in `format` (`%p %o %k %s\n` and the like).
+    pub fn read(&self, topic: &str, format: &str) -> Result<String> {
+        let mut kcat = self.kcat(topic);
+        kcat.args([
+            "-C",
+            "-e",
+            "-q",
+            "-o",
+            "beginning",
+            "-X",
+            "isolation.level=read_committed",
+            "-f",
+            format,
+        ]);
+        let output = kcat.stderr(Stdio::inherit()).output().context("cannot run kcat")?;
+        ensure!(output.status.success(), "kcat could not read {topic}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    fn kcat(&self, topic: &str) -> Command {
+        let mut kcat = Command::new("kcat");
+        kcat.args(["-b", &self.brokers, "-t", topic]);
+        kcat
+    }
+
+    fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
+        Ok(ClientConfig::new().set("bootstrap.servers", &self.brokers).create()?)
+    }
+
+    fn own(&mut self) -> Result<&mut OwnServer> {
+        self.own.as_mut().context("the Kafka that STREAMFLOW_TEST_KAFKA names is not ours to stop or start")
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + READY_WITHIN;
+        while self.admin()?.inner().fetch_metadata(None, Duration::from_secs(1)).is_err() {
+            let own = self.own()?;
+            let ended = own.process.as_mut().map(Process::ended).transpose()?.flatten();
+            if ended.is_some() || Instant::now() > deadline {
+                bail!("the broker does not answer; its log:\n{}", log(&own.directory));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(REQUEST_WITHIN))
+}
+
+fn properties(broker: u16, controller: u16, directory: &TempDir) -> String {
+    let data = directory.path().join("data");
+    format!(
+        "process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+log.dirs={}
+# A topic that nobody created is a mistake in the test.
+auto.create.topics.enable=false
+# One broker: the internal topics, without which there are no transactions, can have one replica.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+",
+        data.display()
+    )
+}
+
+/// A JVM that is quick to start and small; the class and its arguments are still to be added.
+fn jvm(command: &mut Command, class_path: &str) {
+    command
+        .arg(format!("-Dlog4j2.configurationFile={}", jars::logging().display()))
+        .args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", class_path])
+        .stdin(Stdio::null());
+}
+
+fn format_storage(directory: &TempDir) -> Result<()> {
+    let mut java = Command::new("java");
+    jvm(&mut java, &jars::class_path()?);
+    java.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
+        .arg(directory.path().join("server.properties"));
+    let output = java.output().context("cannot run java; run `make setup`")?;
+    ensure!(output.status.success(), "cannot format: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+fn start_broker(directory: &TempDir) -> Result<Process> {
+    let class_path = jars::class_path()?;
+    let properties = directory.path().join("server.properties");
+    let log = File::options().create(true).append(true).open(directory.path().join("server.log"))?;
+    let errors = log.try_clone()?;
+    let process = Process::start("java", move |java| {
+        jvm(java, &class_path);
+        java.arg("kafka.Kafka").arg(properties).stdout(log).stderr(errors);
+    });
+    process.context("cannot run setpriv java; run `make setup`")
+}
+
+fn log(directory: &TempDir) -> String {
+    let path = directory.path().join("server.log");
+    fs::read_to_string(path).unwrap_or_else(|error| error.to_string())
+}

@@ -1,0 +1,56 @@
+//! A child process that ends with this one, however this one ends.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+/// A running child; killed when dropped, and by the kernel when this process dies.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    /// The kernel's death signal is bound to the *thread* that started the child, and a test's thread ends before
+    /// its process does. So a thread of its own starts the child and lives until this sender is dropped.
+    _keeper: Sender<()>,
+}
+
+impl Process {
+    /// Starts `program`, which `configure` gives its arguments, directory and output.
+    pub(crate) fn start(
+        program: &'static str,
+        configure: impl FnOnce(&mut Command) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (keeper, released) = mpsc::channel::<()>();
+        let (started, child) = mpsc::channel();
+        thread::Builder::new().name(format!("keeper of {program}")).spawn(move || {
+            let mut command = Command::new("setpriv");
+            // A process group of its own: an interrupt from the terminal goes to the tests, which then end the child.
+            command.args(["--pdeathsig", "KILL", "--", program]).process_group(0);
+            configure(&mut command);
+            let _ = started.send(command.spawn());
+            let _ = released.recv();
+        })?;
+        let child = child.recv().map_err(io::Error::other)??;
+        Ok(Self { child, _keeper: keeper })
+    }
+
+    /// How the child ended, if it has.
+    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Asks the child to end and waits until it has.
+    pub(crate) fn terminate(mut self) -> io::Result<ExitStatus> {
+        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        self.child.wait()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only where the child has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
