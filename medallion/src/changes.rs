@@ -1,0 +1,202 @@
+//! What one or more frontiers change: view changes, merged by key.
+
+use crate::encoding::{Fields, micros};
+use crate::topics::Topics;
+use crate::versions::Versions;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+use streamflow_connectors::postgres::{Batch, CopyRows};
+use streamflow_dataflow::model::views::{
+    DailyFraud, Minute, PartitionProgress, Profile, QualityKey, RuleDay, RulePerformance, Sales, StoreDay,
+    StoreHour, StoreMinute,
+};
+use streamflow_dataflow::model::{
+    AlertChange, BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received,
+    RulesChange, Store, Upsert, ViewChange,
+};
+
+/// Columns of `bronze.raw_transactions`, in the order of [`Changes::receive`].
+const RECEIVED_COLUMNS: i16 = 7;
+
+/// Something that happened at an ingest time.
+#[derive(Debug)]
+pub(crate) struct At<T> {
+    /// Ingest time, ms since 1970.
+    pub(crate) time: u64,
+    pub(crate) value: T,
+}
+
+/// The last row of each key; `None` removes it.
+pub(crate) type Latest<K, V> = HashMap<K, At<Option<V>>, RandomState>;
+
+/// The changes of all views up to a frontier. A worker fills it, the committer merges and writes it.
+#[derive(Debug)]
+pub struct Changes {
+    topics: Arc<Topics>,
+    /// Ingest time of the last change, ms since 1970.
+    pub(crate) last_time: u64,
+    pub(crate) received: CopyRows,
+    pub(crate) dead_letters: Vec<At<DeadLetter>>,
+    pub(crate) alerts: Vec<At<AlertChange>>,
+    pub(crate) scored: Versions,
+    pub(crate) profiles: Latest<Id, Profile>,
+    pub(crate) hourly_sales: Latest<StoreHour, Sales>,
+    pub(crate) store_performance: Latest<StoreDay, Sales>,
+    pub(crate) daily_fraud: Latest<i32, DailyFraud>,
+    pub(crate) rule_performance: Latest<RuleDay, RulePerformance>,
+    pub(crate) minutes: Latest<i64, Minute>,
+    pub(crate) store_minutes: Latest<StoreMinute, Sales>,
+    pub(crate) quality: Latest<QualityKey, i64>,
+    pub(crate) books: Latest<BooksEntry, i64>,
+    pub(crate) customers: Latest<Id, Customer>,
+    pub(crate) stores: Latest<Id, Store>,
+    pub(crate) products: Latest<Id, Product>,
+    pub(crate) list: Vec<At<ListChange>>,
+    pub(crate) rules: Vec<At<RulesChange>>,
+    pub(crate) partitions: HashMap<PartitionId, PartitionProgress, RandomState>,
+    pub(crate) watermark: Option<i64>,
+}
+
+impl Changes {
+    /// No changes. `topics` names the topics that the changes refer to by number.
+    #[must_use]
+    pub fn new(topics: Arc<Topics>) -> Self {
+        Self {
+            topics,
+            last_time: 0,
+            received: CopyRows::new(RECEIVED_COLUMNS),
+            dead_letters: Vec::new(),
+            alerts: Vec::new(),
+            scored: Versions::default(),
+            profiles: Latest::default(),
+            hourly_sales: Latest::default(),
+            store_performance: Latest::default(),
+            daily_fraud: Latest::default(),
+            rule_performance: Latest::default(),
+            minutes: Latest::default(),
+            store_minutes: Latest::default(),
+            quality: Latest::default(),
+            books: Latest::default(),
+            customers: Latest::default(),
+            stores: Latest::default(),
+            products: Latest::default(),
+            list: Vec::new(),
+            rules: Vec::new(),
+            partitions: HashMap::default(),
+            watermark: None,
+        }
+    }
+
+    /// Adds a change of ingest time `time`, ms since 1970. The changes of one key come in the order of their
+    /// times; of one time the last counts.
+    pub fn push(&mut self, time: u64, change: ViewChange) {
+        self.last_time = self.last_time.max(time);
+        match change {
+            ViewChange::Received(received) => self.receive(time, &received),
+            ViewChange::DeadLetter(value) => self.dead_letters.push(At { time, value }),
+            ViewChange::AlertChange(value) => self.alerts.push(At { time, value }),
+            ViewChange::Scored(scored, change) => self.scored.push(time, scored, change),
+            ViewChange::Profile(upsert) => put(&mut self.profiles, time, upsert),
+            ViewChange::HourlySales(upsert) => put(&mut self.hourly_sales, time, upsert),
+            ViewChange::StorePerformance(upsert) => put(&mut self.store_performance, time, upsert),
+            ViewChange::DailyFraud(upsert) => put(&mut self.daily_fraud, time, upsert),
+            ViewChange::RulePerformance(upsert) => put(&mut self.rule_performance, time, upsert),
+            ViewChange::Minute(upsert) => put(&mut self.minutes, time, upsert),
+            ViewChange::StoreMinute(upsert) => put(&mut self.store_minutes, time, upsert),
+            ViewChange::Quality(upsert) => put(&mut self.quality, time, upsert),
+            ViewChange::Books(upsert) => put(&mut self.books, time, upsert),
+            ViewChange::Customer(upsert) => put(&mut self.customers, time, upsert),
+            ViewChange::Store(upsert) => put(&mut self.stores, time, upsert),
+            ViewChange::Product(upsert) => put(&mut self.products, time, upsert),
+            ViewChange::ListChange(value) => self.list.push(At { time, value }),
+            ViewChange::RulesChange(value) => self.rules.push(At { time, value }),
+            ViewChange::Progress(progress) => {
+                self.partitions.insert(progress.partition, progress);
+            }
+            ViewChange::Watermark(time) => self.watermark = self.watermark.max(Some(time)),
+        }
+    }
+
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.weight() == 0 && self.partitions.is_empty() && self.watermark.is_none()
+    }
+
+    /// Encoded at once: these rows need no keys, and this spares the committer's thread.
+    fn receive(&mut self, time: u64, received: &Received) {
+        let partition = received.source.partition();
+        let rows = &mut self.received;
+        rows.begin();
+        rows.instant(micros(time));
+        rows.instant(received.event_time);
+        rows.count(received.source.offset());
+        rows.int8(i64::from(received.schema_version));
+        rows.int4(i32::from(partition.partition()));
+        rows.text(self.topics.name(partition.topic()));
+        rows.text(&String::from_utf8_lossy(&received.payload));
+    }
+}
+
+impl Batch for Changes {
+    fn merge(&mut self, later: Self) {
+        self.last_time = self.last_time.max(later.last_time);
+        // Rows of different columns cannot be appended to each other; these have the same.
+        let appended = self.received.append(&later.received);
+        debug_assert!(appended.is_ok());
+        self.dead_letters.extend(later.dead_letters);
+        self.alerts.extend(later.alerts);
+        self.scored.merge(later.scored);
+        merge(&mut self.profiles, later.profiles);
+        merge(&mut self.hourly_sales, later.hourly_sales);
+        merge(&mut self.store_performance, later.store_performance);
+        merge(&mut self.daily_fraud, later.daily_fraud);
+        merge(&mut self.rule_performance, later.rule_performance);
+        merge(&mut self.minutes, later.minutes);
+        merge(&mut self.store_minutes, later.store_minutes);
+        merge(&mut self.quality, later.quality);
+        merge(&mut self.books, later.books);
+        merge(&mut self.customers, later.customers);
+        merge(&mut self.stores, later.stores);
+        merge(&mut self.products, later.products);
+        self.list.extend(later.list);
+        self.rules.extend(later.rules);
+        self.partitions.extend(later.partitions);
+        self.watermark = self.watermark.max(later.watermark);
+    }
+
+    fn weight(&self) -> usize {
+        self.received.rows() as usize
+            + self.dead_letters.len()
+            + self.alerts.len()
+            + self.scored.len()
+            + self.profiles.len()
+            + self.hourly_sales.len()
+            + self.store_performance.len()
+            + self.daily_fraud.len()
+            + self.rule_performance.len()
+            + self.minutes.len()
+            + self.store_minutes.len()
+            + self.quality.len()
+            + self.books.len()
+            + self.customers.len()
+            + self.stores.len()
+            + self.products.len()
+            + self.list.len()
+            + self.rules.len()
+    }
+}
+
+fn put<K: Hash + Eq, V>(latest: &mut Latest<K, V>, time: u64, (key, value): Upsert<K, V>) {
+    latest.insert(key, At { time, value });
+}
+
+fn merge<K: Hash + Eq, V>(latest: &mut Latest<K, V>, later: Latest<K, V>) {
+    if latest.is_empty() {
+        *latest = later;
+    } else {
+        latest.extend(later);
+    }
+}

@@ -1,0 +1,32 @@
+//! The medallion in PostgreSQL: what each change of a view does to its table, and how to check the result.
+//!
+//! ```text
+//! ViewChange ─ push ─> Changes ──────────── Committer ───────────> Medallion ──> one transaction
+//!                      merged by key,       (connectors)           COPY of new rows, unnest for the rest,
+//!                      bronze encoded                              dimension keys, the progress row
+//! ```
+//!
+//! Law: at every committed frontier the tables are what the changes before it add up to, and
+//! `streamflow.progress` says which frontier that is. Errors are [`PostgresError`]: the server's and the
+//! connection's, plus [`PostgresError::Fenced`] once a newer worker holds the lease.
+//!
+//! [`PostgresError`]: streamflow_connectors::postgres::PostgresError
+//! [`PostgresError::Fenced`]: streamflow_connectors::postgres::PostgresError::Fenced
+
+mod changes;
+mod encoding;
+mod keys;
+mod medallion;
+mod migrations;
+mod output;
+mod progress;
+pub mod recompute;
+mod tables;
+mod topics;
+mod versions;
+
+pub use changes::Changes;
+pub use medallion::Medallion;
+pub use migrations::migrations;
+pub use progress::{ByPartition, Progress};
+pub use topics::Topics;

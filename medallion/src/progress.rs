@@ -1,0 +1,163 @@
+//! The one row of `streamflow.progress`, and the lease that it carries.
+
+use crate::changes::Changes;
+use crate::encoding::Instant;
+use crate::output::Output;
+use crate::topics::Topics;
+use chrono_tz::Tz;
+use postgres::{GenericClient, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use streamflow_connectors::postgres::PostgresError;
+use streamflow_dataflow::model::BooksEntry;
+use streamflow_dataflow::model::timestamp::{DAY, MINUTE};
+
+/// A value for each partition of each topic, by the topic's name.
+pub type ByPartition<T> = BTreeMap<String, BTreeMap<u16, T>>;
+
+/// How far the database is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// All changes of ingest times before it are committed, none from it on; ms since 1970.
+    pub frontier: u64,
+    /// Number of the lease.
+    pub generation: i64,
+    /// Offsets to read next.
+    pub offsets: ByPartition<u64>,
+    /// Largest record timestamps read, microseconds since 1970.
+    pub reference_times: ByPartition<i64>,
+    /// Events by topic and account; the account `read` has all of them.
+    pub books: BTreeMap<String, BTreeMap<String, i64>>,
+    /// Smallest reference time of all partitions, microseconds since 1970.
+    pub watermark: Option<i64>,
+    /// Zone of local days and hours.
+    pub time_zone: Option<String>,
+    /// Number of the last row of `bronze.raw_fraud_alerts`.
+    pub alert_changes: i64,
+    /// Number of the last row of `bronze.dead_letters`.
+    pub dead_letters: i64,
+}
+
+const COLUMNS: &str = "frontier, generation, offsets::text, reference_times::text, books::text, \
+     (extract(epoch FROM watermark) * 1000000)::int8, time_zone, alert_changes, dead_letters";
+
+const UPDATE: &str = "UPDATE streamflow.progress SET frontier = $2, offsets = $3::text::jsonb, \
+     reference_times = $4::text::jsonb, books = $5::text::jsonb, watermark = $6, alert_changes = $7, \
+     dead_letters = $8, committed_at = clock_timestamp() WHERE generation = $1";
+
+impl Progress {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What the server or the connection says; the user mends a database without the migrations.
+    pub fn read(client: &mut impl GenericClient) -> Result<Self, PostgresError> {
+        let row = client.query_one(&format!("SELECT {COLUMNS} FROM streamflow.progress"), &[])?;
+        Self::from_row(&row)
+    }
+
+    /// Reads it and takes the lease: whoever held it before can no longer commit. Waits for a commit that is
+    /// under way. The zone of local days and hours is fixed by the first one.
+    ///
+    /// # Errors
+    /// [`PostgresError::Settings`] where the database was written in another time zone; else as
+    /// [`Progress::read`].
+    pub fn take_lease(client: &mut impl GenericClient, time_zone: Tz) -> Result<Self, PostgresError> {
+        let mut transaction = client.transaction()?;
+        let sql = format!(
+            "UPDATE streamflow.progress SET generation = generation + 1, time_zone = coalesce(time_zone, $1) \
+             RETURNING {COLUMNS}"
+        );
+        let row = transaction.query_one(&sql, &[&time_zone.name()])?;
+        let progress = Self::from_row(&row)?;
+        match &progress.time_zone {
+            Some(zone) if zone != time_zone.name() => Err(PostgresError::Settings {
+                key: "time_zone",
+                problem: format!("`{time_zone}` is not possible, the database has local days of `{zone}`"),
+            }),
+            _ => {
+                transaction.commit()?;
+                Ok(progress)
+            }
+        }
+    }
+
+    fn from_row(row: &Row) -> Result<Self, PostgresError> {
+        Ok(Self {
+            frontier: u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0),
+            generation: row.try_get(1)?,
+            offsets: from_json(row, 2)?,
+            reference_times: from_json(row, 3)?,
+            books: from_json(row, 4)?,
+            watermark: row.try_get(5)?,
+            time_zone: row.try_get(6)?,
+            alert_changes: row.try_get(7)?,
+            dead_letters: row.try_get(8)?,
+        })
+    }
+
+    /// Takes in what `changes` say of progress and books.
+    pub(crate) fn advance(&mut self, frontier: u64, changes: &Changes, topics: &Topics) {
+        self.frontier = frontier;
+        for progress in changes.partitions.values() {
+            let topic = topics.name(progress.partition.topic());
+            let partition = progress.partition.partition();
+            self.offsets.entry(topic.to_owned()).or_default().insert(partition, progress.next_offset);
+            if let Some(time) = progress.reference_time {
+                self.reference_times.entry(topic.to_owned()).or_default().insert(partition, time);
+            }
+        }
+        for (entry, events) in &changes.books {
+            let (topic, account) = match entry {
+                BooksEntry::Read { topic } => (*topic, "read"),
+                BooksEntry::Ended { topic, account } => (*topic, account.as_str()),
+            };
+            let accounts = self.books.entry(topics.name(topic).to_owned()).or_default();
+            match events.value {
+                Some(events) => accounts.insert(account.to_owned(), events),
+                None => accounts.remove(account),
+            };
+        }
+        self.watermark = self.watermark.max(changes.watermark);
+    }
+
+    /// The first minute that `gold.realtime_metrics` keeps: 24 hours behind the watermark.
+    pub(crate) fn first_minute(&self) -> Option<i64> {
+        let watermark = self.watermark?;
+        Some((watermark - watermark.rem_euclid(MINUTE)).saturating_sub(DAY))
+    }
+
+    /// Writes it.
+    pub(crate) fn write(&self, output: &mut Output<'_, '_>) -> Result<(), PostgresError> {
+        let rows = output.execute(
+            UPDATE,
+            &[
+                &self.generation,
+                &i64::try_from(self.frontier).unwrap_or(i64::MAX),
+                &to_json(&self.offsets)?,
+                &to_json(&self.reference_times)?,
+                &to_json(&self.books)?,
+                &self.watermark.map(Instant),
+                &self.alert_changes,
+                &self.dead_letters,
+            ],
+        )?;
+        if rows == 1 { Ok(()) } else { Err(fenced(self.generation)) }
+    }
+}
+
+/// The error of a worker whose lease was taken.
+pub(crate) fn fenced(generation: i64) -> PostgresError {
+    PostgresError::Fenced(format!(
+        "fenced by a newer worker: the lease of generation {generation} was taken over"
+    ))
+}
+
+fn to_json(value: &impl Serialize) -> Result<String, PostgresError> {
+    serde_json::to_string(value).map_err(|error| PostgresError::Rows(error.to_string()))
+}
+
+fn from_json<T: DeserializeOwned>(row: &Row, column: usize) -> Result<T, PostgresError> {
+    let text: &str = row.try_get(column)?;
+    serde_json::from_str(text).map_err(|error| PostgresError::Fenced(format!("streamflow.progress: {error}")))
+}

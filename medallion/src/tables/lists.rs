@@ -1,0 +1,53 @@
+//! `silver.blacklist` and `streamflow.rules`: versions, appended.
+
+use crate::changes::Changes;
+use crate::encoding::{Fields, micros};
+use crate::output::Output;
+use streamflow_connectors::postgres::{CopyRows, PostgresError};
+use streamflow_dataflow::model::{ListChange, RulesChange};
+
+/// Appends the versions in the order in which they came.
+pub(crate) fn write(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {
+    write_list(output, changes)?;
+    write_rules(output, changes)
+}
+
+fn write_list(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {
+    let mut rows = CopyRows::new(8);
+    for change in &changes.list {
+        let ListChange { entity, applies_from, entry } = &change.value;
+        let entry = entry.as_ref();
+        rows.begin();
+        rows.text(entity.kind());
+        rows.text(entity.id());
+        rows.instant(*applies_from);
+        rows.nullable(entry.and_then(|entry| entry.valid_from), Fields::instant);
+        rows.nullable(entry.and_then(|entry| entry.expires_at), Fields::instant);
+        rows.text_or_null(entry.and_then(|entry| entry.reason.as_ref()));
+        rows.boolean(entry.is_none());
+        rows.instant(micros(change.time));
+    }
+    output.copy(
+        "silver.blacklist",
+        "COPY silver.blacklist (entity_kind, entity_id, applies_from, valid_from, expires_at, reason, removed, \
+         ingested_at) FROM STDIN (FORMAT binary)",
+        &rows,
+    )
+}
+
+fn write_rules(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {
+    let mut rows = CopyRows::new(3);
+    for change in &changes.rules {
+        let RulesChange { applies_from, rules } = &change.value;
+        let rules = serde_json::to_string(rules).map_err(|error| PostgresError::Rows(error.to_string()))?;
+        rows.begin();
+        rows.instant(*applies_from);
+        rows.text(&rules);
+        rows.instant(micros(change.time));
+    }
+    output.copy(
+        "streamflow.rules",
+        "COPY streamflow.rules (applies_from, rules, ingested_at) FROM STDIN (FORMAT binary)",
+        &rows,
+    )
+}

@@ -1,0 +1,24 @@
+//! The names of the configured topics.
+
+/// Topic names by their place in the configuration, the number in a `PartitionId`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topics(Vec<String>);
+
+impl Topics {
+    /// The topics in the order of the configuration.
+    pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self(names.into_iter().map(Into::into).collect())
+    }
+
+    /// The name of a topic; empty for a number that the configuration does not have.
+    #[must_use]
+    pub fn name(&self, topic: u16) -> &str {
+        self.0.get(usize::from(topic)).map_or("", String::as_str)
+    }
+
+    /// All names in order.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}

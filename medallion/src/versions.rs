@@ -1,0 +1,86 @@
+//! Net changes of transactions' rows.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+use streamflow_dataflow::model::Scored;
+
+/// What happens to one transaction's row.
+#[derive(Debug)]
+struct Version {
+    scored: Scored,
+    /// Ingest time of `scored`, ms since 1970.
+    time: u64,
+    /// Versions gained less versions lost: 1 for a new transaction, 0 for one that only changes.
+    net: i64,
+    /// `scored` is a version gained.
+    gained: bool,
+}
+
+/// The transactions that a batch changes, each with its last version, in the order in which they first came:
+/// that of event time, more or less, which keeps block ranges narrow.
+#[derive(Debug, Default)]
+pub(crate) struct Versions {
+    versions: Vec<Version>,
+    places: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Versions {
+    /// A version gained (+1) or lost (-1) at ingest time `time`. Of those gained at one time the last counts.
+    pub(crate) fn push(&mut self, time: u64, scored: Scored, change: i8) {
+        self.add(Version { scored, time, net: i64::from(change), gained: change > 0 });
+    }
+
+    /// Adds the changes of a later batch.
+    pub(crate) fn merge(&mut self, later: Self) {
+        if self.versions.is_empty() {
+            *self = later;
+            return;
+        }
+        for version in later.versions {
+            self.add(version);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.versions.len()
+    }
+
+    /// Transactions that have no row yet.
+    pub(crate) fn added(&self) -> impl Iterator<Item = &Scored> {
+        self.versions
+            .iter()
+            .filter(|version| version.gained && version.net > 0)
+            .map(|version| &version.scored)
+    }
+
+    /// New versions of transactions that have a row. A version only lost is one that the dataflow forgets.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &Scored> {
+        self.versions
+            .iter()
+            .filter(|version| version.gained && version.net <= 0)
+            .map(|version| &version.scored)
+    }
+
+    fn add(&mut self, version: Version) {
+        let Self { versions, places, hasher } = self;
+        let id = &version.scored.transaction.id;
+        let hash = hasher.hash_one(id.as_str());
+        let found = places.find(hash, |place| versions[*place as usize].scored.transaction.id == *id);
+        if let Some(place) = found {
+            let held = &mut versions[*place as usize];
+            held.net += version.net;
+            if version.gained && (!held.gained || version.time >= held.time) {
+                held.scored = version.scored;
+                held.time = version.time;
+                held.gained = true;
+            }
+            return;
+        }
+        let rehash = |place: &u32| hasher.hash_one(versions[*place as usize].scored.transaction.id.as_str());
+        // A batch holds far fewer than 2^32 transactions: the committer's limits bound it.
+        places.insert_unique(hash, versions.len() as u32, rehash);
+        versions.push(version);
+    }
+}

@@ -1,0 +1,100 @@
+//! The aggregates of a set of transactions, computed from scratch, and the upserts from one set to the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use streamflow_dataflow::model::timestamp::MINUTE;
+use streamflow_dataflow::model::views::{
+    DailyFraud, Minute, Profile, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
+};
+use streamflow_dataflow::model::{Calendar, Id, Rule, Scored, Upsert, ViewChange};
+
+#[derive(Default)]
+pub struct Views {
+    profiles: BTreeMap<Id, Profile>,
+    hours: BTreeMap<StoreHour, Sales>,
+    days: BTreeMap<StoreDay, Sales>,
+    daily: BTreeMap<i32, DailyFraud>,
+    rules: BTreeMap<RuleDay, RulePerformance>,
+    minutes: BTreeMap<i64, Minute>,
+    store_minutes: BTreeMap<StoreMinute, Sales>,
+    visitors: BTreeSet<(i64, Id)>,
+}
+
+impl Views {
+    pub fn of<'a>(transactions: impl Iterator<Item = &'a Scored>, calendar: &Calendar) -> Self {
+        let mut views = Self::default();
+        for scored in transactions.filter(|scored| !scored.transaction.voided) {
+            views.add(scored, calendar);
+        }
+        views
+    }
+
+    fn add(&mut self, scored: &Scored, calendar: &Calendar) {
+        let transaction = &scored.transaction;
+        let (at, cents) = (transaction.event_time, transaction.amount.0);
+        let day = calendar.day(at);
+        let minute_start = at - at.rem_euclid(MINUTE);
+        let store = transaction.store.clone();
+        let alerts = i64::from(scored.verdict.alert);
+        let sales = Sales { transactions: 1, cents: i128::from(cents), alerts };
+        add(self.hours.entry(StoreHour { hour_start: calendar.hour_start(at), store: store.clone() }), sales);
+        add(self.days.entry(StoreDay { day, store: store.clone() }), sales);
+        add(self.store_minutes.entry(StoreMinute { minute_start, store }), sales);
+        let minute = self.minutes.entry(minute_start).or_default();
+        minute.sales.transactions += 1;
+        minute.sales.cents += i128::from(cents);
+        minute.sales.alerts += alerts;
+        minute.customers += i64::from(self.visitors.insert((minute_start, transaction.customer.clone())));
+        let unseen = Profile { first_seen: at, last_seen: at, ..Profile::default() };
+        let profile = self.profiles.entry(transaction.customer.clone()).or_insert(unseen);
+        profile.sums.add(cents, calendar.minute_of_day(at));
+        profile.first_seen = profile.first_seen.min(at);
+        profile.last_seen = profile.last_seen.max(at);
+        profile.alerts += alerts as u64;
+        self.add_rules(scored, day);
+    }
+
+    fn add_rules(&mut self, scored: &Scored, day: i32) {
+        let verdict = &scored.verdict;
+        let alert = i64::from(verdict.alert);
+        let daily = self.daily.entry(day).or_default();
+        daily.transactions += 1;
+        daily.alerts += alert;
+        daily.score_thousandths += alert * i64::from(verdict.score.thousandths());
+        for hit in &verdict.hits {
+            let place = Rule::ALL.iter().position(|rule| *rule == hit.rule()).unwrap();
+            daily.alerts_by_rule[place] += alert;
+            let rule = self.rules.entry(RuleDay { day, rule: hit.rule() }).or_default();
+            rule.hits += 1;
+            rule.alerts += alert;
+            rule.alone += alert * i64::from(verdict.hits.len() == 1);
+            rule.score_thousandths += i64::from(hit.score.thousandths());
+        }
+    }
+
+    /// The upserts that lead from these views to `new`.
+    pub fn changes_to(&self, new: &Self, changes: &mut Vec<ViewChange>) {
+        changes.extend(difference(&self.profiles, &new.profiles).map(ViewChange::Profile));
+        changes.extend(difference(&self.hours, &new.hours).map(ViewChange::HourlySales));
+        changes.extend(difference(&self.days, &new.days).map(ViewChange::StorePerformance));
+        changes.extend(difference(&self.daily, &new.daily).map(ViewChange::DailyFraud));
+        changes.extend(difference(&self.rules, &new.rules).map(ViewChange::RulePerformance));
+        changes.extend(difference(&self.minutes, &new.minutes).map(ViewChange::Minute));
+        changes.extend(difference(&self.store_minutes, &new.store_minutes).map(ViewChange::StoreMinute));
+    }
+}
+
+fn add<K: Ord>(entry: std::collections::btree_map::Entry<'_, K, Sales>, sales: Sales) {
+    let sum = entry.or_default();
+    sum.transactions += sales.transactions;
+    sum.cents += sales.cents;
+    sum.alerts += sales.alerts;
+}
+
+fn difference<'a, K: Ord + Clone, V: Clone + PartialEq>(
+    old: &'a BTreeMap<K, V>,
+    new: &'a BTreeMap<K, V>,
+) -> impl Iterator<Item = Upsert<K, V>> + 'a {
+    let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), None));
+    let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
+    gone.chain(changed.map(|(key, value)| (key.clone(), Some(value.clone()))))
+}
