@@ -1,0 +1,55 @@
+#!/bin/sh
+# Makes sure that what building, the demo and the tests need is installed (Debian and Ubuntu). Installs nothing where
+# nothing is missing, so that it needs no network and no rights then.
+set -eu
+
+fail() { echo "setup: $*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+java_17() { has java && java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])'; }
+postgres_server() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
+
+has cargo || fail "cargo is missing: install Rust from https://rustup.rs and open a new shell"
+
+missing=""
+need() { missing="$missing $1"; }
+has cc && has c++ && has make || need build-essential
+has pkg-config || need pkg-config
+has perl || need perl
+[ -e /usr/include/zlib.h ] || need zlib1g-dev
+[ -d /etc/ssl/certs ] || need ca-certificates
+has setpriv || need util-linux
+has kcat || need kcat
+has mvn || need maven
+java_17 || need default-jre-headless
+postgres_server || need postgresql
+[ -n "$missing" ] || exit 0
+
+has apt-get || fail "please install, by your system's package manager:$missing"
+if [ "$(id -u)" = 0 ]; then
+    as_root() { "$@"; }
+elif has sudo; then
+    as_root() { sudo "$@"; }
+else
+    fail "please run as root: apt-get install$missing"
+fi
+
+echo "setup: installing$missing"
+case "$missing" in
+*postgresql*)
+    # Tests and the demo start servers of their own; the package is not to start one for the whole system.
+    conf=/etc/postgresql-common/createcluster.conf
+    if [ ! -e "$conf" ]; then
+        as_root mkdir -p "$(dirname "$conf")"
+        echo "create_main_cluster = false" | as_root tee "$conf" >/dev/null
+    fi
+    ;;
+esac
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# shellcheck disable=SC2086  # one word a package
+if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confold $missing; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    fail "apt-get could not install$missing"
+fi
+java_17 || fail "Java 17 or newer is needed and this system's default is older"

@@ -1,0 +1,54 @@
+//! The command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// Real-time fraud detection and an exact medallion in PostgreSQL, from one dataflow graph.
+///
+/// Exit codes: 0 success; 1 failure, with one line on standard error; 2 wrong arguments; 3 a check found differences.
+#[derive(Debug, Parser)]
+#[command(name = "streamflow", version)]
+pub struct Cli {
+    /// How log lines on standard error look. RUST_LOG sets the level (default: info).
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show everything at work, with an embedded broker and a private PostgreSQL
+    Demo(crate::commands::demo::Arguments),
+    /// Write synthetic transactions with labelled fraud to Kafka or a file
+    Generate(crate::commands::generate::Arguments),
+    /// Bring the database to this version's schema
+    Migrate(crate::commands::migrate::Arguments),
+    /// Run the pipeline: transactions from Kafka, the medallion in PostgreSQL
+    Run(crate::commands::run::Arguments),
+    /// Run files of events through the graph, without Kafka and PostgreSQL, and write alerts and views
+    Replay(crate::commands::replay::Arguments),
+}
+
+/// Starts logging on standard error. The demo shows what happens in its own way, so it logs warnings only.
+pub fn start_logging(format: LogFormat, command: &Command) {
+    let level = if matches!(command, Command::Demo(_)) { "warn" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

@@ -1,0 +1,41 @@
+//! `streamflow migrate`: brings the database to this version's schema.
+
+use crate::config::Config;
+use anyhow::Result;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use streamflow_connectors::postgres::connect;
+use streamflow_connectors::postgres::migrate::migrate;
+use streamflow_medallion::migrations;
+
+/// Bring the database to this version's schema; safe to run at any time, twice, or by several at once.
+///
+/// Example: streamflow migrate --config streamflow.yaml
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Configuration file
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Set a configuration key, e.g. postgres.database=streamflow
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
+    let applied = migrate(&mut connect(&config.postgres)?, migrations())?;
+    for migration in &applied {
+        println!(
+            "applied {:03}_{} in {:.0} ms",
+            migration.number,
+            migration.name,
+            migration.took.as_secs_f64() * 1e3
+        );
+    }
+    if applied.is_empty() {
+        println!("nothing to apply: the schema is up to date");
+    }
+    Ok(ExitCode::SUCCESS)
+}

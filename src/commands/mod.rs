@@ -1,0 +1,7 @@
+//! The commands: each reads its arguments and wires the parts.
+
+pub mod demo;
+pub mod generate;
+pub mod migrate;
+pub mod replay;
+pub mod run;

@@ -1,0 +1,37 @@
+//! `streamflow run`: a worker process.
+
+use crate::config::Config;
+use crate::pipeline::{self, Status, Stop};
+use anyhow::Result;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Run the pipeline: transactions from Kafka, the medallion in PostgreSQL.
+///
+/// Ends on SIGINT or SIGTERM after committing what is in flight.
+///
+/// Example: streamflow run --config streamflow.yaml
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Configuration file
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Set a configuration key, e.g. workers=2
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
+    let stop = Arc::new(Stop::default());
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || asked.ask())?;
+    let status = Arc::new(Status::default());
+    tracing::info!(workers = config.workers, "starting");
+    pipeline::run(&config, &stop, &status)?;
+    tracing::info!("stopped; everything read is committed");
+    Ok(ExitCode::SUCCESS)
+}

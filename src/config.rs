@@ -1,0 +1,253 @@
+//! Configuration: one file, every key with a default, each mistake named with its key, value and what is allowed.
+
+use anyhow::{Context, Result, bail};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::path::Path;
+use streamflow_connectors::kafka::KafkaSettings;
+use streamflow_connectors::postgres;
+use streamflow_dataflow::model::timestamp::SECOND;
+use streamflow_dataflow::model::{Rules, Settings};
+use streamflow_dataflow::reference::Role;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Zone of local days and hours.
+    pub time_zone: Tz,
+    /// How far behind its partition's reference time an event is still accepted, seconds.
+    pub correction_horizon_seconds: u32,
+    /// How long ids are remembered beyond the horizon, seconds.
+    pub identity_retention_seconds: u32,
+    /// How far past its record's time an event may lie, seconds.
+    pub future_allowance_seconds: u32,
+    /// Worker threads of this process.
+    pub workers: usize,
+    /// Names of the topics.
+    pub topics: TopicNames,
+    /// Parameters of the detectors.
+    pub rules: Rules,
+    /// Where Kafka is.
+    pub kafka: KafkaSettings,
+    /// Where PostgreSQL is.
+    pub postgres: postgres::Settings,
+    /// How work flows from Kafka to PostgreSQL.
+    pub pipeline: PipelineSettings,
+}
+
+/// Names of the topics that are read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TopicNames {
+    /// Transaction events; at least one.
+    pub transactions: Vec<String>,
+    /// Upserts of customers.
+    pub customers: String,
+    /// Upserts of stores.
+    pub stores: String,
+    /// Upserts of products.
+    pub products: String,
+    /// Upserts of list entries.
+    pub blacklist: String,
+}
+
+/// Limits of the flow from Kafka to PostgreSQL.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PipelineSettings {
+    /// Records read but not yet committed at which a worker stops reading.
+    pub uncommitted_records: u64,
+    /// How often an idle worker moves its epoch on, milliseconds.
+    pub heartbeat_ms: u64,
+    /// How far behind the clock the reference time of a partition read to its end follows, seconds.
+    pub idle_allowance_seconds: u32,
+    /// Whether the transaction topics must carry the broker's clock (LogAppendTime).
+    pub require_log_append_time: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            time_zone: chrono_tz::America::Sao_Paulo,
+            correction_horizon_seconds: 3600,
+            identity_retention_seconds: 3600,
+            future_allowance_seconds: 300,
+            workers: 1,
+            topics: TopicNames::default(),
+            rules: Rules::default(),
+            kafka: KafkaSettings::default(),
+            postgres: postgres::Settings::default(),
+            pipeline: PipelineSettings::default(),
+        }
+    }
+}
+
+impl Default for TopicNames {
+    fn default() -> Self {
+        Self {
+            transactions: vec!["transactions.raw".to_owned()],
+            customers: "reference.customers".to_owned(),
+            stores: "reference.stores".to_owned(),
+            products: "reference.products".to_owned(),
+            blacklist: "fraud.blacklist".to_owned(),
+        }
+    }
+}
+
+impl Default for PipelineSettings {
+    fn default() -> Self {
+        Self {
+            uncommitted_records: 100_000,
+            heartbeat_ms: 10,
+            idle_allowance_seconds: 30,
+            require_log_append_time: true,
+        }
+    }
+}
+
+impl TopicNames {
+    /// All topics with what they hold; a topic's place here is its place in offsets and books.
+    pub fn roles(&self) -> Vec<(String, Role)> {
+        let reference = [
+            (&self.customers, Role::Customers),
+            (&self.stores, Role::Stores),
+            (&self.products, Role::Products),
+            (&self.blacklist, Role::Blacklist),
+        ];
+        let transactions = self.transactions.iter().map(|name| (name, Role::Transactions));
+        reference.into_iter().chain(transactions).map(|(name, role)| (name.clone(), role)).collect()
+    }
+}
+
+impl Config {
+    /// Reads the file, if any, and sets `overrides` (`key=value`, keys with dots) on top.
+    ///
+    /// # Errors
+    /// One line that names the key, its value and what is allowed.
+    pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
+        let mut tree = match file {
+            Some(path) => read_yaml(path)?,
+            None => Value::Object(Map::new()),
+        };
+        for assignment in overrides {
+            let (key, value) = assignment
+                .split_once('=')
+                .with_context(|| format!("--set {assignment}: must be key=value"))?;
+            let value: Value = serde_saphyr::from_str(value)
+                .with_context(|| format!("--set {assignment}: the value is no YAML"))?;
+            set(&mut tree, key, value)?;
+        }
+        let config: Self = serde_path_to_error::deserialize(tree).map_err(|error| {
+            let path = error.path().to_string();
+            anyhow::anyhow!("configuration: {path}: {}", error.into_inner())
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        if let Some(problem) = self.rules.problem() {
+            bail!("configuration: rules.{problem}");
+        }
+        let limits = [
+            ("correction_horizon_seconds", u64::from(self.correction_horizon_seconds), 60, 7 * 86_400),
+            ("identity_retention_seconds", u64::from(self.identity_retention_seconds), 0, 7 * 86_400),
+            ("future_allowance_seconds", u64::from(self.future_allowance_seconds), 0, 86_400),
+            ("workers", self.workers as u64, 1, 256),
+            ("topics.transactions (number of topics)", self.topics.transactions.len() as u64, 1, 12),
+            ("pipeline.uncommitted_records", self.pipeline.uncommitted_records, 1, 100_000_000),
+            ("pipeline.heartbeat_ms", self.pipeline.heartbeat_ms, 1, 60_000),
+        ];
+        for (key, value, low, high) in limits {
+            if !(low..=high).contains(&value) {
+                bail!("configuration: {key} = {value}: must be {low} to {high}");
+            }
+        }
+        let mut names: Vec<_> = self.topics.roles().into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            bail!("configuration: topics: {} is named twice: each topic can hold one thing", twice[0]);
+        }
+        Ok(())
+    }
+
+    /// What the views depend on.
+    pub fn graph_settings(&self) -> Settings {
+        Settings {
+            correction_horizon: i64::from(self.correction_horizon_seconds) * SECOND,
+            identity_retention: i64::from(self.identity_retention_seconds) * SECOND,
+            future_allowance: i64::from(self.future_allowance_seconds) * SECOND,
+            time_zone: self.time_zone,
+            rules: self.rules.clone(),
+            ..Settings::default()
+        }
+    }
+}
+
+fn read_yaml(path: &Path) -> Result<Value> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let tree: Value =
+        serde_saphyr::from_str(&text).with_context(|| format!("{}: no YAML", path.display()))?;
+    match tree {
+        Value::Null => Ok(Value::Object(Map::new())),
+        Value::Object(_) => Ok(tree),
+        _ => bail!("{}: must be a map of keys to values", path.display()),
+    }
+}
+
+fn set(tree: &mut Value, key: &str, value: Value) -> Result<()> {
+    let mut place = tree;
+    for part in key.split('.') {
+        let Value::Object(map) = place else {
+            bail!("--set {key}: {part} is below a value, not below a map of keys");
+        };
+        place = map.entry(part).or_insert_with(|| Value::Object(Map::new()));
+    }
+    *place = value;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(overrides: &[&str]) -> Result<Config> {
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        Config::load(None, &overrides)
+    }
+
+    #[test]
+    fn the_documented_file_holds_the_defaults() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/streamflow.yaml");
+        let documented = Config::load(Some(&path), &[]).unwrap();
+        assert_eq!(format!("{documented:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn values_can_be_set_on_the_command_line() {
+        let config = load(&["workers=3", "rules.alert_threshold=0.65", "topics.customers=c"]).unwrap();
+        assert_eq!(config.workers, 3);
+        assert_eq!(config.rules.alert_threshold.to_string(), "0.650");
+        assert_eq!(config.topics.customers, "c");
+    }
+
+    #[test]
+    fn mistakes_name_the_key_the_value_and_what_is_allowed() {
+        for (overrides, words) in [
+            (["workers=0"], ["workers", "0", "1 to 256"]),
+            (["rules.velocity.limt=5"], ["rules.velocity", "limt", "limit"]),
+            (["rules.velocity.window_seconds=0"], ["velocity.window_seconds", "0", "86400"]),
+            (["rules.alert_threshold=0.7001"], ["alert_threshold", "0.7001", "3 decimals"]),
+            (["time_zone=Mars/Base"], ["time_zone", "Mars/Base", ""]),
+            (["topics.customers=transactions.raw"], ["topics", "transactions.raw", "twice"]),
+        ] {
+            let message = load(&overrides).unwrap_err().to_string();
+            assert!(!message.contains('\n'), "{message}");
+            for word in words {
+                assert!(message.contains(word), "{message} should name {word}");
+            }
+        }
+    }
+}

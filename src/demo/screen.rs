@@ -1,0 +1,117 @@
+//! What the demo shows while it runs: a line of figures, and some alerts with their evidence.
+
+use crate::pipeline::{Status, now_ms};
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use streamflow_dataflow::model::{Account, AlertChange, BooksEntry, Cents, ChangeKind};
+
+/// How often figures are shown: on a terminal in place, elsewhere as lines.
+const LIVE: Duration = Duration::from_secs(1);
+const LINES: Duration = Duration::from_secs(5);
+
+/// At most one alert in this time is shown; there are many more.
+const ALERTS: Duration = Duration::from_secs(3);
+
+/// The screen.
+pub struct Screen {
+    live: bool,
+    started: Instant,
+    shown: Instant,
+    alert_shown: Instant,
+    records: u64,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        let now = Instant::now();
+        let live = std::io::stdout().is_terminal();
+        Self { live, started: now, shown: now, alert_shown: now, records: 0 }
+    }
+}
+
+impl Screen {
+    /// Shows what is due.
+    pub fn show(&mut self, status: &Status) {
+        if self.alert_shown.elapsed() >= ALERTS
+            && let Some(change) = worth_showing(status.take_recent_alerts())
+        {
+            self.alert_shown = Instant::now();
+            self.line(&alert_line(&change));
+        }
+        if self.shown.elapsed() >= if self.live { LIVE } else { LINES } {
+            let figures = self.figures(status);
+            self.shown = Instant::now();
+            if self.live {
+                print!("\r\x1b[2K{figures}");
+            } else {
+                println!("{figures}");
+            }
+            // A screen that is gone is no reason to stop.
+            let _ = std::io::stdout().flush();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        if self.live {
+            print!("\r\x1b[2K");
+        }
+        println!("{text}");
+    }
+
+    fn figures(&mut self, status: &Status) -> String {
+        let records = status.records_read.load(Ordering::Relaxed);
+        let rate = (records - self.records) as f64 / self.shown.elapsed().as_secs_f64();
+        self.records = records;
+        let lag = now_ms().saturating_sub(status.durable.load(Ordering::Relaxed));
+        let latencies = status.latencies();
+        let quantile =
+            |quantile| latencies.quantile(quantile).map_or("-".to_owned(), |ms| format!("{ms:.0}"));
+        format!(
+            "{:>4.0} s {rate:>7.0} records/s  frontier {:.2} s behind  latency p50 {} p99 {} ms  {} alert changes  {}",
+            self.started.elapsed().as_secs_f64(),
+            lag as f64 / 1000.0,
+            quantile(0.5),
+            quantile(0.99),
+            status.alert_changes.load(Ordering::Relaxed),
+            books_line(status)
+        )
+    }
+}
+
+/// The books of the transaction topics in short.
+fn books_line(status: &Status) -> String {
+    let mut counts = [0; 4];
+    for (entry, events) in status.books() {
+        match entry {
+            BooksEntry::Read { .. } => counts[0] += events,
+            BooksEntry::Ended { account: Account::Duplicate | Account::Superseded, .. } => {
+                counts[2] += events
+            }
+            BooksEntry::Ended { account: Account::DeadLetter(_), .. } => counts[3] += events,
+            BooksEntry::Ended { .. } => counts[1] += events,
+        }
+    }
+    let [read, accepted, copies, dead] = counts;
+    format!("read {read} = accepted {accepted} + copies {copies} + dead letters {dead}")
+}
+
+/// The one that says most: with the most rules.
+fn worth_showing(changes: Vec<AlertChange>) -> Option<AlertChange> {
+    let raised = changes.into_iter().filter(|change| change.kind == ChangeKind::Raised);
+    raised.max_by_key(|change| change.alert.hits.len())
+}
+
+fn alert_line(change: &AlertChange) -> String {
+    let alert = &change.alert;
+    let rules: Vec<String> =
+        alert.hits.iter().map(|hit| format!("{} {}", hit.rule().id(), hit.details())).collect();
+    format!(
+        "  alert {}  {} paid {} at {}: {}",
+        alert.score,
+        alert.customer,
+        Cents(alert.amount),
+        alert.store,
+        rules.join(", ")
+    )
+}

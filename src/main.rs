@@ -1,0 +1,29 @@
+//! StreamFlow: real-time fraud detection and an exact medallion in PostgreSQL, from one dataflow graph.
+
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod memory;
+mod pipeline;
+mod replay;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli::start_logging(cli.log_format, &cli.command);
+    let outcome = match cli.command {
+        Command::Demo(arguments) => commands::demo::run(&arguments),
+        Command::Generate(arguments) => commands::generate::run(&arguments),
+        Command::Migrate(arguments) => commands::migrate::run(&arguments),
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Replay(arguments) => commands::replay::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("streamflow: {error:#}");
+        ExitCode::from(1)
+    })
+}

@@ -1,0 +1,90 @@
+//! The pipeline of `run` and `demo`: Kafka, the graph, PostgreSQL.
+//!
+//! ```text
+//!  Kafka ── reader threads ──> workers: the graph ──> sink on the first worker ──> committer thread ──> PostgreSQL
+//!                                 ^                                                      │
+//!                                 └──────── durable frontier: what may be forgotten ─────┘
+//! ```
+//!
+//! Sources stop reading while too many of their records are not yet durable; that is the whole flow control.
+
+mod feed;
+mod plan;
+mod sink;
+mod status;
+mod worker;
+
+pub use feed::now_ms;
+pub use status::{Status, Stop};
+
+use crate::config::Config;
+use anyhow::{Context, Result, anyhow, bail};
+use plan::Plan;
+use sink::Committing;
+use std::sync::{Arc, Mutex};
+use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice, connect, migrate};
+use streamflow_medallion::{Medallion, Progress, Topics, migrations};
+
+/// Runs until `stop` is asked for, then commits what is in flight.
+///
+/// # Errors
+/// One line: what cannot be reached or is refused, and who can mend it.
+pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
+    let progress = take_lease(config)?;
+    let plan = Arc::new(Plan::make(config)?);
+    let committing = Arc::new(Mutex::new(Some(start_committer(config, &plan, progress, status)?)));
+    let timely = timely::Config::process(config.workers);
+    let (worker_stop, worker_status) = (Arc::clone(stop), Arc::clone(status));
+    let workers = timely::execute(timely, move |worker| {
+        let outcome = worker::run(worker, &plan, &committing, &worker_stop, &worker_status);
+        if let Err(error) = &outcome {
+            worker_stop.fail(format!("{error:#}"));
+        }
+        outcome
+    })
+    .map_err(|error| anyhow!("cannot start the workers: {error}"))?;
+    for outcome in workers.join() {
+        outcome.map_err(|message| anyhow!("a worker stopped: {message}"))??;
+    }
+    match stop.failure() {
+        Some(failure) => bail!(failure),
+        None => Ok(()),
+    }
+}
+
+fn take_lease(config: &Config) -> Result<Progress> {
+    let mut client = connect(&config.postgres)?;
+    let outstanding = migrate::outstanding(&mut client, migrations())?;
+    if let Some(first) = outstanding.first() {
+        bail!("the database lacks migration {:03}_{}: run `streamflow migrate`", first.number, first.name);
+    }
+    let progress = Progress::take_lease(&mut client, config.time_zone)?;
+    if progress.frontier > 0 {
+        bail!(
+            "the database already holds results up to frontier {}: resuming from them is not supported yet; \
+             begin with an empty database",
+            progress.frontier
+        );
+    }
+    Ok(progress)
+}
+
+fn start_committer(
+    config: &Config,
+    plan: &Plan,
+    progress: Progress,
+    status: &Arc<Status>,
+) -> Result<Committing> {
+    let topics = Arc::new(Topics::new(plan.topics.iter().map(|(name, _)| name.clone())));
+    let frontier = progress.frontier;
+    let writer = Medallion::new(progress, Arc::clone(&topics), config.time_zone);
+    let status = Arc::clone(status);
+    let notify = move |notice: Notice<'_>| match notice {
+        Notice::Committed(commit) => status.committed(commit),
+        Notice::Failed(error) => status.commit_failed(error),
+    };
+    let options = CommitterOptions::default();
+    let committer = Committer::start(config.postgres.clone(), options, frontier, writer, notify)
+        .context("cannot start the committer")?;
+    Ok(Committing { committer, topics })
+}

@@ -1,0 +1,148 @@
+//! The sink: gathers every change on the first worker and submits complete epochs to the committer.
+//!
+//! Law: the frontier of its output is the durable frontier: everything before it is committed.
+
+use super::status::{Status, Stop};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use streamflow_connectors::postgres::Committer;
+use streamflow_dataflow::model::ViewChange;
+use streamflow_medallion::{Changes, Topics};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::Operator;
+use timely::progress::frontier::MutableAntichain;
+
+/// The committer and what is needed to fill its batches.
+pub struct Committing {
+    /// Writes batches.
+    pub committer: Committer<Changes>,
+    /// Names of the topics.
+    pub topics: Arc<Topics>,
+}
+
+/// While nothing changes the frontier itself is committed this often, so that it can be read how fresh the tables are.
+const IDLE_COMMIT: Duration = Duration::from_secs(1);
+
+/// Commits `changes`; the frontier of the result is the durable one. `committing` is given on the first worker only.
+pub fn sink<'s>(
+    changes: StreamVec<'s, u64, ViewChange>,
+    committing: Option<Committing>,
+    stop: Arc<Stop>,
+    status: Arc<Status>,
+) -> StreamVec<'s, u64, ()> {
+    let scope = changes.scope();
+    let to_first = Exchange::new(|_: &ViewChange| 0);
+    changes.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
+        to_first,
+        "commit",
+        move |capability, info| {
+            let mut sink = committing.map(|committing| {
+                let activator = scope.worker().sync_activator_for(info.address.to_vec());
+                status.activate_at_commits(activator);
+                Sink {
+                    committing: Some(committing),
+                    durable: Some(capability),
+                    epochs: BTreeMap::new(),
+                    submitted: 0,
+                    submitted_at: Instant::now(),
+                    status,
+                    stop,
+                }
+            });
+            move |(input, frontier), _output| {
+                let Some(sink) = &mut sink else {
+                    // All changes go to the first worker.
+                    return;
+                };
+                input.for_each(|capability, data| {
+                    let time = capability.least().copied().unwrap_or_default();
+                    sink.epochs.entry(time).or_default().append(data);
+                });
+                sink.submit(frontier);
+                sink.follow(frontier);
+            }
+        },
+    )
+}
+
+struct Sink {
+    /// Gone once it is closed.
+    committing: Option<Committing>,
+    /// Stands at the durable frontier.
+    durable: Option<Capability<u64>>,
+    epochs: BTreeMap<u64, Vec<ViewChange>>,
+    submitted: u64,
+    submitted_at: Instant,
+    status: Arc<Status>,
+    stop: Arc<Stop>,
+}
+
+impl Sink {
+    /// Submits the epochs that are complete.
+    fn submit(&mut self, frontier: &MutableAntichain<u64>) {
+        let Some(committing) = &self.committing else { return };
+        let last = self.epochs.last_key_value().map_or(self.submitted, |(time, _)| time + 1);
+        let complete = frontier.frontier().first().copied().unwrap_or(last);
+        let due = self.epochs.first_key_value().is_some_and(|(time, _)| *time < complete)
+            || self.submitted_at.elapsed() >= IDLE_COMMIT;
+        if complete <= self.submitted || !due {
+            return;
+        }
+        let mut batch = Changes::new(Arc::clone(&committing.topics));
+        while let Some(first) = self.epochs.first_entry().filter(|first| *first.key() < complete) {
+            let (time, changes) = first.remove_entry();
+            for change in changes {
+                self.status.observe(&change);
+                batch.push(time, change);
+            }
+        }
+        self.submitted = complete;
+        self.submitted_at = Instant::now();
+        if let Err(error) = committing.committer.submit(complete, batch) {
+            self.stop.fail(error.to_string());
+            self.close();
+        }
+    }
+
+    /// Moves the capability to what has become durable; at the end waits for the last commit.
+    fn follow(&mut self, frontier: &MutableAntichain<u64>) {
+        if let Some(error) = self.committing.as_ref().and_then(|committing| committing.committer.failure()) {
+            self.stop.fail(error.to_string());
+            self.close();
+            return;
+        }
+        let durable = self.status.durable.load(Ordering::Acquire);
+        if frontier.is_empty() && durable >= self.submitted {
+            self.close();
+        } else if let Some(capability) = &mut self.durable
+            && durable > *capability.time()
+        {
+            capability.downgrade(&durable);
+        }
+    }
+
+    fn close(&mut self) {
+        self.durable = None;
+        self.epochs.clear();
+        if let Some(Committing { committer, .. }) = self.committing.take()
+            && let Err(error) = committer.close()
+        {
+            self.stop.fail(error.to_string());
+        }
+    }
+}
+
+impl Status {
+    fn observe(&self, change: &ViewChange) {
+        match change {
+            ViewChange::AlertChange(change) => self.alert_change(change),
+            ViewChange::Books((entry, Some(events))) => self.books_entry(*entry, *events),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! One worker: polls its partitions, feeds the graph, keeps to the limits.
+
+use super::feed::{Idle, InFlight, Inbound, now_ms};
+use super::plan::Plan;
+use super::sink::{Committing, sink};
+use super::status::{Status, Stop};
+use anyhow::{Result, bail};
+use crossbeam_channel::TryRecvError;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use streamflow_connectors::kafka::KafkaSource;
+use streamflow_connectors::source::{SourceEvent, Wake};
+use streamflow_dataflow::graph::{self, Inputs, Wanted};
+use streamflow_dataflow::model::Record;
+use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_dataflow::reference::Role;
+use timely::dataflow::ProbeHandle;
+use timely::dataflow::operators::{Input, Probe};
+use timely::worker::Worker;
+
+/// Batches that one epoch takes at most, so that epochs stay short under load.
+const BATCHES_AN_EPOCH: usize = 4;
+
+/// How often idle partitions' reference times are told.
+const IDLE_NEWS: Duration = Duration::from_secs(1);
+
+/// Runs one worker until it is asked to stop and everything is committed.
+pub fn run(
+    worker: &mut Worker,
+    plan: &Plan,
+    committing: &Mutex<Option<Committing>>,
+    stop: &Arc<Stop>,
+    status: &Arc<Status>,
+) -> Result<()> {
+    let committing = if worker.index() == 0 {
+        committing.lock().unwrap_or_else(PoisonError::into_inner).take()
+    } else {
+        None
+    };
+    let (inbound, durable) = build(worker, plan, committing, stop, status);
+    status.wake_at_commits(std::thread::current());
+    let assignments = plan.assignments(worker.index(), worker.peers());
+    let thread = std::thread::current();
+    let wake: Wake = Arc::new(move || thread.unpark());
+    let source = KafkaSource::start(&plan.kafka, &assignments, &wake)?;
+    let mut feeder = Feeder {
+        plan,
+        inbound,
+        durable,
+        source,
+        in_flight: InFlight::default(),
+        idle: Idle::default(),
+        idle_told: Instant::now(),
+        status,
+    };
+    feeder.announce(&assignments.iter().map(|assignment| assignment.partition).collect::<Vec<_>>());
+    let heartbeat = Duration::from_millis(plan.pipeline.heartbeat_ms);
+    while !stop.is_asked() {
+        if !feeder.feed()? {
+            worker.step_or_park(Some(heartbeat));
+        }
+        worker.step();
+        feeder.settle();
+    }
+    let durable = feeder.durable.clone();
+    drop(feeder);
+    while !durable.done() && stop.failure().is_none() {
+        worker.step_or_park(Some(heartbeat));
+    }
+    Ok(())
+}
+
+fn build(
+    worker: &mut Worker,
+    plan: &Plan,
+    committing: Option<Committing>,
+    stop: &Arc<Stop>,
+    status: &Arc<Status>,
+) -> (Inbound, ProbeHandle<u64>) {
+    let roles: Vec<Role> = plan.topics.iter().map(|(_, role)| *role).collect();
+    worker.dataflow(|scope| {
+        let (transactions, transactions_in) = scope.new_input();
+        let (reference, reference_in) = scope.new_input();
+        let (rules, rules_in) = scope.new_input();
+        let (references, references_in) = scope.new_input();
+        let inputs = Inputs {
+            transactions: transactions_in,
+            reference: reference_in,
+            rules: rules_in,
+            references: references_in,
+        };
+        let wanted = Wanted { transactions: true, settled: false };
+        let outputs = graph::build(&plan.settings, &roles, wanted, inputs);
+        let durable = ProbeHandle::new();
+        sink(outputs.changes, committing, Arc::clone(stop), Arc::clone(status)).probe_with(&durable);
+        (Inbound::new(transactions, reference, rules, references), durable)
+    })
+}
+
+/// Moves records from the source to the graph.
+struct Feeder<'a> {
+    plan: &'a Plan,
+    inbound: Inbound,
+    durable: ProbeHandle<u64>,
+    source: KafkaSource,
+    in_flight: InFlight,
+    idle: Idle,
+    idle_told: Instant,
+    status: &'a Status,
+}
+
+impl Feeder<'_> {
+    /// Announces the partitions on which the watermark depends: it waits for each of them.
+    fn announce(&mut self, partitions: &[streamflow_dataflow::model::PartitionId]) {
+        for partition in partitions {
+            if matches!(self.plan.role(*partition), Role::Transactions | Role::Blacklist) {
+                self.inbound.references.send(ReferenceTime { partition: *partition, time: i64::MIN });
+            }
+        }
+    }
+
+    /// Gives what has been read to the graph as one epoch; false where that was nothing.
+    fn feed(&mut self) -> Result<bool> {
+        let mut batches = Vec::new();
+        let room = self.in_flight.records() < self.plan.pipeline.uncommitted_records;
+        while room && batches.len() < BATCHES_AN_EPOCH {
+            match self.source.events().try_recv() {
+                Ok(SourceEvent::Batch(records)) => {
+                    self.idle.busy(&records);
+                    batches.push(records);
+                }
+                Ok(SourceEvent::EndOfPartition { partition, .. }) => self.idle.ended(partition),
+                Ok(SourceEvent::Failed(error)) => bail!(error),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        let epoch = self.inbound.open_epoch();
+        self.tell_idle();
+        let fed = !batches.is_empty();
+        for records in batches {
+            self.give(epoch, records);
+        }
+        self.inbound.complete_epoch();
+        Ok(fed)
+    }
+
+    /// A batch is of one topic.
+    fn give(&mut self, epoch: u64, mut records: Vec<Record>) {
+        self.status.read(records.len());
+        self.in_flight.give(epoch, &records);
+        let role = records.first().map(|record| self.plan.role(record.source.partition()));
+        match role {
+            Some(Role::Transactions) => self.inbound.transactions.send_batch(&mut records),
+            _ => self.inbound.reference.send_batch(&mut records),
+        }
+    }
+
+    fn tell_idle(&mut self) {
+        if self.idle_told.elapsed() < IDLE_NEWS {
+            return;
+        }
+        self.idle_told = Instant::now();
+        let allowance = i64::from(self.plan.pipeline.idle_allowance_seconds) * 1_000_000;
+        for reference in self.idle.reference_times(allowance) {
+            if matches!(self.plan.role(reference.partition), Role::Transactions | Role::Blacklist) {
+                self.inbound.references.send(reference);
+            }
+        }
+    }
+
+    /// Forgets what has become durable.
+    fn settle(&mut self) {
+        let now = now_ms() as i64;
+        let mut latencies = self.status.latencies();
+        let durable = &self.durable;
+        self.in_flight.settle(
+            |epoch| !durable.less_equal(&epoch),
+            |appended_at| latencies.add(now - appended_at / 1000),
+        );
+    }
+}

@@ -1,0 +1,435 @@
+//! The files of results.
+
+use super::Summary;
+use super::feed::ROLES;
+use super::rows::{self, SourceRow};
+use anyhow::{Context, Result};
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use streamflow_dataflow::model::calendar::date_key;
+use streamflow_dataflow::model::timestamp::{DAY, MINUTE, civil_from_days};
+use streamflow_dataflow::model::views::{
+    DailyFraud, Minute, Profile, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
+};
+use streamflow_dataflow::model::{
+    Account, Alert, AlertChange, BooksEntry, Calendar, Customer, DeadLetter, Id, PartitionId, Product,
+    Scored, Store, Upsert, ViewChange,
+};
+
+/// A file of one JSON object a line.
+struct Lines {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Lines {
+    fn create(out: &Path, name: &str) -> Result<Self> {
+        let path = out.join(name);
+        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self { path, file: BufWriter::with_capacity(1 << 18, file) })
+    }
+
+    fn write(&mut self, row: &impl Serialize) -> Result<()> {
+        let written = serde_json::to_writer(&mut self.file, row).map_err(std::io::Error::from);
+        let written = written.and_then(|()| self.file.write_all(b"\n"));
+        written.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.file.flush().with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+/// Surrogate keys of a dimension: dense from 1, in the order of first appearance.
+#[derive(Default)]
+struct KeyMap(HashMap<Id, u64>);
+
+impl KeyMap {
+    fn key(&mut self, id: &Id) -> u64 {
+        if let Some(key) = self.0.get(id) {
+            return *key;
+        }
+        let key = self.0.len() as u64 + 1;
+        self.0.insert(id.clone(), key);
+        key
+    }
+
+    fn by_key(&self) -> Vec<(u64, &Id)> {
+        let mut members: Vec<_> = self.0.iter().map(|(id, key)| (*key, id)).collect();
+        members.sort_unstable();
+        members
+    }
+}
+
+/// The files that grow with the input, and the views that are written at the end.
+pub struct Results {
+    out: PathBuf,
+    names: HashMap<PartitionId, String>,
+    calendar: Calendar,
+    summary: Summary,
+    clean_transactions: Lines,
+    fact_transactions: Lines,
+    alerts: Lines,
+    fact_fraud_alerts: Lines,
+    alert_changes: Lines,
+    dead_letters: Lines,
+    customer_keys: KeyMap,
+    store_keys: KeyMap,
+    product_keys: KeyMap,
+    days: BTreeSet<i32>,
+    views: Views,
+}
+
+/// The views by key, as last upserted.
+#[derive(Default)]
+struct Views {
+    profiles: HashMap<Id, Profile>,
+    hourly_sales: BTreeMap<StoreHour, Sales>,
+    store_performance: BTreeMap<StoreDay, Sales>,
+    daily_fraud: BTreeMap<i32, DailyFraud>,
+    rule_performance: BTreeMap<RuleDay, RulePerformance>,
+    minutes: BTreeMap<i64, Minute>,
+    store_minutes: BTreeMap<StoreMinute, Sales>,
+    books: BTreeMap<BooksEntry, i64>,
+    customers: BTreeMap<Id, Customer>,
+    stores: BTreeMap<Id, Store>,
+    products: BTreeMap<Id, Product>,
+    /// The last watermark that was an instant, not the end of all files.
+    watermark: i64,
+}
+
+impl Results {
+    /// Creates the files.
+    pub fn create(out: &Path, zone: Tz, names: Vec<(PartitionId, String)>) -> Result<Self> {
+        for directory in [out.join("silver"), out.join("gold")] {
+            std::fs::create_dir_all(&directory)
+                .with_context(|| format!("cannot create {}", directory.display()))?;
+        }
+        Ok(Self {
+            out: out.to_owned(),
+            names: names.into_iter().collect(),
+            calendar: Calendar::new(zone),
+            summary: Summary::default(),
+            clean_transactions: Lines::create(out, "silver/clean_transactions.jsonl")?,
+            fact_transactions: Lines::create(out, "gold/fact_transactions.jsonl")?,
+            alerts: Lines::create(out, "alerts.jsonl")?,
+            fact_fraud_alerts: Lines::create(out, "gold/fact_fraud_alerts.jsonl")?,
+            alert_changes: Lines::create(out, "alert_changes.jsonl")?,
+            dead_letters: Lines::create(out, "dead_letters.jsonl")?,
+            customer_keys: KeyMap::default(),
+            store_keys: KeyMap::default(),
+            product_keys: KeyMap::default(),
+            days: BTreeSet::new(),
+            views: Views { watermark: i64::MIN, ..Views::default() },
+        })
+    }
+
+    /// Writes a complete epoch.
+    pub fn write_epoch(&mut self, changes: Vec<ViewChange>, mut settled: Vec<Scored>) -> Result<()> {
+        let mut alert_changes = Vec::new();
+        let mut dead_letters = Vec::new();
+        for change in changes {
+            match change {
+                ViewChange::AlertChange(change) => alert_changes.push(change),
+                ViewChange::DeadLetter(letter) => dead_letters.push(letter),
+                change => self.views.apply(change),
+            }
+        }
+        alert_changes.sort_by(|a, b| order(a).cmp(&order(b)));
+        for change in &alert_changes {
+            let topic = name(&self.names, change.alert.source.partition());
+            self.alert_changes.write(&rows::AlertChangeRow::new(change, topic))?;
+        }
+        dead_letters.sort_by_key(|letter| letter.source);
+        for letter in &dead_letters {
+            self.write_dead_letter(letter)?;
+        }
+        settled.sort_by(|a, b| a.transaction.cmp_in_history(&b.transaction));
+        for scored in &settled {
+            self.write_settled(scored)?;
+        }
+        Ok(())
+    }
+
+    fn write_dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
+        use base64::Engine;
+        self.summary.dead_letters += 1;
+        let payload = letter.payload.as_deref();
+        let text = payload.and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let encode = |bytes| base64::engine::general_purpose::STANDARD.encode(bytes);
+        let row = rows::DeadLetterRow {
+            source: SourceRow::new(name(&self.names, letter.source.partition()), letter.source),
+            reason: letter.reason.as_str(),
+            message: &letter.message,
+            payload: text,
+            payload_base64: payload.filter(|_| text.is_none()).map(encode),
+            truncated: payload.is_some_and(|bytes| (bytes.len() as u64) < letter.full_length),
+            full_length: letter.full_length,
+        };
+        self.dead_letters.write(&row)
+    }
+
+    fn write_settled(&mut self, scored: &Scored) -> Result<()> {
+        let transaction = &scored.transaction;
+        let topic = name(&self.names, transaction.source.partition());
+        self.clean_transactions.write(&rows::CleanTransactionRow::new(scored, topic))?;
+        if transaction.voided {
+            return Ok(());
+        }
+        let day = self.calendar.day(transaction.event_time);
+        self.days.insert(day);
+        let keys = rows::Keys {
+            date_key: date_key(day),
+            customer_key: self.customer_keys.key(&transaction.customer),
+            store_key: self.store_keys.key(&transaction.store),
+            product_key: transaction.product.as_ref().map(|product| self.product_keys.key(product)),
+        };
+        self.fact_transactions.write(&rows::FactRow::new(scored, keys))?;
+        if let Some(alert) = Alert::of(scored) {
+            self.summary.alerts += 1;
+            self.alerts.write(&rows::AlertRow::new(&alert))?;
+            self.fact_fraud_alerts.write(&rows::FraudAlertRow::new(&alert, keys))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the views and closes all files.
+    pub fn finish(mut self) -> Result<Summary> {
+        for customer in self.views.customers.keys() {
+            self.customer_keys.key(customer);
+        }
+        for store in self.views.stores.keys() {
+            self.store_keys.key(store);
+        }
+        for product in self.views.products.keys() {
+            self.product_keys.key(product);
+        }
+        self.write_dimensions()?;
+        self.write_aggregates()?;
+        self.write_profiles()?;
+        self.write_realtime_metrics()?;
+        self.write_books()?;
+        let files = [
+            self.clean_transactions,
+            self.fact_transactions,
+            self.alerts,
+            self.fact_fraud_alerts,
+            self.alert_changes,
+            self.dead_letters,
+        ];
+        for file in files {
+            file.finish()?;
+        }
+        Ok(self.summary)
+    }
+
+    fn write_dimensions(&self) -> Result<()> {
+        let mut file = Lines::create(&self.out, "gold/dim_customer.jsonl")?;
+        for (key, id) in self.customer_keys.by_key() {
+            let known = self.views.customers.get(id);
+            file.write(&json!({
+                "customer_key": key, "customer_id": id, "inferred": known.is_none(),
+                "name": known.and_then(|c| c.name.as_ref()), "email": known.and_then(|c| c.email.as_ref()),
+                "city": known.and_then(|c| c.city.as_ref()), "state": known.and_then(|c| c.state.as_ref()),
+                "risk_profile": known.and_then(|c| c.risk_profile.as_ref()),
+                "registered_at": known.and_then(|c| c.registered_at).map(rows::instant),
+            }))?;
+        }
+        file.finish()?;
+        let mut file = Lines::create(&self.out, "gold/dim_store.jsonl")?;
+        for (key, id) in self.store_keys.by_key() {
+            let known = self.views.stores.get(id);
+            let place = known.and_then(|store| store.place);
+            file.write(&json!({
+                "store_key": key, "store_id": id, "inferred": known.is_none(),
+                "name": known.and_then(|s| s.name.as_ref()), "city": known.and_then(|s| s.city.as_ref()),
+                "state": known.and_then(|s| s.state.as_ref()), "category": known.and_then(|s| s.category.as_ref()),
+                "channel": known.and_then(|s| s.channel.as_ref()),
+                "latitude": place.map(|place| place.latitude_degrees()),
+                "longitude": place.map(|place| place.longitude_degrees()),
+            }))?;
+        }
+        file.finish()?;
+        let mut file = Lines::create(&self.out, "gold/dim_product.jsonl")?;
+        for (key, id) in self.product_keys.by_key() {
+            let known = self.views.products.get(id);
+            file.write(&json!({
+                "product_key": key, "product_id": id, "inferred": known.is_none(),
+                "name": known.and_then(|p| p.name.as_ref()), "category": known.and_then(|p| p.category.as_ref()),
+                "price": known.and_then(|p| p.price).map(|cents| rows::money(i128::from(cents))),
+            }))?;
+        }
+        file.finish()?;
+        let mut file = Lines::create(&self.out, "gold/dim_date.jsonl")?;
+        for day in &self.days {
+            let (year, month, of_month) = civil_from_days(i64::from(*day));
+            file.write(&json!({
+                "date_key": date_key(*day), "date": format!("{year:04}-{month:02}-{of_month:02}"),
+                "year": year, "month": month, "day": of_month,
+                // 1970-01-01 was a Thursday, the fourth day of the ISO week.
+                "day_of_week": (i64::from(*day) + 3).rem_euclid(7) + 1,
+            }))?;
+        }
+        file.finish()
+    }
+
+    fn write_aggregates(&mut self) -> Result<()> {
+        let mut file = Lines::create(&self.out, "gold/agg_hourly_sales.jsonl")?;
+        for (key, sales) in &self.views.hourly_sales {
+            file.write(&rows::HourlySalesRow::new(
+                key.hour_start,
+                Some(self.store_keys.key(&key.store)),
+                sales,
+            ))?;
+        }
+        file.finish()?;
+        let mut file = Lines::create(&self.out, "gold/store_performance.jsonl")?;
+        for (key, sales) in &self.views.store_performance {
+            file.write(&rows::StorePerformanceRow::new(
+                key.day,
+                Some(self.store_keys.key(&key.store)),
+                sales,
+            ))?;
+        }
+        file.finish()?;
+        let mut file = Lines::create(&self.out, "gold/agg_daily_fraud.jsonl")?;
+        for (day, daily) in &self.views.daily_fraud {
+            file.write(&rows::DailyFraudRow::new(*day, daily))?;
+        }
+        file.finish()?;
+        let mut file = Lines::create(&self.out, "gold/rule_performance.jsonl")?;
+        for (key, performance) in &self.views.rule_performance {
+            file.write(&rows::RulePerformanceRow::new(key.day, key.rule, performance))?;
+        }
+        file.finish()
+    }
+
+    fn write_profiles(&mut self) -> Result<()> {
+        let mut file = Lines::create(&self.out, "gold/customer_profile.jsonl")?;
+        let mut profiles: Vec<_> = self.views.profiles.iter().collect();
+        profiles.sort_unstable_by_key(|(id, _)| *id);
+        for (id, profile) in profiles {
+            file.write(&rows::CustomerProfileRow::new(id, Some(self.customer_keys.key(id)), profile))?;
+        }
+        file.finish()
+    }
+
+    fn write_realtime_metrics(&mut self) -> Result<()> {
+        self.views.forget_minutes();
+        let mut file = Lines::create(&self.out, "gold/realtime_metrics.jsonl")?;
+        for (start, minute) in &self.views.minutes {
+            file.write(&rows::RealtimeMetricsRow::overall(*start, minute))?;
+        }
+        for (key, sales) in &self.views.store_minutes {
+            let store_key = Some(self.store_keys.key(&key.store));
+            file.write(&rows::RealtimeMetricsRow::store(key.minute_start, store_key, sales))?;
+        }
+        file.finish()
+    }
+
+    fn write_books(&mut self) -> Result<()> {
+        let books = self.views.books_by_topic();
+        self.summary.events = books["transactions"]["read"].as_u64().unwrap_or_default();
+        let path = self.out.join("books.json");
+        let text = format!("{books:#}\n");
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+impl Views {
+    fn apply(&mut self, change: ViewChange) {
+        match change {
+            ViewChange::Profile((id, Some(profile))) => {
+                self.profiles.insert(id, profile);
+            }
+            ViewChange::Profile((id, None)) => {
+                self.profiles.remove(&id);
+            }
+            ViewChange::HourlySales(upsert) => put(&mut self.hourly_sales, upsert),
+            ViewChange::StorePerformance(upsert) => put(&mut self.store_performance, upsert),
+            ViewChange::DailyFraud(upsert) => put(&mut self.daily_fraud, upsert),
+            ViewChange::RulePerformance(upsert) => put(&mut self.rule_performance, upsert),
+            ViewChange::Minute(upsert) => put(&mut self.minutes, upsert),
+            ViewChange::StoreMinute(upsert) => put(&mut self.store_minutes, upsert),
+            ViewChange::Books(upsert) => put(&mut self.books, upsert),
+            ViewChange::Customer(upsert) => put(&mut self.customers, upsert),
+            ViewChange::Store(upsert) => put(&mut self.stores, upsert),
+            ViewChange::Product(upsert) => put(&mut self.products, upsert),
+            ViewChange::Watermark(time) if time < i64::MAX => {
+                let crossed = time / (60 * MINUTE) > self.watermark / (60 * MINUTE);
+                self.watermark = time;
+                if crossed {
+                    self.forget_minutes();
+                }
+            }
+            // Quality counts are for the monitoring of a running pipeline; the rest is written elsewhere.
+            ViewChange::Watermark(_)
+            | ViewChange::Quality(_)
+            | ViewChange::Received(_)
+            | ViewChange::Scored(..)
+            | ViewChange::AlertChange(_)
+            | ViewChange::DeadLetter(_)
+            | ViewChange::ListChange(_)
+            | ViewChange::RulesChange(_)
+            | ViewChange::Progress(_) => {}
+        }
+    }
+
+    /// Real-time windows are kept for a day behind the watermark.
+    fn forget_minutes(&mut self) {
+        let kept_from = self.watermark.saturating_sub(DAY);
+        let kept_from = kept_from - kept_from.rem_euclid(MINUTE);
+        self.minutes = self.minutes.split_off(&kept_from);
+        let first = StoreMinute { minute_start: kept_from, store: Id::default() };
+        self.store_minutes = self.store_minutes.split_off(&first);
+    }
+
+    fn books_by_topic(&self) -> Value {
+        let topics = ["transactions", "customers", "stores", "products", "blacklist"];
+        let topic_books = |topic: usize| {
+            let mut accounts = BTreeMap::new();
+            let mut dead_letters = BTreeMap::new();
+            let (mut read, mut accepted) = (0, 0);
+            for (entry, events) in &self.books {
+                match entry {
+                    BooksEntry::Read { topic: of } if usize::from(*of) == topic => read += events,
+                    BooksEntry::Ended { topic: of, account } if usize::from(*of) == topic => match account {
+                        Account::DeadLetter(reason) => {
+                            dead_letters.insert(reason.as_str(), *events);
+                        }
+                        account => {
+                            if matches!(account, Account::New | Account::Correcting | Account::Voiding) {
+                                accepted += events;
+                            }
+                            accounts.insert(account.as_str(), *events);
+                        }
+                    },
+                    _ => {}
+                }
+            }
+            json!({"read": read, "accepted": accepted, "accounts": accounts, "dead_letters": dead_letters})
+        };
+        let books = (0..ROLES.len()).map(|topic| (topics[topic].to_owned(), topic_books(topic)));
+        Value::Object(books.collect())
+    }
+}
+
+fn put<K: Ord, V>(view: &mut BTreeMap<K, V>, (key, value): Upsert<K, V>) {
+    match value {
+        Some(value) => view.insert(key, value),
+        None => view.remove(&key),
+    };
+}
+
+fn order(change: &AlertChange) -> (&Id, u32) {
+    (&change.alert.transaction, change.sequence)
+}
+
+fn name(names: &HashMap<PartitionId, String>, partition: PartitionId) -> &str {
+    names.get(&partition).map_or("", String::as_str)
+}

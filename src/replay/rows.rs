@@ -1,0 +1,433 @@
+//! The results as lines of JSON: columns named as in SQL, money and scores as text, times in RFC 3339.
+
+use serde::Serialize;
+use serde_json::Value;
+use streamflow_dataflow::model::calendar::date_key;
+use streamflow_dataflow::model::money::{Decimals, divide_rounded};
+use streamflow_dataflow::model::timestamp::Rfc3339;
+use streamflow_dataflow::model::views::{DailyFraud, Minute, Profile, RulePerformance, Sales};
+use streamflow_dataflow::model::{Alert, AlertChange, Rule, Scored, Source};
+
+/// Money, or an average of it, to the cent.
+pub fn money(cents: i128) -> String {
+    Decimals::<2>(cents).to_string()
+}
+
+/// An instant.
+pub fn instant(micros: i64) -> String {
+    Rfc3339(micros).to_string()
+}
+
+/// `numerator / denominator` to `PLACES` decimals, rounded half away from zero; null for a zero denominator.
+pub fn ratio<const PLACES: u32>(numerator: i64, denominator: i64) -> Option<String> {
+    let scaled = i128::from(numerator) * 10i128.pow(PLACES);
+    (denominator != 0)
+        .then(|| Decimals::<PLACES>(divide_rounded(scaled, i128::from(denominator))).to_string())
+}
+
+fn mean_money(cents: i128, count: i64) -> Option<String> {
+    (count != 0).then(|| money(divide_rounded(cents, i128::from(count))))
+}
+
+/// A mean of scores given in thousandths.
+fn mean_score(thousandths: i64, count: i64) -> Option<String> {
+    (count != 0)
+        .then(|| Decimals::<3>(divide_rounded(i128::from(thousandths), i128::from(count))).to_string())
+}
+
+/// A line of `alerts.jsonl`.
+#[derive(Serialize)]
+pub struct AlertRow<'a> {
+    transaction_id: &'a str,
+    customer_id: &'a str,
+    fraud_score: String,
+    rules_triggered: Vec<&'static str>,
+    rule_details: Value,
+}
+
+impl<'a> AlertRow<'a> {
+    /// The row of a current alert.
+    pub fn new(alert: &'a Alert) -> Self {
+        Self {
+            transaction_id: &alert.transaction,
+            customer_id: &alert.customer,
+            fraud_score: alert.score.to_string(),
+            rules_triggered: alert.rules().map(Rule::id).collect(),
+            rule_details: alert.rule_details(),
+        }
+    }
+}
+
+/// A line of `alert_changes.jsonl`: what goes out on the alert topic, but for the clock.
+#[derive(Serialize)]
+pub struct AlertChangeRow<'a> {
+    alert_id: String,
+    sequence: u32,
+    change: &'static str,
+    cause: &'static str,
+    transaction_id: &'a str,
+    customer_id: &'a str,
+    store_id: &'a str,
+    fraud_score: String,
+    rules_triggered: Vec<&'static str>,
+    rule_details: Value,
+    transaction_amount: String,
+    transaction_at: String,
+    source: SourceRow<'a>,
+}
+
+/// Where an event stood.
+#[derive(Serialize)]
+pub struct SourceRow<'a> {
+    topic: &'a str,
+    partition: u16,
+    offset: u64,
+}
+
+impl<'a> SourceRow<'a> {
+    /// The coordinates of an event of the file `topic`.
+    pub fn new(topic: &'a str, source: Source) -> Self {
+        Self { topic, partition: source.partition().partition(), offset: source.offset() }
+    }
+}
+
+impl<'a> AlertChangeRow<'a> {
+    /// The row of a change whose event came from the file `topic`.
+    pub fn new(change: &'a AlertChange, topic: &'a str) -> Self {
+        let alert = &change.alert;
+        Self {
+            alert_id: alert.id(),
+            sequence: change.sequence,
+            change: change.kind.as_str(),
+            cause: change.cause.as_str(),
+            transaction_id: &alert.transaction,
+            customer_id: &alert.customer,
+            store_id: &alert.store,
+            fraud_score: alert.score.to_string(),
+            rules_triggered: alert.rules().map(Rule::id).collect(),
+            rule_details: alert.rule_details(),
+            transaction_amount: money(i128::from(alert.amount)),
+            transaction_at: instant(alert.event_time),
+            source: SourceRow::new(topic, alert.source),
+        }
+    }
+}
+
+/// A line of `dead_letters.jsonl`. The payload stands as text where it is UTF-8, else in base64.
+#[derive(Serialize)]
+pub struct DeadLetterRow<'a> {
+    /// Where it stood.
+    #[serde(flatten)]
+    pub source: SourceRow<'a>,
+    /// Why it is here.
+    pub reason: &'static str,
+    /// What exactly is wrong.
+    pub message: &'a str,
+    /// The payload as text.
+    pub payload: Option<&'a str>,
+    /// The payload in base64.
+    pub payload_base64: Option<String>,
+    /// The payload was cut.
+    pub truncated: bool,
+    /// Its length before the cut, bytes.
+    pub full_length: u64,
+}
+
+/// A line of `silver/clean_transactions.jsonl`.
+#[derive(Serialize)]
+pub struct CleanTransactionRow<'a> {
+    transaction_id: &'a str,
+    customer_id: &'a str,
+    store_id: &'a str,
+    product_id: Option<&'a str>,
+    amount: String,
+    currency: &'a str,
+    payment_method: Option<&'a str>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    transaction_at: String,
+    fraud_score: String,
+    rules_triggered: Vec<&'static str>,
+    is_fraud: bool,
+    voided: bool,
+    revision: u32,
+    source_topic: &'a str,
+    source_partition: u16,
+    source_offset: u64,
+}
+
+impl<'a> CleanTransactionRow<'a> {
+    /// The row of a transaction whose event came from the file `topic`.
+    pub fn new(scored: &'a Scored, topic: &'a str) -> Self {
+        let transaction = &scored.transaction;
+        Self {
+            transaction_id: &transaction.id,
+            customer_id: &transaction.customer,
+            store_id: &transaction.store,
+            product_id: transaction.product.as_deref(),
+            amount: transaction.amount.to_string(),
+            currency: transaction.currency.as_str(),
+            payment_method: transaction.payment_method.as_deref(),
+            latitude: transaction.place.map(|place| place.latitude_degrees()),
+            longitude: transaction.place.map(|place| place.longitude_degrees()),
+            transaction_at: instant(transaction.event_time),
+            fraud_score: scored.verdict.score.to_string(),
+            rules_triggered: scored.verdict.hits.iter().map(|hit| hit.rule().id()).collect(),
+            is_fraud: scored.verdict.alert,
+            voided: transaction.voided,
+            revision: transaction.revision,
+            source_topic: topic,
+            source_partition: transaction.source.partition().partition(),
+            source_offset: transaction.source.offset(),
+        }
+    }
+}
+
+/// The surrogate keys of a fact.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Keys {
+    /// The local day, YYYYMMDD.
+    pub date_key: i32,
+    /// Key of the customer.
+    pub customer_key: u64,
+    /// Key of the store.
+    pub store_key: u64,
+    /// Key of the product; null where none was told.
+    pub product_key: Option<u64>,
+}
+
+/// A line of `gold/fact_transactions.jsonl`.
+#[derive(Serialize)]
+pub struct FactRow<'a> {
+    transaction_id: &'a str,
+    #[serde(flatten)]
+    keys: Keys,
+    amount: String,
+    fraud_score: String,
+    is_fraud: bool,
+    transaction_at: String,
+    currency: &'a str,
+    payment_method: Option<&'a str>,
+}
+
+impl<'a> FactRow<'a> {
+    /// The row of a current transaction.
+    pub fn new(scored: &'a Scored, keys: Keys) -> Self {
+        Self {
+            transaction_id: &scored.transaction.id,
+            keys,
+            amount: scored.transaction.amount.to_string(),
+            fraud_score: scored.verdict.score.to_string(),
+            is_fraud: scored.verdict.alert,
+            transaction_at: instant(scored.transaction.event_time),
+            currency: scored.transaction.currency.as_str(),
+            payment_method: scored.transaction.payment_method.as_deref(),
+        }
+    }
+}
+
+/// A line of `gold/fact_fraud_alerts.jsonl`.
+#[derive(Serialize)]
+pub struct FraudAlertRow<'a> {
+    alert_id: String,
+    transaction_id: &'a str,
+    #[serde(flatten)]
+    keys: Keys,
+    fraud_score: String,
+    rules_triggered: Vec<&'static str>,
+    rule_details: Value,
+    transaction_amount: String,
+    transaction_at: String,
+}
+
+impl<'a> FraudAlertRow<'a> {
+    /// The row of a current alert.
+    pub fn new(alert: &'a Alert, keys: Keys) -> Self {
+        Self {
+            alert_id: alert.id(),
+            transaction_id: &alert.transaction,
+            keys,
+            fraud_score: alert.score.to_string(),
+            rules_triggered: alert.rules().map(Rule::id).collect(),
+            rule_details: alert.rule_details(),
+            transaction_amount: money(i128::from(alert.amount)),
+            transaction_at: instant(alert.event_time),
+        }
+    }
+}
+
+/// A line of `gold/agg_hourly_sales.jsonl`.
+#[derive(Serialize)]
+pub struct HourlySalesRow {
+    hour_timestamp: String,
+    store_key: Option<u64>,
+    transaction_count: i64,
+    total_amount: String,
+    avg_amount: Option<String>,
+    fraud_count: i64,
+}
+
+impl HourlySalesRow {
+    /// The row of a store's hour.
+    pub fn new(hour_start: i64, store_key: Option<u64>, sales: &Sales) -> Self {
+        Self {
+            hour_timestamp: instant(hour_start),
+            store_key,
+            transaction_count: sales.transactions,
+            total_amount: money(sales.cents),
+            avg_amount: mean_money(sales.cents, sales.transactions),
+            fraud_count: sales.alerts,
+        }
+    }
+}
+
+/// A line of `gold/store_performance.jsonl`.
+#[derive(Serialize)]
+pub struct StorePerformanceRow {
+    store_key: Option<u64>,
+    date_key: i32,
+    transaction_count: i64,
+    total_amount: String,
+    avg_ticket: Option<String>,
+    alert_count: i64,
+    fraud_rate: Option<String>,
+}
+
+impl StorePerformanceRow {
+    /// The row of a store's day.
+    pub fn new(day: i32, store_key: Option<u64>, sales: &Sales) -> Self {
+        Self {
+            store_key,
+            date_key: date_key(day),
+            transaction_count: sales.transactions,
+            total_amount: money(sales.cents),
+            avg_ticket: mean_money(sales.cents, sales.transactions),
+            alert_count: sales.alerts,
+            fraud_rate: ratio::<4>(sales.alerts, sales.transactions),
+        }
+    }
+}
+
+/// A line of `gold/agg_daily_fraud.jsonl`.
+#[derive(Serialize)]
+pub struct DailyFraudRow {
+    date_key: i32,
+    total_txns: i64,
+    total_alerts: i64,
+    fraud_rate: Option<String>,
+    top_rule: Option<&'static str>,
+    avg_score: Option<String>,
+}
+
+impl DailyFraudRow {
+    /// The row of a day.
+    pub fn new(day: i32, daily: &DailyFraud) -> Self {
+        Self {
+            date_key: date_key(day),
+            total_txns: daily.transactions,
+            total_alerts: daily.alerts,
+            fraud_rate: ratio::<4>(daily.alerts, daily.transactions),
+            top_rule: daily.top_rule().map(Rule::id),
+            avg_score: mean_score(daily.score_thousandths, daily.alerts),
+        }
+    }
+}
+
+/// A line of `gold/rule_performance.jsonl`.
+#[derive(Serialize)]
+pub struct RulePerformanceRow {
+    rule_id: &'static str,
+    date_key: i32,
+    hits: i64,
+    alerts: i64,
+    alerts_alone: i64,
+    avg_score: Option<String>,
+}
+
+impl RulePerformanceRow {
+    /// The row of a rule's day.
+    pub fn new(day: i32, rule: Rule, performance: &RulePerformance) -> Self {
+        Self {
+            rule_id: rule.id(),
+            date_key: date_key(day),
+            hits: performance.hits,
+            alerts: performance.alerts,
+            alerts_alone: performance.alone,
+            avg_score: mean_score(performance.score_thousandths, performance.hits),
+        }
+    }
+}
+
+/// A line of `gold/customer_profile.jsonl`.
+#[derive(Serialize)]
+pub struct CustomerProfileRow<'a> {
+    customer_key: Option<u64>,
+    customer_id: &'a str,
+    transaction_count: u64,
+    total_amount: String,
+    avg_amount: String,
+    first_seen: String,
+    last_seen: String,
+    hour_mean: String,
+    hour_std: Option<String>,
+    alert_count: u64,
+    minute_sum: u64,
+    minute_square_sum: u64,
+}
+
+impl<'a> CustomerProfileRow<'a> {
+    /// The row of a customer.
+    pub fn new(customer_id: &'a str, customer_key: Option<u64>, profile: &Profile) -> Self {
+        let sums = &profile.sums;
+        let count = i128::from(sums.count);
+        Self {
+            customer_key,
+            customer_id,
+            transaction_count: sums.count,
+            total_amount: money(sums.cents),
+            avg_amount: money(divide_rounded(sums.cents, count)),
+            first_seen: instant(profile.first_seen),
+            last_seen: instant(profile.last_seen),
+            hour_mean: money(divide_rounded(i128::from(sums.minutes) * 100, count * 60)),
+            hour_std: (sums.count > 1).then(|| {
+                let variance = sums.minute_spread() as f64 / (count * (count - 1)) as f64;
+                money((variance.sqrt() / 60.0 * 100.0).round() as i128)
+            }),
+            alert_count: profile.alerts,
+            minute_sum: sums.minutes,
+            minute_square_sum: sums.squared_minutes,
+        }
+    }
+}
+
+/// A line of `gold/realtime_metrics.jsonl`; without a store it is of all stores.
+#[derive(Serialize)]
+pub struct RealtimeMetricsRow {
+    window_start: String,
+    store_key: Option<u64>,
+    transaction_count: i64,
+    total_amount: String,
+    avg_amount: Option<String>,
+    alert_count: i64,
+    distinct_customers: Option<i64>,
+}
+
+impl RealtimeMetricsRow {
+    /// The row of a minute over all stores.
+    pub fn overall(minute_start: i64, minute: &Minute) -> Self {
+        Self { distinct_customers: Some(minute.customers), ..Self::store(minute_start, None, &minute.sales) }
+    }
+
+    /// The row of a store's minute.
+    pub fn store(minute_start: i64, store_key: Option<u64>, sales: &Sales) -> Self {
+        Self {
+            window_start: instant(minute_start),
+            store_key,
+            transaction_count: sales.transactions,
+            total_amount: money(sales.cents),
+            avg_amount: mean_money(sales.cents, sales.transactions),
+            alert_count: sales.alerts,
+            distinct_customers: None,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! One worker of a replay: feeds its files to the graph in step with the others, and hands on what comes out.
+
+use super::feed::{InputFile, ROLES};
+use super::output::Message;
+use anyhow::{Context, Result};
+use crossbeam_channel::{Sender, TryRecvError};
+use std::sync::Arc;
+use std::time::Duration;
+use streamflow_connectors::file::{FileSettings, FileSource};
+use streamflow_connectors::source::{SourceEvent, Wake};
+use streamflow_dataflow::graph::{self, Inputs, Wanted};
+use streamflow_dataflow::model::{PartitionId, Record, RulesChange, Settings};
+use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_dataflow::reference::Role;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::InputHandle;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::{Input, Probe};
+use timely::dataflow::{ProbeHandle, StreamVec};
+use timely::worker::Worker;
+
+/// What all workers know.
+pub struct Plan {
+    /// What the views depend on.
+    pub settings: Settings,
+    /// All files.
+    pub files: Vec<InputFile>,
+}
+
+impl Plan {
+    /// The path of each partition's file.
+    pub fn names(&self) -> Vec<(PartitionId, String)> {
+        self.files.iter().map(|file| (file.partition, file.path.display().to_string())).collect()
+    }
+}
+
+/// Epochs that may be in the graph at once: enough to keep it busy, few enough to bound memory.
+const EPOCHS_IN_FLIGHT: u64 = 4;
+
+type Handle<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
+
+struct Inbound {
+    transactions: Handle<Record>,
+    reference: Handle<Record>,
+    rules: Handle<RulesChange>,
+    references: Handle<ReferenceTime>,
+}
+
+impl Inbound {
+    fn advance_to(&mut self, epoch: u64) {
+        self.transactions.advance_to(epoch);
+        self.reference.advance_to(epoch);
+        self.rules.advance_to(epoch);
+        self.references.advance_to(epoch);
+    }
+}
+
+/// A file of this worker, with the batch that waits for its epoch.
+struct Source {
+    partition: PartitionId,
+    source: FileSource,
+    waiting: Option<Vec<Record>>,
+    ended: bool,
+    /// The end has been told to the graph.
+    closed: bool,
+}
+
+impl Source {
+    /// The epoch of the batch that waits; `None` where the file is at its end.
+    fn next_epoch(&self, batch_lines: u64) -> Option<u64> {
+        Some(self.waiting.as_ref()?.first()?.source.offset() / batch_lines + 1)
+    }
+}
+
+/// Runs one worker to the end of its files.
+pub fn run(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> Result<()> {
+    let (mut inbound, probe) = build(worker, plan, results);
+    let batch = FileSettings::default();
+    if worker.index() == 0 {
+        for file in plan.files.iter().filter(|file| file.role != Role::Transactions) {
+            load_reference(worker, file, &mut inbound)?;
+        }
+    }
+    let mut sources = open(worker, plan, &batch)?;
+    for source in &sources {
+        inbound.references.send(ReferenceTime { partition: source.partition, time: i64::MIN });
+    }
+    let mut epoch = 0;
+    loop {
+        let in_flight = probe.with_frontier(|frontier| {
+            frontier.first().is_none_or(|oldest| oldest + EPOCHS_IN_FLIGHT <= epoch)
+        });
+        if in_flight {
+            worker.step_or_park(Some(Duration::from_millis(10)));
+            report_frontier(worker, &probe, results);
+            continue;
+        }
+        if !fill(&mut sources)? {
+            worker.step_or_park(Some(Duration::from_millis(10)));
+            continue;
+        }
+        if sources.iter().all(|source| source.closed) {
+            break;
+        }
+        feed(&mut sources, &mut inbound, epoch, batch.batch_lines);
+        epoch += 1;
+        inbound.advance_to(epoch);
+        worker.step();
+        report_frontier(worker, &probe, results);
+    }
+    drop(inbound);
+    while !probe.done() {
+        worker.step_or_park(Some(Duration::from_millis(10)));
+        report_frontier(worker, &probe, results);
+    }
+    Ok(())
+}
+
+fn build(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> (Inbound, ProbeHandle<u64>) {
+    let (changes_out, settled_out) = (results.clone(), results.clone());
+    worker.dataflow(|scope| {
+        let (transactions, transactions_in) = scope.new_input();
+        let (reference, reference_in) = scope.new_input();
+        let (rules, rules_in) = scope.new_input();
+        let (references, references_in) = scope.new_input();
+        let inputs = Inputs {
+            transactions: transactions_in,
+            reference: reference_in,
+            rules: rules_in,
+            references: references_in,
+        };
+        let wanted = Wanted { transactions: false, settled: true };
+        let outputs = graph::build(&plan.settings, &ROLES, wanted, inputs);
+        let probe = ProbeHandle::new();
+        hand_on(outputs.changes, "write changes", changes_out, Message::Changes).probe_with(&probe);
+        hand_on(outputs.settled, "write settled", settled_out, Message::Settled).probe_with(&probe);
+        (Inbound { transactions, reference, rules, references }, probe)
+    })
+}
+
+/// Sends what comes to the writer. One that has failed takes no more; what it failed of is told when it is joined.
+fn hand_on<'s, D: Clone + 'static>(
+    stream: StreamVec<'s, u64, D>,
+    name: &str,
+    results: Sender<Message>,
+    message: impl Fn(u64, Vec<D>) -> Message + 'static,
+) -> StreamVec<'s, u64, ()> {
+    stream.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, name, move |_, _| {
+        move |input, _output| {
+            input.for_each(|capability, data| {
+                let time = capability.least().copied().unwrap_or_default();
+                let _ = results.send(message(time, std::mem::take(data)));
+            });
+        }
+    })
+}
+
+/// Gives a whole reference file to the graph, as part of the first epoch.
+fn load_reference(worker: &mut Worker, file: &InputFile, inbound: &mut Inbound) -> Result<()> {
+    let nobody_waits: Wake = Arc::new(|| {});
+    let source = FileSource::start(&file.path, file.partition, &FileSettings::default(), &nobody_waits)?;
+    for event in source.events() {
+        match event {
+            SourceEvent::Batch(mut records) => inbound.reference.send_batch(&mut records),
+            SourceEvent::EndOfPartition { .. } => break,
+            SourceEvent::Failed(error) => return Err(error.into()),
+        }
+        worker.step();
+    }
+    Ok(())
+}
+
+/// Opens the transaction files of this worker: they are dealt out.
+fn open(worker: &Worker, plan: &Plan, batch: &FileSettings) -> Result<Vec<Source>> {
+    let thread = std::thread::current();
+    let wake: Wake = Arc::new(move || thread.unpark());
+    let (index, peers) = (worker.index(), worker.peers());
+    let mine = plan.files.iter().filter(|file| {
+        file.role == Role::Transactions && usize::from(file.partition.partition()) % peers == index
+    });
+    let open = |file: &InputFile| {
+        let source = FileSource::start(&file.path, file.partition, batch, &wake)?;
+        Ok(Source { partition: file.partition, source, waiting: None, ended: false, closed: false })
+    };
+    mine.map(open).collect()
+}
+
+/// Gets the next batch of each file; false while one is still being read.
+fn fill(sources: &mut [Source]) -> Result<bool> {
+    for source in sources {
+        while source.waiting.is_none() && !source.ended {
+            match source.source.events().try_recv() {
+                Ok(SourceEvent::Batch(records)) => source.waiting = Some(records),
+                Ok(SourceEvent::EndOfPartition { .. }) | Err(TryRecvError::Disconnected) => {
+                    source.ended = true
+                }
+                Ok(SourceEvent::Failed(error)) => return Err(error).context("reading stopped"),
+                Err(TryRecvError::Empty) => return Ok(false),
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Gives the batches of this epoch to the graph, and the news that a file has ended.
+fn feed(sources: &mut [Source], inbound: &mut Inbound, epoch: u64, batch_lines: u64) {
+    for source in sources {
+        let due = source.next_epoch(batch_lines).is_some_and(|next| next <= epoch);
+        if due && let Some(mut records) = source.waiting.take() {
+            inbound.transactions.send_batch(&mut records);
+        } else if source.ended && source.waiting.is_none() && !source.closed {
+            source.closed = true;
+            inbound.references.send(ReferenceTime { partition: source.partition, time: i64::MAX });
+        }
+    }
+}
+
+/// Tells the writer which epochs are complete: on every worker, so the first one's word is enough.
+fn report_frontier(worker: &Worker, probe: &ProbeHandle<u64>, results: &Sender<Message>) {
+    if worker.index() == 0 {
+        let frontier = probe.with_frontier(|frontier| frontier.first().copied()).unwrap_or(u64::MAX);
+        let _ = results.send(Message::Frontier(frontier));
+    }
+}
