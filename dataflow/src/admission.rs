@@ -48,14 +48,15 @@ impl Arrival {
         }
     }
 
-    /// The arrival as a row of bronze.
-    pub fn received(self) -> Received {
-        Received {
+    /// The arrival as a row of bronze, and its transaction.
+    pub fn received(self) -> (Received, Transaction) {
+        let received = Received {
             source: self.transaction.source,
             event_time: self.transaction.event_time,
             schema_version: self.schema_version,
             payload: self.payload,
-        }
+        };
+        (received, self.transaction)
     }
 }
 

@@ -62,7 +62,8 @@ pub fn build<'s>(settings: &Settings, roles: &[Role], wanted: Wanted, inputs: In
     let rules_changes = ordered::flat_map("rules changes", inputs.rules.clone(), rules_change);
     let controls = ordered::broadcast("controls", scope.concatenate([list_changes, rules_changes]));
     let histories = history(settings, wanted.settled, identified.versions, controls, times.clone());
-    let facts = views::facts(settings, histories.scored.clone());
+    let views::Facts { transactions: facts, rules: rule_facts } =
+        views::facts(settings, histories.scored.clone());
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
     let tallies = scope.concatenate([events.clone(), reference.tallies]);
 
@@ -79,10 +80,7 @@ pub fn build<'s>(settings: &Settings, roles: &[Role], wanted: Wanted, inputs: In
         told(views::agg_hourly_sales(settings, facts.clone(), times.clone()), ViewChange::HourlySales),
         told(views::store_performance(settings, facts.clone(), times.clone()), ViewChange::StorePerformance),
         told(views::agg_daily_fraud(settings, facts.clone(), times.clone()), ViewChange::DailyFraud),
-        told(
-            views::rule_performance(settings, histories.scored.clone(), times.clone()),
-            ViewChange::RulePerformance,
-        ),
+        told(views::rule_performance(settings, rule_facts, times.clone()), ViewChange::RulePerformance),
         told(views::realtime_metrics(settings, facts.clone(), times.clone()), ViewChange::Minute),
         told(views::realtime_store_metrics(settings, facts, times.clone()), ViewChange::StoreMinute),
         told(views::books(settings, tallies, times.clone()), ViewChange::Books),

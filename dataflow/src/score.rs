@@ -12,18 +12,17 @@ pub fn verdict(rules: &Rules, context: &Context<'_>) -> Verdict {
     combine(rules, hits)
 }
 
-/// Sum of score * weight over sum of weights; the unrounded value is compared with the threshold.
+/// Sum of score * weight over sum of weights, compared with the threshold before it is rounded for show.
+///
+/// Each hit's score is cut at 1e-15, so the sum may fall short of the exact one, by less than a unit. Rounding up makes good for
+/// that: a combined score that on paper is a decimal comes out as that decimal, and one on the threshold reaches it.
 fn combine(rules: &Rules, hits: Vec<Hit>) -> Verdict {
-    let weighted = |hit: &Hit| i128::from(hit.score.units()) * i128::from(weight(rules, hit.rule()).0);
-    let total: i128 = hits.iter().map(weighted).sum();
-    let weights: i128 = hits.iter().map(|hit| i128::from(weight(rules, hit.rule()).0)).sum();
-    let threshold = i128::from(rules.alert_threshold.0) * i128::from(Score::ONE.units()) / 1000;
-    let score = if weights == 0 { 0 } else { total / weights };
-    Verdict {
-        score: Score::from_units(score as u64),
-        alert: weights > 0 && total >= threshold * weights,
-        hits,
-    }
+    let weighted = |hit: &Hit| u128::from(hit.score.units()) * u128::from(weight(rules, hit.rule()).0);
+    let total: u128 = hits.iter().map(weighted).sum();
+    let weights: u128 = hits.iter().map(|hit| u128::from(weight(rules, hit.rule()).0)).sum();
+    let score = if weights == 0 { Score::ZERO } else { Score::from_units(total.div_ceil(weights) as u64) };
+    let threshold = Score::ratio(i128::from(rules.alert_threshold.0), 1000);
+    Verdict { score, alert: weights > 0 && score >= threshold, hits }
 }
 
 fn weight(rules: &Rules, rule: Rule) -> Thousandths {
@@ -66,6 +65,16 @@ mod tests {
         let combined = combine(&Rules::default(), vec![velocity(below)]);
         assert_eq!(combined.score.to_string(), "0.700");
         assert!(!combined.alert);
+    }
+
+    #[test]
+    fn a_tie_of_scores_that_are_no_decimals_is_a_tie() {
+        // 3.85 times the mean scores 47/60; with FR-002 at 0.6: (47/60 * 0.30 + 0.6 * 0.25) / 0.55 = 0.7.
+        let history = earlier(&[(10_000, 600); 5]);
+        let context = Context { amount: 38_500, earlier: history, in_window: 8, ..context() };
+        let combined = verdict(&Rules::default(), &context);
+        assert_eq!(combined.score, Score::ratio(7, 10));
+        assert!(combined.alert);
     }
 
     #[test]

@@ -12,7 +12,11 @@ use crate::tally::{Observation, Tally, WINDOW};
 use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::vec::Map;
 
 /// What the aggregates need of a current, not voided transaction, with the change of its multiplicity.
@@ -46,27 +50,78 @@ impl Fact {
     }
 }
 
+/// A detector's hit on a current transaction, with the change of its multiplicity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RuleFact {
+    rule: Rule,
+    day: i32,
+    alert: bool,
+    /// No other rule triggered.
+    alone: bool,
+    score_thousandths: i64,
+    diff: i8,
+}
+
+/// What the aggregates are made of.
+pub struct Facts<'s> {
+    /// Of each current, not voided transaction.
+    pub transactions: StreamVec<'s, u64, Fact>,
+    /// Of each hit.
+    pub rules: StreamVec<'s, u64, RuleFact>,
+}
+
 /// The facts behind the aggregates.
-pub fn facts<'s>(
-    settings: &Settings,
-    scored: VecCollection<'s, u64, Scored, isize>,
-) -> StreamVec<'s, u64, Fact> {
+pub fn facts<'s>(settings: &Settings, scored: VecCollection<'s, u64, Scored, isize>) -> Facts<'s> {
+    let mut builder = OperatorBuilder::new("facts".to_owned(), scored.inner.scope());
+    let mut input = builder.new_input(scored.inner, Pipeline);
+    let (transactions_out, transactions) = builder.new_output();
+    let (rules_out, rules) = builder.new_output();
     let calendar = Calendar::new(settings.time_zone);
-    scored.inner.flat_map(move |(scored, _, diff)| {
-        let Scored { transaction, verdict, first_in_minute } = scored;
-        let event_time = transaction.event_time;
-        (!transaction.voided).then(|| Fact {
-            store: transaction.store,
-            event_time,
-            hour_start: calendar.hour_start(event_time),
-            day: calendar.day(event_time),
-            alert: verdict.alert,
-            first_in_minute,
-            cents: transaction.amount.0,
-            score_thousandths: i64::from(verdict.score.thousandths()),
-            rules: verdict.hits.iter().fold(0, |bits, hit| bits | 1 << hit.rule() as u8),
-            diff: diff as i8,
-        })
+    builder.build(move |_| {
+        let mut transactions_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<Fact>>>::from(transactions_out);
+        let mut rules_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<RuleFact>>>::from(rules_out);
+        move |_| {
+            let (mut transactions_out, mut rules_out) = (transactions_out.activate(), rules_out.activate());
+            input.for_each(|capability, data| {
+                let mut transactions = transactions_out.session(&capability);
+                let mut rules = rules_out.session(&capability);
+                for (scored, _, diff) in data.drain(..).filter(|(scored, _, _)| !scored.transaction.voided) {
+                    let day = calendar.day(scored.transaction.event_time);
+                    rules.give_iterator(rule_facts(&scored, day, diff as i8));
+                    transactions.give(fact(scored, day, &calendar, diff as i8));
+                }
+            });
+        }
+    });
+    Facts { transactions, rules }
+}
+
+fn fact(scored: Scored, day: i32, calendar: &Calendar, diff: i8) -> Fact {
+    let Scored { transaction, verdict, first_in_minute } = scored;
+    Fact {
+        store: transaction.store,
+        event_time: transaction.event_time,
+        hour_start: calendar.hour_start(transaction.event_time),
+        day,
+        alert: verdict.alert,
+        first_in_minute,
+        cents: transaction.amount.0,
+        score_thousandths: i64::from(verdict.score.thousandths()),
+        rules: verdict.hits.iter().fold(0, |bits, hit| bits | 1 << hit.rule() as u8),
+        diff,
+    }
+}
+
+fn rule_facts(scored: &Scored, day: i32, diff: i8) -> impl Iterator<Item = RuleFact> + '_ {
+    let verdict = &scored.verdict;
+    verdict.hits.iter().map(move |hit| RuleFact {
+        rule: hit.rule(),
+        day,
+        alert: verdict.alert,
+        alone: verdict.hits.len() == 1,
+        score_thousandths: i64::from(hit.score.thousandths()),
+        diff,
     })
 }
 
@@ -138,21 +193,19 @@ pub fn agg_daily_fraud<'s>(
 /// ```
 pub fn rule_performance<'s>(
     settings: &Settings,
-    scored: VecCollection<'s, u64, Scored, isize>,
+    facts: StreamVec<'s, u64, RuleFact>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<RuleDay, RulePerformance>> {
-    let calendar = Calendar::new(settings.time_zone);
-    let contributions = scored.inner.flat_map(move |(scored, _, diff)| {
-        let day = calendar.day(scored.transaction.event_time);
-        let diff = diff as i64;
-        let alerts = if scored.verdict.alert { diff } else { 0 };
-        let alone = if scored.verdict.hits.len() == 1 { alerts } else { 0 };
-        let contribution = move |hit: crate::model::Hit| {
-            let score_thousandths = diff * i64::from(hit.score.thousandths());
-            let performance = RulePerformance { hits: diff, alerts, alone, score_thousandths };
-            (RuleDay { day, rule: hit.rule() }, performance)
+    let contributions = facts.map(|fact| {
+        let diff = i64::from(fact.diff);
+        let alerts = if fact.alert { diff } else { 0 };
+        let performance = RulePerformance {
+            hits: diff,
+            alerts,
+            alone: if fact.alone { alerts } else { 0 },
+            score_thousandths: diff * fact.score_thousandths,
         };
-        scored.verdict.hits.into_iter().map(contribution)
+        (RuleDay { day: fact.day, rule: fact.rule }, performance)
     });
     accumulate("rule_performance", settings.correction_horizon, contributions, references)
 }

@@ -65,8 +65,7 @@ impl Screen {
         self.records = records;
         let lag = now_ms().saturating_sub(status.durable.load(Ordering::Relaxed));
         let latencies = status.latencies();
-        let quantile =
-            |quantile| latencies.quantile(quantile).map_or("-".to_owned(), |ms| format!("{ms:.0}"));
+        let quantile = |quantile| latencies.quantile(quantile).map_or("-".to_owned(), |ms| ms.to_string());
         format!(
             "{:>4.0} s {rate:>7.0} records/s  frontier {:.2} s behind  latency p50 {} p99 {} ms  {} alert changes  {}",
             self.started.elapsed().as_secs_f64(),

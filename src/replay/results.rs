@@ -5,6 +5,7 @@ use super::feed::ROLES;
 use super::rows::{self, SourceRow};
 use anyhow::{Context, Result};
 use chrono_tz::Tz;
+use foldhash::fast::RandomState;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -47,7 +48,7 @@ impl Lines {
 
 /// Surrogate keys of a dimension: dense from 1, in the order of first appearance.
 #[derive(Default)]
-struct KeyMap(HashMap<Id, u64>);
+struct KeyMap(HashMap<Id, u64, RandomState>);
 
 impl KeyMap {
     fn key(&mut self, id: &Id) -> u64 {
@@ -88,7 +89,7 @@ pub struct Results {
 /// The views by key, as last upserted.
 #[derive(Default)]
 struct Views {
-    profiles: HashMap<Id, Profile>,
+    profiles: HashMap<Id, Profile, RandomState>,
     hourly_sales: BTreeMap<StoreHour, Sales>,
     store_performance: BTreeMap<StoreDay, Sales>,
     daily_fraud: BTreeMap<i32, DailyFraud>,

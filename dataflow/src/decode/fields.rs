@@ -82,14 +82,49 @@ impl<'de> RawJson<'de> for sonic_rs::LazyValue<'de> {
     }
 }
 
+/// Levels of arrays and objects that a payload may have, the outermost included: as many as other parsers read. The parser
+/// takes each level to the stack, which a payload of brackets would exhaust.
+const MAX_DEPTH: usize = 127;
+
 /// The fields of one JSON object, nothing before or behind it but white space.
 ///
 /// The error says what is wrong and where, without quoting the payload.
 pub fn parse(payload: &[u8]) -> Result<Fields<'_>, String> {
+    if is_too_deep(payload) {
+        return Err(format!("nested more than {MAX_DEPTH} levels deep"));
+    }
     let parsed = sonic_rs::from_slice::<FieldsOf<'_, sonic_rs::LazyValue<'_>>>(payload);
     parsed
         .map(|parsed| parsed.fields)
         .map_err(|error| format!("line {} column {}: no JSON object in UTF-8", error.line(), error.column()))
+}
+
+fn is_too_deep(payload: &[u8]) -> bool {
+    // Nearly always there are not that many brackets, and counting them is quick.
+    let opening = payload.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    opening > MAX_DEPTH && depth(payload) > MAX_DEPTH
+}
+
+/// The most brackets that are open at once outside of strings.
+fn depth(payload: &[u8]) -> usize {
+    let (mut open, mut most) = (0usize, 0);
+    let mut bytes = payload.iter();
+    let mut in_string = false;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' if in_string => {
+                bytes.next();
+            }
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                open += 1;
+                most = most.max(open);
+            }
+            b']' | b'}' if !in_string => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
 }
 
 /// [`Fields`] as any serde parser with a raw value type reads them.
@@ -153,5 +188,20 @@ impl<'de> Visitor<'de> for NameVisitor {
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
         Ok(Name(Cow::Owned(name.to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_is_limited_and_brackets_in_strings_do_not_count() {
+        let nested = |levels: usize| format!("{{\"x\": {}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse(nested(MAX_DEPTH - 1).as_bytes()).is_ok());
+        assert!(parse(nested(MAX_DEPTH).as_bytes()).is_err());
+        assert!(parse("[".repeat(60_000).as_bytes()).is_err());
+        let text = format!(r#"{{"x": "{}\"[", "y": [[], {{}}]}}"#, "[".repeat(1000));
+        assert!(parse(text.as_bytes()).is_ok());
     }
 }

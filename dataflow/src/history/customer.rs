@@ -77,9 +77,9 @@ impl Customer {
         } else {
             self.total.add(entry.cents, minute);
         }
-        // A quarter of spare room instead of doubling: most customers have few entries and never need it.
+        // A quarter of spare room instead of doubling: memory is nearly all entries.
         if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact(self.entries.len() / 4 + 1);
+            self.entries.reserve_exact(self.entries.len() / 4 + 2);
         }
         self.entries.insert(position, entry);
     }
@@ -92,6 +92,11 @@ impl Customer {
             self.total.remove(entry.cents, minute);
         }
         entry
+    }
+
+    /// Event time of the last entry, voided or not.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.entries.last().map(|entry| entry.event_time)
     }
 
     /// The profile; `None` without current transactions.
@@ -144,8 +149,8 @@ impl Customer {
         let seen = folded.recent.partition_point(|time| *time < window_start);
         folded.recent.drain(..seen);
         folded.recent.shrink_to_fit();
-        if self.entries.capacity() > self.entries.len() * 5 / 4 + 1 {
-            self.entries.shrink_to_fit();
+        if self.entries.capacity() > self.entries.len() * 3 / 2 + 4 {
+            self.entries.shrink_to(self.entries.len() + 2);
         }
     }
 }

@@ -81,13 +81,16 @@ pub fn history<'s>(
                     }
                 }
                 epoch.first.sort_by_key(|version| version.transaction.source);
-                for version in epoch.first.drain(..) {
-                    history.apply(&version, &mut out);
-                    let time = epoch.time;
+                let time = epoch.time;
+                let mut versions = epoch.first.into_iter();
+                while !versions.as_slice().is_empty() {
+                    let slots = history.look_ahead(versions.as_slice());
+                    for (slot, version) in slots.into_iter().zip(versions.by_ref()) {
+                        history.apply(slot, version, &mut out);
+                    }
                     scored.give_iterator(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
                 }
                 history.settle(watermark.settled(horizon), &mut out);
-                let time = epoch.time;
                 scored.give_iterator(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
                 changes_out.activate().session(on_changes).give_iterator(out.alert_changes.drain(..));
                 profiles_out

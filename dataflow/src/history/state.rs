@@ -12,6 +12,9 @@ use crate::model::views::Profile;
 use crate::model::{Alert, AlertChange, Calendar, Cause, ChangeKind, Entity, Id, Scored, Settings, Upsert};
 use std::collections::BTreeMap;
 
+/// Versions whose customers are looked up together.
+const LOOK_AHEAD: usize = 32;
+
 /// What happened, gathered until it is sent.
 #[derive(Default)]
 pub(super) struct Outcome {
@@ -50,10 +53,25 @@ impl History {
         }
     }
 
-    /// Makes a version current.
-    pub(super) fn apply(&mut self, version: &Version, out: &mut Outcome) {
+    /// The slots of the next versions' customers.
+    ///
+    /// Touching them all before the first is applied lets the memory accesses, which miss every cache, overlap.
+    pub(super) fn look_ahead(&mut self, versions: &[Version]) -> Vec<u32> {
+        let next = versions.iter().take(LOOK_AHEAD);
+        let customers = &mut self.customers;
+        let slots: Vec<u32> = next.map(|version| customers.slot(&version.transaction.customer)).collect();
+        self.touch_memory(&slots);
+        slots
+    }
+
+    fn touch_memory(&self, slots: &[u32]) {
+        let newest = slots.iter().map(|slot| self.customers.get(*slot).newest());
+        std::hint::black_box(newest.max());
+    }
+
+    /// Makes a version of the customer at `slot` current.
+    pub(super) fn apply(&mut self, slot: u32, version: Version, out: &mut Outcome) {
         let transaction = &version.transaction;
-        let slot = self.customers.slot(&transaction.customer);
         self.touch(slot);
         let entry = Entry::new(transaction, &mut self.symbols);
         let position = self.customers.get(slot).position(entry.key());
@@ -61,12 +79,12 @@ impl History {
         if in_order && version.replaces.is_none() && !entry.voided {
             self.append(slot, entry, version, out);
         } else {
-            self.revise(slot, entry, version, out);
+            self.revise(slot, entry, &version, out);
         }
     }
 
     /// The way of nearly all events: nothing that is there already changes.
-    fn append(&mut self, slot: u32, entry: Entry, version: &Version, out: &mut Outcome) {
+    fn append(&mut self, slot: u32, entry: Entry, version: Version, out: &mut Outcome) {
         self.register(slot, entry.event_time);
         let minute = self.calendar.minute_of_day(entry.event_time);
         let customer = self.customers.get_mut(slot);
@@ -74,7 +92,7 @@ impl History {
         customer.insert(end, entry, minute);
         let (customer, surroundings) = self.look_at(slot);
         let Assessment { verdict, first_in_minute } = assess_last(customer, surroundings);
-        let scored = Scored { transaction: version.transaction.clone(), verdict, first_in_minute };
+        let scored = Scored { transaction: version.transaction, verdict, first_in_minute };
         if let Some(alert) = Alert::of(&scored) {
             let customer = self.customers.get_mut(slot);
             customer.alerts += 1;
@@ -176,8 +194,11 @@ impl History {
             if end > settled {
                 break;
             }
-            for slot in first.remove() {
-                self.fold(slot, end, out);
+            for slots in first.remove().chunks(LOOK_AHEAD) {
+                self.touch_memory(slots);
+                for slot in slots {
+                    self.fold(*slot, end, out);
+                }
             }
         }
         self.settled = settled;

@@ -86,16 +86,20 @@ pub fn identify<'s>(
                 let mut letters = letters_out.session(on_letters);
                 // Nearly always in order already, which costs one comparison each.
                 epoch.first.sort_by_key(|arrival| arrival.transaction.source);
-                for arrival in epoch.first.drain(..) {
-                    match identity.decide(&arrival) {
-                        Outcome::Current(replaces) => {
-                            let transaction = arrival.transaction.clone();
-                            versions.give(Version { transaction, replaces });
-                            received.give(arrival.received());
-                        }
-                        Outcome::NoEffect => received.give(arrival.received()),
-                        Outcome::Refused(reason, message) => {
-                            letters.give(arrival.dead_letter(reason, message))
+                let mut arrivals = epoch.first.into_iter();
+                while !arrivals.as_slice().is_empty() {
+                    let entries = identity.known.look_ahead(arrivals.as_slice());
+                    for (entry, arrival) in entries.into_iter().zip(arrivals.by_ref()) {
+                        match identity.decide(&arrival, entry) {
+                            Outcome::Current(replaces) => {
+                                let (row, transaction) = arrival.received();
+                                versions.give(Version { transaction, replaces });
+                                received.give(row);
+                            }
+                            Outcome::NoEffect => received.give(arrival.received().0),
+                            Outcome::Refused(reason, message) => {
+                                letters.give(arrival.dead_letter(reason, message));
+                            }
                         }
                     }
                 }
@@ -134,10 +138,10 @@ impl Identity {
         }
     }
 
-    fn decide(&mut self, arrival: &Arrival) -> Outcome {
+    /// What becomes of an arrival; `fresh` is what would be remembered of it.
+    fn decide(&mut self, arrival: &Arrival, fresh: Known) -> Outcome {
         let transaction = &arrival.transaction;
         self.tallies.open(transaction.source.partition().topic(), arrival.reference_time);
-        let fresh = self.known.entry_for(transaction);
         let final_before = arrival.reference_time.saturating_sub(self.horizon);
         let forgotten_before = final_before.saturating_sub(self.retention);
         let settled = self.watermark.settled(self.horizon);
