@@ -30,15 +30,10 @@ pub enum LogFormat {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show everything at work, with an embedded broker and a private PostgreSQL
     Demo(crate::commands::demo::Arguments),
-    /// Write synthetic transactions with labelled fraud to Kafka or a file
     Generate(crate::commands::generate::Arguments),
-    /// Bring the database to this version's schema
     Migrate(crate::commands::migrate::Arguments),
-    /// Run the pipeline: transactions from Kafka, the medallion in PostgreSQL
     Run(crate::commands::run::Arguments),
-    /// Run files of events through the graph, without Kafka and PostgreSQL, and write alerts and views
     Replay(crate::commands::replay::Arguments),
 }
 

@@ -148,6 +148,8 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
+        self.kafka.check()?;
+        self.postgres.check()?;
         if let Some(problem) = self.rules.problem() {
             bail!("configuration: rules.{problem}");
         }

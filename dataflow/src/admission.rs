@@ -14,6 +14,7 @@ use crate::tally::{Observation, Tallies, Tally};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -24,7 +25,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Arrival {
     /// The transaction.
-    pub transaction: Transaction,
+    pub transaction: Arc<Transaction>,
     /// The partition's reference time with this event, microseconds since 1970.
     pub reference_time: i64,
     /// The schema version that it claims.
@@ -49,7 +50,7 @@ impl Arrival {
     }
 
     /// The arrival as a row of bronze, and its transaction.
-    pub fn received(self) -> (Received, Transaction) {
+    pub fn received(self) -> (Received, Arc<Transaction>) {
         let received = Received {
             source: self.transaction.source,
             event_time: self.transaction.event_time,
@@ -225,7 +226,7 @@ fn late(event_time: i64, reference_time: i64, horizon: i64) -> Result<(), Refusa
 
 fn arrival(record: Record, decoded: Decoded, reference_time: i64) -> Arrival {
     Arrival {
-        transaction: decoded.transaction,
+        transaction: Arc::new(decoded.transaction),
         reference_time,
         schema_version: decoded.schema_version,
         key: record.key,

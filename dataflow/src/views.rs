@@ -100,7 +100,7 @@ pub fn facts<'s>(settings: &Settings, scored: VecCollection<'s, u64, Scored, isi
 fn fact(scored: Scored, day: i32, calendar: &Calendar, diff: i8) -> Fact {
     let Scored { transaction, verdict, first_in_minute } = scored;
     Fact {
-        store: transaction.store,
+        store: transaction.store.clone(),
         event_time: transaction.event_time,
         hour_start: calendar.hour_start(transaction.event_time),
         day,

@@ -124,7 +124,11 @@ impl Load {
             voided: false,
             source: Source::new(PartitionId::new(0, (self.events % 3) as u16).unwrap(), self.events / 3),
         };
-        Scored { transaction, verdict: Verdict { score, alert, hits }, first_in_minute: true }
+        Scored {
+            transaction: Arc::new(transaction),
+            verdict: Verdict { score, alert, hits },
+            first_in_minute: true,
+        }
     }
 }
 

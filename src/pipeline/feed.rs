@@ -10,6 +10,9 @@ use timely::dataflow::InputHandle;
 /// An input of the graph.
 pub type Handle<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
 
+/// A clock this far behind the last epoch, ms, has been set back.
+const CLOCK_SET_BACK: u64 = 1000;
+
 /// The inputs of the graph on one worker.
 pub struct Inbound {
     /// Records of transaction topics.
@@ -35,11 +38,16 @@ impl Inbound {
         Self { transactions, reference, rules, references, epoch: 0 }
     }
 
-    /// Opens the next epoch, by the clock and at least one more than before, and returns it.
-    pub fn open_epoch(&mut self) -> u64 {
-        self.epoch = now_ms().max(self.epoch + 1);
+    /// Opens the next epoch, by the clock, and returns it; `None` while the clock has not moved on, so that epochs do
+    /// not run ahead of it. A clock that was set back is not waited for.
+    pub fn open_epoch(&mut self) -> Option<u64> {
+        let now = now_ms();
+        if now <= self.epoch && self.epoch - now < CLOCK_SET_BACK {
+            return None;
+        }
+        self.epoch = now.max(self.epoch + 1);
         self.advance_to(self.epoch);
-        self.epoch
+        Some(self.epoch)
     }
 
     /// Completes the open epoch.

@@ -58,15 +58,15 @@ fn take_lease(config: &Config) -> Result<Progress> {
     if let Some(first) = outstanding.first() {
         bail!("the database lacks migration {:03}_{}: run `streamflow migrate`", first.number, first.name);
     }
-    let progress = Progress::take_lease(&mut client, config.time_zone)?;
-    if progress.frontier > 0 {
+    // Looked at before the lease is taken, which ends the worker that holds it.
+    let frontier = Progress::read(&mut client)?.frontier;
+    if frontier > 0 {
         bail!(
-            "the database already holds results up to frontier {}: resuming from them is not supported yet; \
-             begin with an empty database",
-            progress.frontier
+            "the database already holds results up to frontier {frontier}: resuming from them is not supported yet; \
+             begin with an empty database"
         );
     }
-    Ok(progress)
+    Ok(Progress::take_lease(&mut client, config.time_zone)?)
 }
 
 fn start_committer(

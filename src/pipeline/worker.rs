@@ -21,6 +21,9 @@ use timely::worker::Worker;
 /// Batches that one epoch takes at most, so that epochs stay short under load.
 const BATCHES_AN_EPOCH: usize = 4;
 
+/// The clock's unit: the shortest epoch.
+const CLOCK_TICK: Duration = Duration::from_millis(1);
+
 /// How often idle partitions' reference times are told.
 const IDLE_NEWS: Duration = Duration::from_secs(1);
 
@@ -56,10 +59,11 @@ pub fn run(
     feeder.announce(&assignments.iter().map(|assignment| assignment.partition).collect::<Vec<_>>());
     let heartbeat = Duration::from_millis(plan.pipeline.heartbeat_ms);
     while !stop.is_asked() {
-        if !feeder.feed()? {
-            worker.step_or_park(Some(heartbeat));
-        }
-        worker.step();
+        match feeder.feed()? {
+            Fed::Records => worker.step(),
+            Fed::Nothing => worker.step_or_park(Some(heartbeat)),
+            Fed::TooEarly => worker.step_or_park(Some(CLOCK_TICK)),
+        };
         feeder.settle();
     }
     let durable = feeder.durable.clone();
@@ -97,6 +101,16 @@ fn build(
     })
 }
 
+/// What an attempt to feed the graph came to.
+enum Fed {
+    /// An epoch with records.
+    Records,
+    /// An epoch without: there was nothing to read, or no room.
+    Nothing,
+    /// No epoch: the clock has not moved on.
+    TooEarly,
+}
+
 /// Moves records from the source to the graph.
 struct Feeder<'a> {
     plan: &'a Plan,
@@ -119,29 +133,26 @@ impl Feeder<'_> {
         }
     }
 
-    /// Gives what has been read to the graph as one epoch; false where that was nothing.
-    fn feed(&mut self) -> Result<bool> {
-        let mut batches = Vec::new();
+    /// Gives what has been read to the graph as one epoch.
+    fn feed(&mut self) -> Result<Fed> {
+        let Some(epoch) = self.inbound.open_epoch() else { return Ok(Fed::TooEarly) };
+        let mut batches = 0;
         let room = self.in_flight.records() < self.plan.pipeline.uncommitted_records;
-        while room && batches.len() < BATCHES_AN_EPOCH {
+        while room && batches < BATCHES_AN_EPOCH {
             match self.source.events().try_recv() {
                 Ok(SourceEvent::Batch(records)) => {
                     self.idle.busy(&records);
-                    batches.push(records);
+                    self.give(epoch, records);
+                    batches += 1;
                 }
                 Ok(SourceEvent::EndOfPartition { partition, .. }) => self.idle.ended(partition),
                 Ok(SourceEvent::Failed(error)) => bail!(error),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        let epoch = self.inbound.open_epoch();
         self.tell_idle();
-        let fed = !batches.is_empty();
-        for records in batches {
-            self.give(epoch, records);
-        }
         self.inbound.complete_epoch();
-        Ok(fed)
+        Ok(if batches > 0 { Fed::Records } else { Fed::Nothing })
     }
 
     /// A batch is of one topic.

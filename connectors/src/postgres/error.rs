@@ -157,7 +157,9 @@ impl From<postgres::Error> for PostgresError {
 
 /// The server went away, is not ready, or is short of something (connections, disk) that comes back.
 fn is_outage(code: &SqlState) -> bool {
-    const SHUTDOWN_OR_TIMEOUT: [SqlState; 5] = [
+    const SHUTDOWN_OR_TIMEOUT: [SqlState; 6] = [
+        // A statement over its time limit: the server is slow, or somebody cancelled it.
+        SqlState::QUERY_CANCELED,
         SqlState::ADMIN_SHUTDOWN,
         SqlState::CRASH_SHUTDOWN,
         SqlState::CANNOT_CONNECT_NOW,

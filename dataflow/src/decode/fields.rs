@@ -93,6 +93,9 @@ pub fn parse(payload: &[u8]) -> Result<Fields<'_>, String> {
     if is_too_deep(payload) {
         return Err(format!("nested more than {MAX_DEPTH} levels deep"));
     }
+    if has_malformed_escape(payload) {
+        return Err("\\u without four hexadecimal digits".to_owned());
+    }
     let parsed = sonic_rs::from_slice::<FieldsOf<'_, sonic_rs::LazyValue<'_>>>(payload);
     parsed
         .map(|parsed| parsed.fields)
@@ -125,6 +128,24 @@ fn depth(payload: &[u8]) -> usize {
         }
     }
     most
+}
+
+/// Whether some `\u` is not followed by four hexadecimal digits, which the parser does not look at in what it skips.
+fn has_malformed_escape(payload: &[u8]) -> bool {
+    if !payload.contains(&b'\\') {
+        return false;
+    }
+    let mut rest = payload;
+    while let Some(place) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = &rest[place + 1..];
+        if let [b'u', digits @ ..] = escape
+            && !digits.get(..4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// [`Fields`] as any serde parser with a raw value type reads them.
@@ -203,5 +224,14 @@ mod tests {
         assert!(parse("[".repeat(60_000).as_bytes()).is_err());
         let text = format!(r#"{{"x": "{}\"[", "y": [[], {{}}]}}"#, "[".repeat(1000));
         assert!(parse(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn escapes_need_their_digits_wherever_they_stand() {
+        for (text, good) in
+            [(r"\u00e9", true), (r"\\u", true), (r"\u00g1", false), (r"\u12", false), (r#"\u"abc"#, false)]
+        {
+            assert_eq!(parse(format!(r#"{{"x": "{text}"}}"#).as_bytes()).is_ok(), good, "{text}");
+        }
     }
 }

@@ -8,9 +8,9 @@ mod transaction;
 
 pub use transaction::{Decoded, Refusal, SCHEMA_VERSION};
 
-use crate::model::Reason;
 use crate::model::dead_letter::PAYLOAD_LIMIT;
 use crate::model::record::Record;
+use crate::model::{Reason, Source};
 
 /// The transaction of a record, or why it is refused.
 pub fn decode(record: &Record) -> Result<Decoded, Refusal> {
@@ -21,11 +21,11 @@ pub fn decode(record: &Record) -> Result<Decoded, Refusal> {
         let message = format!("{} bytes: must be at most {PAYLOAD_LIMIT}", record.full_length);
         return Err(Refusal::new(Reason::TooLarge, message));
     }
-    decode_payload(payload).map(|decoded| decoded.at(record.source))
+    decode_payload(payload, record.source)
 }
 
-/// The transaction in a payload of at most 64 KiB; its source is yet to be set.
-pub fn decode_payload(payload: &[u8]) -> Result<Decoded, Refusal> {
+/// The transaction in a payload of at most 64 KiB that stood at `source`.
+pub fn decode_payload(payload: &[u8], source: Source) -> Result<Decoded, Refusal> {
     let fields = fields::parse(payload).map_err(|error| Refusal::new(Reason::MalformedJson, error))?;
-    transaction::from_fields(&fields)
+    transaction::from_fields(&fields, source)
 }

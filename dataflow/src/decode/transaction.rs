@@ -2,7 +2,7 @@
 
 use super::fields::{Field, Fields};
 use crate::model::timestamp;
-use crate::model::{Cents, Currency, Id, PartitionId, Place, Reason, Source, Transaction};
+use crate::model::{Cents, Currency, Id, Place, Reason, Source, Transaction};
 use std::borrow::Cow;
 
 /// The newest schema version whose fields are all known here; a newer one is read as far as it is understood.
@@ -15,13 +15,6 @@ pub struct Decoded {
     pub transaction: Transaction,
     /// The schema version that it claims.
     pub schema_version: u32,
-}
-
-impl Decoded {
-    pub(super) fn at(mut self, source: Source) -> Self {
-        self.transaction.source = source;
-        self
-    }
 }
 
 /// Why an event is no transaction.
@@ -42,7 +35,7 @@ impl Refusal {
 }
 
 /// The transaction that `fields` describe.
-pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Decoded, Refusal> {
+pub(super) fn from_fields(fields: &Fields<'_>, source: Source) -> Result<Decoded, Refusal> {
     let mut reader = Reader { fields, missing: false, invalid_amount: false, violations: Vec::new() };
     let id = reader.required_text(Field::TransactionId, "transaction_id", 100);
     let customer = reader.required_text(Field::CustomerId, "customer_id", 100);
@@ -72,7 +65,7 @@ pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Decoded, Refusal> {
                 event_time,
                 revision,
                 voided,
-                source: Source::new(PartitionId::FIRST, 0),
+                source,
             };
             Ok(Decoded { transaction, schema_version })
         }
@@ -128,7 +121,7 @@ impl Reader<'_> {
             self.violated(name, format_args!("must be {least} to {most} bytes"));
             return None;
         }
-        if text.chars().any(char::is_control) {
+        if has_control_characters(&text) {
             self.violated(name, "must have no control characters");
             return None;
         }
@@ -226,10 +219,16 @@ impl Reader<'_> {
     }
 }
 
+fn has_control_characters(text: &str) -> bool {
+    let plain = |byte: &u8| (0x20..0x7f).contains(byte);
+    // Nearly always plain ASCII, which is told without decoding it.
+    !text.as_bytes().iter().all(plain) && text.chars().any(char::is_control)
+}
+
 /// The text of a JSON string; `None` where the JSON is no string or its escapes are no text.
 fn unquote(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
+    if memchr::memchr(b'\\', inner.as_bytes()).is_some() {
         return serde_json::from_str::<String>(json).ok().map(Cow::Owned);
     }
     Some(Cow::Borrowed(inner))

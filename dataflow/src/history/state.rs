@@ -11,6 +11,7 @@ use crate::model::timestamp::{MINUTE, SECOND};
 use crate::model::views::Profile;
 use crate::model::{Alert, AlertChange, Calendar, Cause, ChangeKind, Entity, Id, Scored, Settings, Upsert};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Versions whose customers are looked up together.
 const LOOK_AHEAD: usize = 32;
@@ -250,11 +251,16 @@ impl History {
 
     /// Sees to it that the customer is looked at when the slice of `event_time` settles.
     fn register(&mut self, slot: u32, event_time: i64) {
-        let slice = event_time.div_euclid(self.slice);
+        let slice_of = |event_time: i64| event_time.div_euclid(self.slice);
+        let slice = slice_of(event_time);
         let customer = self.customers.get(slot);
-        let start = customer.position_at(slice * self.slice);
-        let known =
-            customer.entries.get(start).is_some_and(|next| next.event_time.div_euclid(self.slice) == slice);
+        let known = match customer.newest() {
+            Some(newest) if slice_of(newest) > slice => {
+                let next = customer.entries.get(customer.position_at(slice * self.slice));
+                next.is_some_and(|next| slice_of(next.event_time) == slice)
+            }
+            newest => newest.is_some_and(|newest| slice_of(newest) == slice),
+        };
         if !known {
             self.slices.entry(slice).or_default().push(slot);
         }
@@ -277,7 +283,7 @@ impl History {
 
     fn scored(&self, slot: u32, entry: &Entry, assessment: &Assessment) -> Scored {
         Scored {
-            transaction: entry.transaction(&self.customers.get(slot).id, &self.symbols),
+            transaction: Arc::new(entry.transaction(&self.customers.get(slot).id, &self.symbols)),
             verdict: assessment.verdict.clone(),
             first_in_minute: assessment.first_in_minute,
         }

@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
         let minute_start = event_time - event_time.rem_euclid(MINUTE);
         let assessment = Assessment {
             verdict: judge.verdict(&context),
-            first_in_minute: !self.previous().is_some_and(|previous| previous >= minute_start),
+            first_in_minute: self.previous().is_none_or(|previous| previous < minute_start),
         };
         self.earlier.add(entry.cents, minute);
         self.position += 1;

@@ -22,6 +22,7 @@ use crate::operators::watermark::{ReferenceTime, Watermark};
 use crate::tally::{Observation, Tallies, Tally};
 use known::{Known, KnownIds};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -32,7 +33,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version {
     /// The transaction.
-    pub transaction: Transaction,
+    pub transaction: Arc<Transaction>,
     /// Event time of the version that it replaces, microseconds since 1970; `None` for a new transaction.
     pub replaces: Option<i64>,
 }
@@ -209,7 +210,7 @@ impl Identity {
 
     fn forget(&mut self) {
         let settled = self.watermark.settled(self.horizon);
-        self.known.forget(settled.saturating_sub(self.retention), self.retention / 16);
+        self.known.forget(settled.saturating_sub(self.retention), self.retention / 8);
     }
 }
 

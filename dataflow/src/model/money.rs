@@ -29,6 +29,9 @@ const MAX_DIGITS: usize = 12;
 impl Cents {
     /// Reads a decimal in JSON's number grammar: > 0, at most 2 decimals, at most 12 digits in all.
     pub fn parse(text: &str) -> Result<Self, AmountError> {
+        if let Some(cents) = plain(text.as_bytes()) {
+            return Ok(cents);
+        }
         let decimal = Decimal::parse(text.as_bytes()).ok_or(AmountError::NotDecimal)?;
         if decimal.digits().all(|digit| digit == 0) || decimal.negative {
             return Err(AmountError::NotPositive);
@@ -82,6 +85,20 @@ pub fn divide_rounded(numerator: i128, denominator: i128) -> i128 {
     let away = rest.unsigned_abs() * 2 >= denominator.unsigned_abs();
     let sign = if (numerator < 0) == (denominator < 0) { 1 } else { -1 };
     quotient + if away { sign } else { 0 }
+}
+
+/// The way nearly all amounts are written: up to ten digits, a point, two digits. `None` for any other, also zero.
+fn plain(text: &[u8]) -> Option<Cents> {
+    let (whole, fraction) = text.split_at_checked(text.len().checked_sub(3)?)?;
+    let canonical = matches!(whole, [b'0'] | [b'1'..=b'9', ..]) && whole.len() <= 10 && fraction[0] == b'.';
+    if !canonical {
+        return None;
+    }
+    let cents = whole
+        .iter()
+        .chain(&fraction[1..])
+        .try_fold(0i64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))?;
+    (cents > 0).then_some(Cents(cents))
 }
 
 /// The parts of a number in JSON's grammar.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The mean radius of the Earth in kilometres (SPEC: R = 6371.0).
+/// The mean radius of the Earth in kilometres, IUGG's rounded to one decimal.
 const EARTH_RADIUS_KM: f64 = 6371.0;
 
 /// Units in a degree.

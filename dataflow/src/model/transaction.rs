@@ -4,6 +4,7 @@ use super::{Cents, Id, Place, Source, Verdict};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// A currency code of three capital letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,8 +85,8 @@ pub struct Received {
 /// A current transaction, voided ones included, with what the rules say of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Scored {
-    /// The transaction.
-    pub transaction: Transaction,
+    /// The transaction; shared, because it passes through many hands.
+    pub transaction: Arc<Transaction>,
     /// Its score and hits; zero and none for a voided one.
     pub verdict: Verdict,
     /// It is its customer's first in its minute of event time (never for a voided one).

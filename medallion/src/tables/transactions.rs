@@ -142,7 +142,7 @@ impl Transactions<'_> {
             revision,
             voided,
             source,
-        } = transaction;
+        } = &**transaction;
         let day = self.calendar.day(*event_time);
         let partition = source.partition();
         row.begin();

@@ -5,6 +5,7 @@ mod views;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use streamflow_dataflow::model::timestamp::MINUTE;
 use streamflow_dataflow::model::views::{Measure, PartitionProgress, QualityKey};
 use streamflow_dataflow::model::{
@@ -184,16 +185,17 @@ impl World {
             source: self.next_source(),
         };
         let verdict = self.verdict();
-        Scored { transaction, verdict, first_in_minute: false }
+        Scored { transaction: Arc::new(transaction), verdict, first_in_minute: false }
     }
 
     fn corrected(&mut self, mut old: Scored) -> Scored {
-        old.transaction.revision += 1;
-        old.transaction.voided = false;
-        old.transaction.source = self.next_source();
-        old.transaction.amount = Cents(self.rng.random_range(1..100_000));
-        old.transaction.store = self.id("store", 5);
-        old.transaction.event_time -= MINUTE;
+        let transaction = Arc::make_mut(&mut old.transaction);
+        transaction.revision += 1;
+        transaction.voided = false;
+        transaction.source = self.next_source();
+        transaction.amount = Cents(self.rng.random_range(1..100_000));
+        transaction.store = self.id("store", 5);
+        transaction.event_time -= MINUTE;
         self.rescored(old)
     }
 
@@ -294,8 +296,9 @@ impl World {
 }
 
 fn voided(mut old: Scored) -> Scored {
-    old.transaction.revision += 1;
-    old.transaction.voided = true;
+    let transaction = Arc::make_mut(&mut old.transaction);
+    transaction.revision += 1;
+    transaction.voided = true;
     old.verdict = Verdict::default();
     old
 }
