@@ -135,8 +135,8 @@ impl Config {
             let (key, value) = assignment
                 .split_once('=')
                 .with_context(|| format!("--set {assignment}: must be key=value"))?;
-            let value: Value = serde_saphyr::from_str(value)
-                .with_context(|| format!("--set {assignment}: the value is no YAML"))?;
+            let value =
+                parse_yaml(value).with_context(|| format!("--set {assignment}: the value is no YAML"))?;
             set(&mut tree, key, value)?;
         }
         let config: Self = serde_path_to_error::deserialize(tree).map_err(|error| {
@@ -190,13 +190,20 @@ impl Config {
 
 fn read_yaml(path: &Path) -> Result<Value> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let tree: Value =
-        serde_saphyr::from_str(&text).with_context(|| format!("{}: no YAML", path.display()))?;
+    let tree = parse_yaml(&text).with_context(|| format!("{}: no YAML", path.display()))?;
     match tree {
         Value::Null => Ok(Value::Object(Map::new())),
         Value::Object(_) => Ok(tree),
         _ => bail!("{}: must be a map of keys to values", path.display()),
     }
+}
+
+/// The parser's message goes on with a picture of the place; its first line says it all.
+fn parse_yaml(text: &str) -> Result<Value> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        let message = error.to_string();
+        anyhow::anyhow!("{}", message.lines().next().unwrap_or_default())
+    })
 }
 
 fn set(tree: &mut Value, key: &str, value: Value) -> Result<()> {

@@ -63,6 +63,14 @@ impl Versions {
             .map(|version| &version.scored)
     }
 
+    /// The last version gained of a transaction.
+    pub(crate) fn last(&self, id: &str) -> Option<&Scored> {
+        let of_id = |place: &u32| self.versions[*place as usize].scored.transaction.id == id;
+        let place = self.places.find(self.hasher.hash_one(id), of_id)?;
+        let version = &self.versions[*place as usize];
+        version.gained.then_some(&version.scored)
+    }
+
     fn add(&mut self, version: Version) {
         let Self { versions, places, hasher } = self;
         let id = &version.scored.transaction.id;

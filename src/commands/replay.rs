@@ -52,8 +52,9 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let mut config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
-    config.workers = arguments.workers.unwrap_or(config.workers);
+    let mut overrides = arguments.overrides.clone();
+    overrides.extend(arguments.workers.map(|workers| format!("workers={workers}")));
+    let config = Config::load(arguments.config.as_deref(), &overrides)?;
     let now = match &arguments.now {
         Some(text) => timestamp::parse(text).with_context(|| format!("--now {text}: must be RFC 3339"))?,
         None => chrono::Utc::now().timestamp_micros(),

@@ -5,9 +5,11 @@ use anyhow::Result;
 use streamflow_connectors::postgres::connect;
 
 /// Recomputes everything, prints a line a table, and says whether all are equal.
+///
+/// Silver, alerts and profiles from bronze by an independent, naive program; gold from silver in SQL.
 pub fn compare(config: &Config) -> Result<bool> {
     let mut client = connect(&config.postgres)?;
-    let comparisons = streamflow_medallion::recompute::compare(&mut client)?;
+    let comparisons = streamflow_verification::all(&mut client, &config.rules)?;
     for comparison in &comparisons {
         let verdict = if comparison.differing == 0 { "equal" } else { "DIFFERS" };
         println!("  {:<34} {:>9} rows  {verdict}", comparison.table, comparison.rows);

@@ -84,7 +84,7 @@ fn count_interrupts() -> Result<Arc<AtomicU32>> {
 
 fn configure(plan: &Plan, broker: &MockBroker, postgres: &PrivatePostgres) -> Result<Config> {
     let mut config = Config::load(None, &[format!("workers={}", plan.workers)])?;
-    config.kafka = KafkaSettings::plaintext(&broker.address());
+    config.kafka = KafkaSettings::plaintext(broker.address());
     // The embedded broker knows neither; they matter where records are kept.
     config.kafka.producer.idempotent = false;
     config.pipeline.require_log_append_time = false;

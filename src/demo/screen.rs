@@ -85,7 +85,7 @@ fn books_line(status: &Status) -> String {
         match entry {
             BooksEntry::Read { .. } => counts[0] += events,
             BooksEntry::Ended { account: Account::Duplicate | Account::Superseded, .. } => {
-                counts[2] += events
+                counts[2] += events;
             }
             BooksEntry::Ended { account: Account::DeadLetter(_), .. } => counts[3] += events,
             BooksEntry::Ended { .. } => counts[1] += events,

@@ -193,7 +193,7 @@ fn fill(sources: &mut [Source]) -> Result<bool> {
             match source.source.events().try_recv() {
                 Ok(SourceEvent::Batch(records)) => source.waiting = Some(records),
                 Ok(SourceEvent::EndOfPartition { .. }) | Err(TryRecvError::Disconnected) => {
-                    source.ended = true
+                    source.ended = true;
                 }
                 Ok(SourceEvent::Failed(error)) => return Err(error).context("reading stopped"),
                 Err(TryRecvError::Empty) => return Ok(false),

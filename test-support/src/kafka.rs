@@ -110,7 +110,7 @@ impl KafkaServer {
     }
 
     /// Writes `lines` (key, tab, value) with kcat, each one a record; `partition` as given, else by the key.
-    pub fn write(&self, topic: &str, partition: Option<i32>, lines: &str) -> Result<()> {
+    pub fn write(&self, topic: &str, partition: Option<i32>, lines: impl AsRef<[u8]>) -> Result<()> {
         let mut kcat = self.kcat(topic);
         kcat.args(["-P", "-K", "\t"]);
         if let Some(partition) = partition {
@@ -119,7 +119,7 @@ impl KafkaServer {
         let mut kcat = kcat.stdin(Stdio::piped()).spawn().context("cannot run kcat")?;
         // Taken, so that it is closed before the wait: kcat reads to the end.
         let mut input = kcat.stdin.take().context("kcat has no input")?;
-        input.write_all(lines.as_bytes())?;
+        input.write_all(lines.as_ref())?;
         drop(input);
         ensure!(kcat.wait()?.success(), "kcat could not write to {topic}");
         Ok(())

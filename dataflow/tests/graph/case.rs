@@ -97,9 +97,8 @@ impl Case {
         let mut partitions: BTreeMap<(u16, u16), i64> = BTreeMap::new();
         let told = self.references.iter().filter(|reference| reference.epoch < frontier);
         let told = told.map(|reference| ((reference.topic, reference.partition), reference.time));
-        let holds_back = |topic: u16| {
-            matches!(ROLES[usize::from(topic)], TopicRole::Transactions | TopicRole::Blacklist)
-        };
+        let holds_back =
+            |topic: u16| matches!(ROLES[usize::from(topic)], TopicRole::Transactions | TopicRole::Blacklist);
         let read = expected.progress.iter().filter(|(partition, _)| holds_back(partition.0));
         let read = read.filter_map(|(partition, progress)| Some((*partition, progress.reference_time?)));
         for (partition, at) in told.chain(read) {
@@ -169,7 +168,9 @@ impl fmt::Display for Case {
         events.sort_by_key(|event| (event.epoch, event.coordinates()));
         for event in events {
             let text = |bytes: &Option<Vec<u8>>| {
-                bytes.as_ref().map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(400)]).into_owned())
+                bytes
+                    .as_ref()
+                    .map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(400)]).into_owned())
             };
             writeln!(
                 f,

@@ -4,10 +4,10 @@ use crate::case::{Case, graph_rules};
 use crate::run::Observed;
 use crate::tables::{Tables, bare};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use streamflow_dataflow::model::{RulesChange, Scored, ViewChange};
-use streamflow_oracle::{AlertRow, Expected};
+use streamflow_oracle::{AlertRow, Expected, TransactionRow};
 
 /// Findings, the first few of which are kept.
 #[derive(Default)]
@@ -17,7 +17,7 @@ pub(crate) struct Differences {
 }
 
 impl Differences {
-    pub(crate) fn note(&mut self, view: &str, what: String) {
+    pub(crate) fn note(&mut self, view: &str, what: impl std::fmt::Display) {
         if self.found.len() < 12 {
             self.found.push(format!("before epoch {}: {view}: {what}", self.frontier));
         }
@@ -62,6 +62,9 @@ pub(crate) fn differences(case: &Case, observed: Observed) -> Vec<String> {
             tables.apply(change, &mut wrong);
         }
         let expected = oracle.recompute(&case.before(frontier), &case.rules_before(frontier));
+        if has_twins(&expected) {
+            return Vec::new();
+        }
         compare(&mut tables, &expected, &mut wrong);
         passed_through(case, frontier, &tables, &expected, &mut wrong);
         if !wrong.found.is_empty() {
@@ -69,10 +72,18 @@ pub(crate) fn differences(case: &Case, observed: Observed) -> Vec<String> {
         }
     }
     if let Some((time, change)) = changes.next() {
-        wrong.note("frontiers", format!("a change after the last epoch, in {time}: {change:?}"));
+        wrong.note("frontiers", format_args!("a change after the last epoch, in {time}: {change:?}"));
     }
     settled(&tables, &observed.settled, &mut wrong);
     wrong.found
+}
+
+/// Whether one id stands for two transactions of one customer at one event time: where it was forgotten and its producer
+/// breaks the rule. Nothing orders these two, so from there on there is no one right answer.
+fn has_twins(expected: &Expected) -> bool {
+    let key = |row: &TransactionRow| (row.transaction_id.clone(), row.customer_id.clone(), row.event_time);
+    let keys: BTreeSet<_> = expected.transactions.iter().map(key).collect();
+    keys.len() < expected.transactions.len()
 }
 
 /// The epoch after each one that has any input.
@@ -96,7 +107,7 @@ fn compare(tables: &mut Tables, expected: &Expected, wrong: &mut Differences) {
         let known = |id: &str| format!("alert-{id}");
         let incarnations = transactions.iter().filter(|row| known(&row.transaction_id) == *id).count();
         if states.len() > incarnations {
-            wrong.note("alert changes", format!("{id}: numbered anew"));
+            wrong.note("alert changes", format_args!("{id}: numbered anew"));
         }
     }
     let views = &tables.views;
@@ -126,18 +137,12 @@ fn balance(books: &BTreeMap<(u16, String), i64>, wrong: &mut Differences) {
         *open.entry(*topic).or_default() += if account == "read" { *count } else { -count };
     }
     for (topic, rest) in open.into_iter().filter(|(_, rest)| *rest != 0) {
-        wrong.note("books", format!("topic {topic} is out of balance by {rest}"));
+        wrong.note("books", format_args!("topic {topic} is out of balance by {rest}"));
     }
 }
 
 /// What the graph hands on as it is: changes of the rules, and the watermark.
-fn passed_through(
-    case: &Case,
-    frontier: u64,
-    tables: &Tables,
-    expected: &Expected,
-    wrong: &mut Differences,
-) {
+fn passed_through(case: &Case, frontier: u64, tables: &Tables, expected: &Expected, wrong: &mut Differences) {
     let version = |version: &streamflow_oracle::RulesVersion| RulesChange {
         applies_from: version.applies_from,
         rules: graph_rules(&version.rules),
@@ -146,7 +151,7 @@ fn passed_through(
     wrong.equal("rules", &tables.rules_changes, &rules);
     let watermark = Some(case.watermark(frontier, expected)).filter(|time| *time != i64::MIN);
     if tables.watermark != watermark {
-        wrong.note("watermark", format!("{:?}, must be {watermark:?}", tables.watermark));
+        wrong.note("watermark", format_args!("{:?}, must be {watermark:?}", tables.watermark));
     }
 }
 
@@ -159,7 +164,7 @@ fn alerts(graph: &[AlertRow], oracle: &[AlertRow], wrong: &mut Differences) {
                 && alike("", &row.details, &other.details)
         };
         if !oracle.iter().any(agrees) {
-            wrong.note("alerts", format!("no evidence like {row:?} in {oracle:?}"));
+            wrong.note("alerts", format_args!("no evidence like {row:?} in {oracle:?}"));
         }
     }
 }
@@ -174,10 +179,13 @@ fn alike(name: &str, graph: &Value, oracle: &Value) -> bool {
     match (graph, oracle) {
         (Value::Object(graph), Value::Object(oracle)) => {
             graph.len() == oracle.len()
-                && graph.iter().all(|(name, value)| oracle.get(name).is_some_and(|other| alike(name, value, other)))
+                && graph
+                    .iter()
+                    .all(|(name, value)| oracle.get(name).is_some_and(|other| alike(name, value, other)))
         }
         (Value::Number(graph), Value::Number(oracle)) => {
-            let difference = graph.as_f64().zip(oracle.as_f64()).map(|(graph, oracle)| (graph - oracle).abs());
+            let difference =
+                graph.as_f64().zip(oracle.as_f64()).map(|(graph, oracle)| (graph - oracle).abs());
             difference.is_some_and(|difference| difference <= slack)
         }
         _ => graph == oracle,

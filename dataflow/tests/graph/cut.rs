@@ -9,7 +9,8 @@ use streamflow_oracle::{RulesVersion, TopicRole};
 /// Assigns each record, in the order in which they were made, an epoch that never decreases within a partition, and sees to the
 /// partitions' announcements, clocks and ends.
 pub(crate) fn cut(case: &mut Case, dice: &mut Dice) {
-    let size = *dice.pick(&[1, 1, 3, 10, 40, 1000]);
+    let few_epochs = case.events.len() > 300;
+    let size = if few_epochs { *dice.pick(&[60, 1000]) } else { *dice.pick(&[1, 1, 3, 10, 40, 1000]) };
     let lagging = dice.chance(40);
     let idle = dice.between(0, 3) as u64;
     let mut lags: BTreeMap<(u16, u16), i64> = BTreeMap::new();
@@ -75,7 +76,8 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
 /// window of the time is forgotten.
 pub(crate) fn change_rules(case: &mut Case, dice: &mut Dice) {
     let changes = if dice.chance(50) { dice.between(1, 4) } else { 0 };
-    let mut epochs: Vec<u64> = (0..changes).map(|_| dice.between(1, case.last_epoch() as i64) as u64).collect();
+    let mut epochs: Vec<u64> =
+        (0..changes).map(|_| dice.between(1, case.last_epoch() as i64) as u64).collect();
     epochs.sort_unstable();
     for epoch in epochs {
         let Some(event) = case.events.iter().find(|event| event.epoch >= epoch) else { continue };

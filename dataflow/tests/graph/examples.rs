@@ -1,0 +1,243 @@
+//! The specification's worked examples, from records to alerts.
+
+use crate::case::{BLACKLIST, Case, DAY, HOUR, MINUTE, Reference, SECOND};
+use crate::compare::{Differences, differences};
+use crate::run::run;
+use crate::tables::Tables;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use streamflow_oracle::{AlertRow, RawEvent, Rules, TransactionRow};
+
+/// 2026-01-05, midnight UTC.
+const MIDNIGHT: i64 = 1_767_571_200 * SECOND;
+const SAO_PAULO: (f64, f64) = (-23.55052, -46.63331);
+const MANAUS: (f64, f64) = (-3.11903, -60.02173);
+
+/// A case of one partition in UTC, an epoch to each record, whose record time is the event's unless told otherwise.
+struct Story {
+    case: Case,
+    offset: u64,
+}
+
+impl Story {
+    fn new() -> Self {
+        let announced = |topic| Reference { epoch: 1, topic, partition: 0, time: i64::MIN };
+        let case = Case {
+            seed: 0,
+            horizon: HOUR,
+            retention: HOUR,
+            zone: chrono_tz::UTC,
+            rules: Rules::default(),
+            events: Vec::new(),
+            rules_versions: Vec::new(),
+            references: vec![announced(0), announced(BLACKLIST)],
+            in_flight: 0,
+        };
+        Self { case, offset: 0 }
+    }
+
+    /// Customer c pays at `at` microseconds after midnight; `more` overrides fields.
+    fn pay(&mut self, id: &str, at: i64, amount: &str, more: &Value) {
+        self.pay_late(id, at, at, amount, more);
+    }
+
+    fn pay_late(&mut self, id: &str, at: i64, appended_at: i64, amount: &str, more: &Value) {
+        let seconds = (MIDNIGHT + at) / SECOND;
+        let timestamp = chrono::DateTime::from_timestamp(seconds, 0).unwrap().to_rfc3339();
+        let mut event = json!({"transaction_id": id, "customer_id": "c", "store_id": "s", "amount": amount,
+                               "timestamp": timestamp});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.push(0, appended_at, None, Some(event.to_string()));
+    }
+
+    fn list(&mut self, appended_at: i64, key: &str, entry: Option<Value>) {
+        self.push(BLACKLIST, appended_at, Some(key), entry.map(|entry| entry.to_string()));
+    }
+
+    fn push(&mut self, topic: u16, appended_at: i64, key: Option<&str>, payload: Option<String>) {
+        self.offset += 1;
+        self.case.events.push(RawEvent {
+            topic,
+            partition: 0,
+            offset: self.offset,
+            epoch: self.offset,
+            appended_at: Some(MIDNIGHT + appended_at),
+            key: key.map(Into::into),
+            payload: payload.map(String::into_bytes),
+        });
+    }
+
+    /// Runs to the end, holds every view against the oracle, and tells what is left.
+    fn outcome(mut self) -> Outcome {
+        let end = |topic| Reference { epoch: self.offset + 1, topic, partition: 0, time: i64::MAX };
+        self.case.references.extend([end(0), end(BLACKLIST)]);
+        for workers in 2..=3 {
+            assert_eq!(differences(&self.case, run(&self.case, workers).unwrap()), Vec::<String>::new());
+        }
+        let mut tables = Tables::default();
+        let mut wrong = Differences::default();
+        for (_, change) in run(&self.case, 1).unwrap().changes {
+            tables.apply(change, &mut wrong);
+        }
+        let rows = tables.transactions(&mut wrong);
+        let alerts = tables.alert_rows();
+        assert_eq!(wrong.found, Vec::<String>::new());
+        Outcome {
+            rows: rows.into_iter().map(|row| (row.transaction_id.clone(), row)).collect(),
+            alerts: alerts.into_iter().map(|row| (row.transaction_id.clone(), row)).collect(),
+            books: tables.views.books,
+        }
+    }
+}
+
+struct Outcome {
+    rows: BTreeMap<String, TransactionRow>,
+    alerts: BTreeMap<String, AlertRow>,
+    books: BTreeMap<(u16, String), i64>,
+}
+
+impl Outcome {
+    fn rules(&self, id: &str) -> Vec<(&str, i64)> {
+        self.rows[id].rules.iter().map(|(rule, score)| (rule.as_str(), *score)).collect()
+    }
+
+    fn evidence(&self, id: &str, rule: &str) -> &Value {
+        &self.alerts[id].details[rule]
+    }
+}
+
+fn five_days(story: &mut Story) {
+    for day in 0..5 {
+        story.pay(&format!("day-{day}"), day * DAY + 10 * HOUR, "100.00", &json!({}));
+    }
+}
+
+#[test]
+fn five_times_the_mean_after_five_days() {
+    let mut story = Story::new();
+    five_days(&mut story);
+    story.pay("sixth", 5 * DAY + 10 * HOUR, "500.00", &json!({}));
+    let outcome = story.outcome();
+    assert_eq!(outcome.rules("sixth"), [("FR-001", 1000)]);
+    let evidence = json!({"score": 1.0, "amount": "500.00", "mean": "100.00", "count": 5});
+    assert_eq!(outcome.evidence("sixth", "FR-001"), &evidence);
+    assert_eq!(outcome.alerts.len(), 1);
+}
+
+#[test]
+fn three_and_a_half_times_the_mean_is_below_the_threshold() {
+    let mut story = Story::new();
+    five_days(&mut story);
+    story.pay("sixth", 5 * DAY + 10 * HOUR, "350.00", &json!({}));
+    let outcome = story.outcome();
+    assert_eq!(outcome.rules("sixth"), [("FR-001", 667)]);
+    assert!(outcome.alerts.is_empty());
+}
+
+#[test]
+fn nine_payments_within_ten_minutes() {
+    let mut story = Story::new();
+    for number in 1..=9 {
+        story.pay(&format!("p-{number}"), 10 * HOUR + number * MINUTE, "100.00", &json!({}));
+    }
+    let outcome = story.outcome();
+    assert_eq!(outcome.rules("p-5"), []);
+    assert_eq!(outcome.rules("p-6"), [("FR-002", 200)]);
+    assert_eq!(outcome.rules("p-9"), [("FR-002", 800)]);
+    assert_eq!(outcome.alerts.keys().collect::<Vec<_>>(), ["p-9"]);
+    assert_eq!(outcome.evidence("p-9", "FR-002"), &json!({"score": 0.8, "count": 9, "window_minutes": 10.0}));
+}
+
+#[test]
+fn sao_paulo_and_manaus_half_an_hour_later() {
+    let at = |place: (f64, f64)| json!({"latitude": place.0, "longitude": place.1});
+    let mut story = Story::new();
+    story.pay("home", 10 * HOUR, "100.00", &at(SAO_PAULO));
+    story.pay("away", 10 * HOUR + 30 * MINUTE, "100.00", &at(MANAUS));
+    let outcome = story.outcome();
+    assert_eq!(outcome.rules("away"), [("FR-003", 1000)]);
+    let evidence = outcome.evidence("away", "FR-003");
+    assert_eq!(evidence["previous_transaction_id"], "home");
+    assert_eq!(evidence["minutes"], 30.0);
+    assert!((2680.0..2700.0).contains(&evidence["km"].as_f64().unwrap()), "{evidence}");
+}
+
+#[test]
+fn three_in_the_night_after_five_afternoons() {
+    let mut story = Story::new();
+    for number in 0..5 {
+        story.pay(
+            &format!("p-{number}"),
+            number * DAY + 14 * HOUR + number * 10 * MINUTE,
+            "100.00",
+            &json!({}),
+        );
+    }
+    story.pay("night", 5 * DAY + 3 * HOUR, "100.00", &json!({}));
+    let outcome = story.outcome();
+    assert_eq!(outcome.rules("night"), [("FR-004", 1000)]);
+    let evidence = json!({"score": 1.0, "minute": 180, "z": 43.007, "mean": 860.0, "std": 15.81, "count": 5});
+    assert_eq!(outcome.evidence("night", "FR-004"), &evidence);
+}
+
+#[test]
+fn a_listing_holds_from_its_start_until_before_its_end() {
+    let time = |hours: i64| chrono::DateTime::from_timestamp((MIDNIGHT + hours * HOUR) / SECOND, 0).unwrap();
+    let mut story = Story::new();
+    let entry = json!({"valid_from": time(10).to_rfc3339(), "expires_at": time(11).to_rfc3339()});
+    story.list(9 * HOUR, "customer:c", Some(entry));
+    for (id, at) in [("before", 10 * HOUR - SECOND), ("start", 10 * HOUR), ("last", 11 * HOUR - SECOND)] {
+        story.pay(id, at, "100.00", &json!({}));
+    }
+    story.pay("end", 11 * HOUR, "100.00", &json!({}));
+    let outcome = story.outcome();
+    assert_eq!(outcome.alerts.keys().collect::<Vec<_>>(), ["last", "start"]);
+    assert_eq!(outcome.rules("start"), [("FR-005", 1000)]);
+}
+
+#[test]
+fn a_list_change_judges_anew_what_lies_within_the_horizon() {
+    let mut story = Story::new();
+    story.pay("final", 10 * HOUR, "100.00", &json!({}));
+    story.pay("limit", 10 * HOUR + SECOND, "100.00", &json!({}));
+    story.pay("recent", 10 * HOUR + MINUTE, "100.00", &json!({}));
+    story.list(11 * HOUR + SECOND, "store:s", Some(json!({"reason": "fraudulent terminal"})));
+    let outcome = story.outcome();
+    assert_eq!(outcome.alerts.keys().collect::<Vec<_>>(), ["limit", "recent"]);
+    assert_eq!(outcome.evidence("limit", "FR-005")["reason"], "fraudulent terminal");
+}
+
+#[test]
+fn a_score_that_is_exactly_the_threshold_is_alerted() {
+    let mut story = Story::new();
+    for number in 0..7 {
+        story.pay(&format!("p-{number}"), 10 * HOUR + number * SECOND, "100.00", &json!({}));
+    }
+    // (47/60 * 0.30 + 0.6 * 0.25) / 0.55 is 0.7, though 47/60 is no decimal.
+    story.pay("tie", 10 * HOUR + 10 * SECOND, "385.00", &json!({}));
+    let outcome = story.outcome();
+    assert_eq!(outcome.rules("tie"), [("FR-001", 783), ("FR-002", 600)]);
+    assert_eq!((outcome.rows["tie"].score, outcome.rows["tie"].is_fraud), (700, true));
+}
+
+#[test]
+fn corrections_voids_and_late_events_change_what_they_touch() {
+    let mut story = Story::new();
+    for number in 0..5 {
+        story.pay(&format!("p-{number}"), 10 * HOUR + number * SECOND, "100.00", &json!({}));
+    }
+    let minute = 10 * HOUR + MINUTE - 10 * SECOND;
+    story.pay("high", minute, "500.00", &json!({}));
+    // With one of the five voided there are too few; a late one makes up for it, and a correction of its amount tells.
+    story.pay_late("p-0", 10 * HOUR, minute, "100.00", &json!({"revision": 1, "voided": true}));
+    story.pay_late("late", 9 * HOUR + 30 * MINUTE, minute, "50.00", &json!({}));
+    story.pay_late("late", 9 * HOUR + 30 * MINUTE, minute, "100.00", &json!({"revision": 1}));
+    story.pay_late("late", 9 * HOUR + 30 * MINUTE, minute, "77.00", &json!({"revision": 1}));
+    story.pay_late("too-late", 9 * HOUR - SECOND, minute, "100.00", &json!({}));
+    let outcome = story.outcome();
+    assert_eq!(outcome.evidence("high", "FR-001")["mean"], "100.00");
+    assert!(outcome.rows["p-0"].voided);
+    let account = |name: &str| outcome.books[&(0, name.to_owned())];
+    let names = ["read", "new", "voiding", "correcting", "duplicate", "too_late"];
+    assert_eq!(names.map(account), [11, 7, 1, 1, 1, 1]);
+}

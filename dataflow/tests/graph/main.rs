@@ -5,6 +5,7 @@
 mod case;
 mod compare;
 mod cut;
+mod decoding;
 mod dice;
 mod examples;
 mod generator;

@@ -72,7 +72,7 @@ fn fields(draft: &Draft, dice: &mut Dice) -> Vec<Field> {
     fields
 }
 
-fn told<T: PartialEq + ToString>(value: T, default: T, dice: &mut Dice) -> Option<String> {
+fn told<T: PartialEq + ToString + Copy>(value: T, default: T, dice: &mut Dice) -> Option<String> {
     (value != default || dice.chance(30)).then(|| value.to_string())
 }
 
@@ -87,7 +87,8 @@ fn amount(cents: i64, dice: &mut Dice) -> String {
 
 /// RFC 3339 with some offset and as many decimals as it takes.
 pub(crate) fn timestamp(instant: i64, dice: &mut Dice) -> String {
-    let (offset, name) = *dice.pick(&[(0, "Z"), (0, "+00:00"), (-3 * HOUR, "-03:00"), (5 * HOUR + 30 * MINUTE, "+05:30")]);
+    let (offset, name) =
+        *dice.pick(&[(0, "Z"), (0, "+00:00"), (-3 * HOUR, "-03:00"), (5 * HOUR + 30 * MINUTE, "+05:30")]);
     let local = DateTime::from_timestamp_micros(instant + offset).unwrap_or_default();
     let seconds = local.format("%Y-%m-%dT%H:%M:%S");
     let micros = instant.rem_euclid(SECOND);
@@ -100,7 +101,8 @@ pub(crate) fn timestamp(instant: i64, dice: &mut Dice) -> String {
 
 fn join(fields: &[Field], dice: &mut Dice) -> String {
     let (gap, colon) = *dice.pick(&[("", ":"), (" ", ": "), ("\n\t", " : ")]);
-    let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{gap}\"{name}\"{colon}{value}")).collect();
+    let pairs: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{gap}\"{name}\"{colon}{value}")).collect();
     format!("{{{}{gap}}}", pairs.join(","))
 }
 
@@ -161,7 +163,8 @@ fn violations() -> Vec<(&'static str, String)> {
         ("revision", "4294967296"),
         ("voided", "0"),
     ];
-    let mut all: Vec<(&str, String)> = plain.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    let mut all: Vec<(&str, String)> =
+        plain.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     all.extend([
         ("transaction_id", long(101)),
         ("customer_id", long(101)),

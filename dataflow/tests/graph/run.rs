@@ -11,8 +11,8 @@ use streamflow_oracle::RawEvent;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
-use timely::dataflow::operators::{Input, Probe};
 use timely::dataflow::operators::vec::input::Handle;
+use timely::dataflow::operators::{Input, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
@@ -89,7 +89,7 @@ fn drive(worker: &mut Worker, case: &Case, changes: Collected<ViewChange>, settl
         if index == 0 {
             say(case, epoch, &mut handles);
         }
-        if (epoch + case.seed) % 3 == 0 {
+        if (epoch + case.seed).is_multiple_of(3) {
             worker.step();
         }
         while epoch >= case.in_flight && probe.less_than(&(epoch - case.in_flight)) {
@@ -151,11 +151,7 @@ fn dataflow(
     })
 }
 
-fn collect<D: 'static>(
-    stream: StreamVec<'_, u64, D>,
-    collected: Collected<D>,
-    probe: &mut ProbeHandle<u64>,
-) {
+fn collect<D: 'static>(stream: StreamVec<'_, u64, D>, collected: Collected<D>, probe: &mut ProbeHandle<u64>) {
     let seen = stream.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "collect", |_, _| {
         move |input, _| {
             input.for_each(|capability, data| {

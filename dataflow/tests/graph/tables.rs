@@ -1,19 +1,19 @@
 //! The tables that the graph's changes add up to, in the oracle's terms.
 
 use crate::compare::Differences;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use streamflow_dataflow::model::alert::ChangeKind;
 use streamflow_dataflow::model::timestamp::civil_from_days;
 use streamflow_dataflow::model::views::{Measure, QualityKey, Sales};
 use streamflow_dataflow::model::{
-    Account, Alert, AlertChange, BooksEntry, Customer, DeadLetter, Entity, ListChange, Product, Received,
+    Account, Alert, AlertChange, BooksEntry, Customer, DeadLetter, Entity, Id, ListChange, Product, Received,
     RulesChange, Scored, Source, Store, ViewChange,
 };
 use streamflow_oracle::{
     AlertRow, Coordinates, DailyFraudRow, DeadLetterRow, Expected, ListEntry, ListVersion, MinuteRow,
     ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
 };
-use serde_json::{Map, Value, json};
 
 /// What the changes so far add up to.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Tables {
     pub(crate) fn apply(&mut self, change: ViewChange, wrong: &mut Differences) {
         let views = &mut self.views;
         match change {
-            ViewChange::Received(row) => received(row, views, wrong),
+            ViewChange::Received(row) => received(&row, views, wrong),
             ViewChange::DeadLetter(letter) => dead_letter(letter, views, wrong),
             ViewChange::AlertChange(change) => self.alert(&change, wrong),
             ViewChange::Scored(scored, diff) => *self.scored.entry(scored).or_default() += i64::from(diff),
@@ -104,17 +104,23 @@ impl Tables {
         if change.sequence == 1 {
             states.push(AlertState { sequence: 0, source: None, told: None });
         }
-        // Where an id was used again, the event tells which of its transactions is meant, or else it is the latest.
-        let follows = |state: &&mut AlertState| state.sequence + 1 == change.sequence;
+        let told = bare(&alert_row(&change.alert));
         let source = Some(change.alert.source);
-        let same_event = states.iter().any(|state| state.source == source);
-        let meant = states.iter_mut().rev().filter(|state| !same_event || state.source == source);
-        let Some(state) = meant.filter(follows).next() else {
-            return wrong.note("alert changes", format!("{id}: no change comes before {change:?}"));
+        // Where an id was used again, the event tells which of its transactions is meant, or what is told of it, or else it
+        // is the latest.
+        let alike = |state: &AlertState| {
+            let same = |before: &AlertRow| {
+                (before.event_time, before.cents, &before.store_id)
+                    == (told.event_time, told.cents, &told.store_id)
+            };
+            (state.source == source, state.told.as_ref().is_some_and(same))
+        };
+        let follows = states.iter_mut().filter(|state| state.sequence + 1 == change.sequence);
+        let Some(state) = follows.max_by_key(|state| alike(state)) else {
+            return wrong.note("alert changes", format_args!("{id}: no change comes before {change:?}"));
         };
         state.source = source;
         state.sequence = change.sequence;
-        let told = bare(&alert_row(&change.alert));
         let fits = match (change.kind, &state.told) {
             (ChangeKind::Raised, None) => true,
             (ChangeKind::Revised, Some(before)) => *before != told,
@@ -122,7 +128,7 @@ impl Tables {
             _ => false,
         };
         if !fits {
-            wrong.note("alert changes", format!("{id}: {:?} followed by {change:?}", state.told));
+            wrong.note("alert changes", format_args!("{id}: {:?} followed by {change:?}", state.told));
         }
         state.told = (change.kind != ChangeKind::Withdrawn).then_some(told);
     }
@@ -131,7 +137,7 @@ impl Tables {
     pub(crate) fn transactions(&mut self, wrong: &mut Differences) -> Vec<TransactionRow> {
         self.scored.retain(|_, count| *count != 0);
         for (scored, count) in self.scored.iter().filter(|(_, count)| **count != 1) {
-            wrong.note("transactions", format!("{count} times {scored:?}"));
+            wrong.note("transactions", format_args!("{count} times {scored:?}"));
         }
         let mut rows: Vec<TransactionRow> = self.scored.keys().map(transaction).collect();
         rows.sort();
@@ -140,7 +146,8 @@ impl Tables {
 
     /// The alerts of the transactions.
     pub(crate) fn alert_rows(&self) -> Vec<AlertRow> {
-        let mut rows: Vec<AlertRow> = self.scored.keys().filter_map(Alert::of).map(|alert| alert_row(&alert)).collect();
+        let mut rows: Vec<AlertRow> =
+            self.scored.keys().filter_map(Alert::of).map(|alert| alert_row(&alert)).collect();
         rows.sort_by(|a, b| (&a.transaction_id, &a.customer_id).cmp(&(&b.transaction_id, &b.customer_id)));
         rows
     }
@@ -168,7 +175,7 @@ pub(crate) fn coordinates(source: Source) -> Coordinates {
     Coordinates { topic: partition.topic(), partition: partition.partition(), offset: source.offset() }
 }
 
-fn received(row: Received, views: &mut Expected, wrong: &mut Differences) {
+fn received(row: &Received, views: &mut Expected, wrong: &mut Differences) {
     let at = coordinates(row.source);
     let row = ReceivedRow {
         event_time: row.event_time,
@@ -176,7 +183,7 @@ fn received(row: Received, views: &mut Expected, wrong: &mut Differences) {
         payload: row.payload.to_vec(),
     };
     if views.received.insert(at, row).is_some() {
-        wrong.note("bronze", format!("{at:?} twice"));
+        wrong.note("bronze", format_args!("{at:?} twice"));
     }
 }
 
@@ -188,18 +195,19 @@ fn dead_letter(letter: DeadLetter, views: &mut Expected, wrong: &mut Differences
         full_length: letter.full_length,
     };
     if views.dead_letters.insert(at, row).is_some() {
-        wrong.note("dead letters", format!("{at:?} twice"));
+        wrong.note("dead letters", format_args!("{at:?} twice"));
     }
 }
 
 fn transaction(scored: &Scored) -> TransactionRow {
-    let transaction = scored.transaction.clone();
+    let transaction = &scored.transaction;
+    let text = |id: &Id| id.to_string();
     TransactionRow {
-        transaction_id: transaction.id.into(),
-        customer_id: transaction.customer.into(),
-        store_id: transaction.store.into(),
-        product_id: transaction.product.map(Into::into),
-        payment_method: transaction.payment_method.map(Into::into),
+        transaction_id: text(&transaction.id),
+        customer_id: text(&transaction.customer),
+        store_id: text(&transaction.store),
+        product_id: transaction.product.as_ref().map(text),
+        payment_method: transaction.payment_method.as_ref().map(text),
         cents: transaction.amount.0,
         currency: transaction.currency.to_string(),
         place: transaction.place.map(|place| (place.latitude, place.longitude)),

@@ -7,6 +7,7 @@ use crate::encoding::{Columns, Fields, micros};
 use crate::keys::Dimensions;
 use crate::output::Output;
 use crate::topics::Topics;
+use crate::versions::Versions;
 use postgres::types::Type;
 use serde::Serialize;
 use serde_json::Value;
@@ -61,6 +62,11 @@ const REVISE: &str = "UPDATE gold.fact_fraud_alerts AS f SET date_key = n.date_k
          transaction_at, detected_at, revised_at) \
      WHERE f.transaction_id = n.transaction_id";
 
+/// What the rules compared can change without the alert: that is no change worth telling.
+const RESTATE: &str = "UPDATE gold.fact_fraud_alerts AS f SET rule_details = n.details::json \
+     FROM unnest($1::text[], $2::text[]) AS n (transaction_id, details) \
+     WHERE f.transaction_id = n.transaction_id";
+
 const WITHDRAW: &str = "DELETE FROM gold.fact_fraud_alerts WHERE transaction_id = ANY ($1::text[])";
 
 /// Writes alert changes.
@@ -88,7 +94,8 @@ impl Alerts<'_> {
         for change in &ordered {
             by_alert.entry(&change.value.alert.transaction).or_default().push(change);
         }
-        self.write_current(output, &by_alert)?;
+        self.write_current(output, &by_alert, &changes.scored)?;
+        restate(output, &by_alert, &changes.scored)?;
         history::write(output, by_alert.values().map(Vec::as_slice))?;
         Ok(self.last_number + ordered.len() as i64)
     }
@@ -123,6 +130,7 @@ impl Alerts<'_> {
         &mut self,
         output: &mut Output<'_, '_>,
         by_alert: &BTreeMap<&Id, Vec<&At<AlertChange>>>,
+        scored: &Versions,
     ) -> Result<(), PostgresError> {
         let mut raised = Columns::new(&COLUMNS);
         let mut revised = Columns::new(&COLUMNS);
@@ -135,8 +143,8 @@ impl Alerts<'_> {
                     withdrawn.begin();
                     withdrawn.text(transaction);
                 }
-                (_, Some(raise)) => self.push(&mut raised, last, raise.time),
-                (_, None) => self.push(&mut revised, last, last.time),
+                (_, Some(raise)) => self.push(&mut raised, last, raise.time, scored),
+                (_, None) => self.push(&mut revised, last, last.time, scored),
             }
         }
         output.write(FACTS, RAISE, &raised)?;
@@ -144,7 +152,7 @@ impl Alerts<'_> {
         output.write(FACTS, WITHDRAW, &withdrawn)
     }
 
-    fn push(&mut self, row: &mut Columns, last: &At<AlertChange>, raised_at: u64) {
+    fn push(&mut self, row: &mut Columns, last: &At<AlertChange>, raised_at: u64, scored: &Versions) {
         let alert = &last.value.alert;
         row.begin();
         row.text(&alert.id());
@@ -154,7 +162,8 @@ impl Alerts<'_> {
         row.int4(self.dimensions.stores.of(&alert.store));
         row.int2(alert.score.thousandths() as i16);
         row.text(&rules(alert));
-        row.text(&alert.rule_details().to_string());
+        let current = scored.last(&alert.transaction).and_then(Alert::of);
+        row.text(&current.as_ref().unwrap_or(alert).rule_details().to_string());
         row.money(i128::from(alert.amount));
         row.instant(alert.event_time);
         row.instant(micros(raised_at));
@@ -187,6 +196,22 @@ impl Alerts<'_> {
             },
         }
     }
+}
+
+/// Brings the evidence of alerts that stay otherwise as they are to that of their transactions' last versions.
+fn restate(
+    output: &mut Output<'_, '_>,
+    by_alert: &BTreeMap<&Id, Vec<&At<AlertChange>>>,
+    scored: &Versions,
+) -> Result<(), PostgresError> {
+    let mut details = Columns::new(&[Type::TEXT, Type::TEXT]);
+    let unchanged = scored.changed().filter(|scored| !by_alert.contains_key(&&scored.transaction.id));
+    for alert in unchanged.filter_map(Alert::of) {
+        details.begin();
+        details.text(&alert.transaction);
+        details.text(&alert.rule_details().to_string());
+    }
+    output.write(FACTS, RESTATE, &details)
 }
 
 /// Rule ids for `string_to_array`.

@@ -1,6 +1,8 @@
 //! Random cases: few customers and stores, so that everything that can collide does.
 
-use crate::case::{BLACKLIST, Case, DAY, HOUR, MINUTE, SECOND};
+mod reference;
+
+use crate::case::{Case, DAY, HOUR, MINUTE, SECOND};
 use crate::cut;
 use crate::dice::Dice;
 use crate::payload::{self, Draft, PLACES};
@@ -75,7 +77,9 @@ pub(crate) fn case(seed: u64, scope: Scope) -> Case {
         partitions,
         dice,
     };
-    for _ in 0..generator.dice.between(10, 160) {
+    // Now and then enough for epochs of many containers.
+    let size = generator.dice.weighted(&[(98, 160), (2, 1200)]);
+    for _ in 0..generator.dice.between(10, size) {
         generator.next();
     }
     let mut case = Case {
@@ -222,19 +226,20 @@ impl Generator {
 
     fn event_time(&mut self, partition: (u16, u16)) -> i64 {
         let at = self.record_time(partition);
-        let time = match self.dice.weighted(&[(45, 0), (15, 1), (15, 2), (3, 3), (3, 4), (3, 5), (12, 6), (4, 7)]) {
-            0 => at,
-            1 => at - self.dice.between(0, MINUTE.min(self.horizon)),
-            2 => at - self.dice.between(0, self.horizon),
-            3 => return at - self.horizon,
-            4 => return at - self.horizon - self.dice.between(1, self.horizon),
-            5 => return at + *self.dice.pick(&[SECOND, 5 * MINUTE, 5 * MINUTE + 1]),
-            6 if !self.live.is_empty() => {
-                let recent = self.live.len() - 1 - self.dice.below(self.live.len().min(8));
-                return self.live[recent].draft.event_time;
-            }
-            _ => at - *self.dice.pick(&[MINUTE, MINUTE + 1, 10 * MINUTE, HOUR]),
-        };
+        let time =
+            match self.dice.weighted(&[(45, 0), (15, 1), (15, 2), (3, 3), (3, 4), (3, 5), (12, 6), (4, 7)]) {
+                0 => at,
+                1 => at - self.dice.between(0, MINUTE.min(self.horizon)),
+                2 => at - self.dice.between(0, self.horizon),
+                3 => return at - self.horizon,
+                4 => return at - self.horizon - self.dice.between(1, self.horizon),
+                5 => return at + *self.dice.pick(&[SECOND, 5 * MINUTE, 5 * MINUTE + 1]),
+                6 if !self.live.is_empty() => {
+                    let recent = self.live.len() - 1 - self.dice.below(self.live.len().min(8));
+                    return self.live[recent].draft.event_time;
+                }
+                _ => at - *self.dice.pick(&[MINUTE, MINUTE + 1, 10 * MINUTE, HOUR]),
+            };
         time - time.rem_euclid(self.grid)
     }
 
@@ -336,61 +341,4 @@ impl Generator {
         state.next_offset = offset + 1;
         self.events.push(RawEvent { topic, partition, offset, epoch: 0, appended_at, key, payload });
     }
-
-    fn list_change(&mut self) {
-        let entity = if self.dice.chance(60) {
-            ("customer", format!("c-{}", self.dice.below(4)))
-        } else {
-            ("store", format!("s-{}", self.dice.below(3)))
-        };
-        let key = format!("{}:{}", entity.0, entity.1).into_bytes();
-        if self.dice.chance(30) {
-            return self.push((BLACKLIST, 0), Some(key), None);
-        }
-        if self.dice.chance(10) {
-            let payload = *self.dice.pick(&["{", r#"{"valid_from": "soon"}"#, r#"{"reason": 3}"#]);
-            return self.push((BLACKLIST, 0), Some(key), Some(payload.into()));
-        }
-        let mut fields = serde_json::Map::new();
-        if self.dice.chance(30) {
-            fields.insert("entity".into(), entity.0.into());
-            fields.insert("id".into(), entity.1.into());
-        }
-        for (name, from) in [("valid_from", -self.horizon), ("expires_at", 0)] {
-            if self.dice.chance(40) {
-                let at = self.now + self.dice.between(from, from + 2 * self.horizon);
-                fields.insert(name.into(), payload::timestamp(at, &mut self.dice).into());
-            }
-        }
-        if self.dice.chance(50) {
-            fields.insert("reason".into(), "stolen card".into());
-        }
-        let payload = serde_json::Value::Object(fields).to_string();
-        self.push((BLACKLIST, 0), Some(key), Some(payload.into()));
-    }
-
-    fn entity(&mut self) {
-        let number = self.dice.below(3);
-        let (topic, key, rows) = match self.dice.below(3) {
-            0 => (1, format!("c-{number}"), [
-                format!(r#"{{"customer_id": "c-{number}", "name": "Ana", "registered_at": "2026-01-01T00:00:00Z"}}"#),
-                format!(r#"{{"customer_id": "c-{number}", "registered_at": "then"}}"#),
-            ]),
-            1 => (2, format!("s-{number}"), [
-                format!(r#"{{"store_id": "s-{number}", "channel": null, "latitude": -3.11903, "longitude": -60}}"#),
-                format!(r#"{{"store_id": "s-{number}", "latitude": 1}}"#),
-            ]),
-            _ => (3, format!("p-{number}"), [
-                format!(r#"{{"product_id": "p-{number}", "category": "books", "price": "12.5"}}"#),
-                r#"{"name": "nameless"}"#.to_owned(),
-            ]),
-        };
-        let payload = match self.dice.weighted(&[(60, 0), (20, 1), (20, 2)]) {
-            0 => Some(rows[0].clone().into_bytes()),
-            1 => Some(rows[1].clone().into_bytes()),
-            _ => None,
-        };
-        self.push((topic, 0), Some(key.into_bytes()), payload);
-    }
 }
-

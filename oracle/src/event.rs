@@ -1,0 +1,66 @@
+//! What the oracle is given: records as they stand in their topics.
+
+use crate::Rules;
+
+/// What a topic holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicRole {
+    /// Transaction events.
+    Transactions,
+    /// Upserts of customers.
+    Customers,
+    /// Upserts of stores.
+    Stores,
+    /// Upserts of products.
+    Products,
+    /// Upserts of list entries.
+    Blacklist,
+}
+
+/// Where a record stands; ordered by (topic, partition, offset).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Coordinates {
+    /// The topic's place in the configuration.
+    pub topic: u16,
+    /// The partition of the topic.
+    pub partition: u16,
+    /// The offset within the partition.
+    pub offset: u64,
+}
+
+/// One record of one topic, with the epoch in which it was taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawEvent {
+    /// The topic's place in the configuration.
+    pub topic: u16,
+    /// The partition of the topic.
+    pub partition: u16,
+    /// The offset within the partition.
+    pub offset: u64,
+    /// The epoch; never decreasing within a partition.
+    pub epoch: u64,
+    /// The record's timestamp, microseconds since 1970; `None` in files.
+    pub appended_at: Option<i64>,
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// The whole value; `None` is a tombstone.
+    pub payload: Option<Vec<u8>>,
+}
+
+impl RawEvent {
+    /// Where it stands.
+    pub fn coordinates(&self) -> Coordinates {
+        Coordinates { topic: self.topic, partition: self.partition, offset: self.offset }
+    }
+}
+
+/// A change of the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulesVersion {
+    /// The epoch in which it was made.
+    pub epoch: u64,
+    /// The event time from which transactions are judged by it, microseconds since 1970.
+    pub applies_from: i64,
+    /// The new rules.
+    pub rules: Rules,
+}

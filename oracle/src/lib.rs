@@ -1,0 +1,76 @@
+//! The oracle: what every view must hold, recomputed from nothing but the events, by the plainest means.
+//!
+//! It shares no code with the dataflow and knows nothing of epochs' cuts, workers, horizons that fold or buckets that close. Each
+//! event is decoded, admitted and identified in the order of (epoch, topic, partition, offset); each current transaction is then
+//! judged by a look at all earlier ones of its customer; each view is one loop over the outcome. What is compared with a
+//! threshold is compared as an exact number, so that a tie is a tie.
+//!
+//! ```text
+//! events ── decode ── intake ──┬── current transactions ── detectors ── views
+//!                              ├── bronze, dead letters, books, quality, progress
+//!                              └── dimensions, list versions
+//! ```
+
+mod decode;
+mod detectors;
+mod event;
+mod exact;
+mod expected;
+mod instant;
+mod intake;
+mod reference;
+mod rules;
+mod views;
+
+pub use decode::{Decoded, Refusal, decode};
+pub use event::{Coordinates, RawEvent, RulesVersion, TopicRole};
+pub use expected::{
+    AlertRow, DailyFraudRow, DeadLetterRow, Entity, Expected, ListEntry, ListVersion, MinuteRow, ProfileRow,
+    ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
+};
+pub use rules::Rules;
+
+/// What the views depend on beside the events.
+#[derive(Clone, Debug)]
+pub struct OracleSettings {
+    /// What the topic at each place of the configuration holds.
+    pub topics: Vec<TopicRole>,
+    /// How far behind its partition's reference time an event is still accepted, microseconds.
+    pub horizon: i64,
+    /// How long ids are remembered beyond the horizon, microseconds.
+    pub retention: i64,
+    /// How far past its record's time an event may lie, microseconds.
+    pub future_allowance: i64,
+    /// Stands in for the record's time of a file's lines where that is compared with the event's, microseconds since 1970.
+    pub file_now: i64,
+    /// The zone of local days, hours and minutes.
+    pub zone: chrono_tz::Tz,
+    /// The rules at the start.
+    pub rules: Rules,
+}
+
+/// Recomputes every view from the events.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    settings: OracleSettings,
+}
+
+impl Oracle {
+    /// An oracle for these settings.
+    pub fn new(settings: OracleSettings) -> Self {
+        Self { settings }
+    }
+
+    /// What every view holds once exactly these events, and these changes of the rules, have been taken in.
+    ///
+    /// Events may be given in any order; changes of the rules in the order in which they were made.
+    pub fn recompute(&self, events: &[RawEvent], rules: &[RulesVersion]) -> Expected {
+        let mut ordered: Vec<&RawEvent> = events.iter().collect();
+        ordered.sort_by_key(|event| (event.epoch, event.coordinates()));
+        let mut intake = intake::Intake::new(&self.settings);
+        for event in ordered {
+            intake.take(event);
+        }
+        views::expected(&self.settings, intake, rules)
+    }
+}

@@ -1,0 +1,234 @@
+//! The views: the current transactions, judged, and one loop for each aggregate.
+
+use crate::detectors::{Case, Verdict, judge};
+use crate::expected::{
+    AlertRow, DailyFraudRow, Entity, Expected, ListEntry, ListVersion, ProfileRow, RulePerformanceRow,
+    SalesRow, TransactionRow,
+};
+use crate::instant::{date_key, floor_to, hour_start};
+use crate::intake::{Current, Intake};
+use crate::reference::units;
+use crate::{OracleSettings, Rules, RulesVersion};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+const MINUTE: i64 = 60_000_000;
+
+/// A current transaction, judged.
+struct Judged<'a> {
+    current: &'a Current,
+    verdict: Verdict,
+}
+
+pub(crate) fn expected(settings: &OracleSettings, intake: Intake<'_>, rules: &[RulesVersion]) -> Expected {
+    let judged = judge_all(settings, &intake, rules);
+    let facts: Vec<&Judged<'_>> = judged.iter().filter(|judged| !judged.current.decoded.voided).collect();
+    let mut transactions: Vec<TransactionRow> = judged.iter().map(transaction_row).collect();
+    transactions.sort();
+    let mut alerts: Vec<AlertRow> =
+        facts.iter().filter(|judged| judged.verdict.alert).map(|judged| alert_row(judged)).collect();
+    alerts.sort_by(|a, b| (&a.transaction_id, &a.customer_id).cmp(&(&b.transaction_id, &b.customer_id)));
+    let mut views = Expected { transactions, alerts, ..Expected::default() };
+    for fact in &facts {
+        sales(settings, fact, &mut views);
+        daily_fraud(settings, fact, &mut views.daily_fraud);
+        rule_performance(settings, fact, &mut views.rule_performance);
+        profile(fact, &mut views.profiles);
+    }
+    distinct_customers(&facts, &mut views);
+    top_rules(settings, &facts, &mut views.daily_fraud);
+    Expected {
+        received: intake.received,
+        dead_letters: intake.dead_letters,
+        books: intake.books,
+        quality: intake.quality,
+        customers: intake.customers,
+        stores: intake.stores,
+        products: intake.products,
+        list_versions: intake.list_versions,
+        progress: intake.progress,
+        ..views
+    }
+}
+
+fn judge_all<'a>(
+    settings: &'a OracleSettings,
+    intake: &'a Intake<'_>,
+    rules: &'a [RulesVersion],
+) -> Vec<Judged<'a>> {
+    let mut histories: BTreeMap<&str, Vec<&Current>> = BTreeMap::new();
+    for current in intake.currents.iter().filter(|current| !current.decoded.voided) {
+        histories.entry(&current.decoded.customer_id).or_default().push(current);
+    }
+    for history in histories.values_mut() {
+        history.sort_by_key(|current| (current.decoded.event_time, &current.decoded.transaction_id));
+    }
+    let mut judged = Vec::new();
+    for history in histories.values() {
+        for (position, current) in history.iter().enumerate() {
+            let case = Case {
+                rules: rules_at(settings, rules, current.decoded.event_time),
+                transaction: current,
+                earlier: &history[..position],
+                listing: listing(&intake.list_versions, current),
+            };
+            judged.push(Judged { current, verdict: judge(&case) });
+        }
+    }
+    let voided = intake.currents.iter().filter(|current| current.decoded.voided);
+    judged.extend(voided.map(|current| Judged { current, verdict: Verdict::default() }));
+    judged
+}
+
+/// The latest of the changes that apply at an event time.
+fn rules_at<'a>(settings: &'a OracleSettings, rules: &'a [RulesVersion], event_time: i64) -> &'a Rules {
+    let applying = rules.iter().rev().find(|version| version.applies_from <= event_time);
+    applying.map_or(&settings.rules, |version| &version.rules)
+}
+
+/// The customer's entry in force, else the store's.
+fn listing<'a>(versions: &'a [ListVersion], current: &Current) -> Option<(&'a Entity, &'a ListEntry)> {
+    let decoded = &current.decoded;
+    let entities = [Entity::Customer(decoded.customer_id.clone()), Entity::Store(decoded.store_id.clone())];
+    entities.iter().find_map(|entity| {
+        let applies = |version: &&ListVersion| {
+            version.entity == *entity && version.applies_from.is_none_or(|from| from <= decoded.event_time)
+        };
+        let version = versions.iter().rev().find(applies)?;
+        let entry = version.entry.as_ref()?;
+        let begun = entry.valid_from.is_none_or(|from| from <= decoded.event_time);
+        let ended = entry.expires_at.is_some_and(|end| end <= decoded.event_time);
+        (begun && !ended).then_some((&version.entity, entry))
+    })
+}
+
+fn transaction_row(judged: &Judged<'_>) -> TransactionRow {
+    let (decoded, verdict) = (judged.current.decoded.clone(), &judged.verdict);
+    TransactionRow {
+        transaction_id: decoded.transaction_id,
+        customer_id: decoded.customer_id,
+        store_id: decoded.store_id,
+        product_id: decoded.product_id,
+        payment_method: decoded.payment_method,
+        cents: decoded.cents,
+        currency: decoded.currency,
+        place: decoded.place.map(|(latitude, longitude)| (units(latitude), units(longitude))),
+        event_time: decoded.event_time,
+        revision: decoded.revision,
+        voided: decoded.voided,
+        source: judged.current.source,
+        score: verdict.score,
+        is_fraud: verdict.alert,
+        rules: verdict.hits.iter().map(|hit| (hit.rule.to_owned(), hit.thousandths)).collect(),
+    }
+}
+
+fn alert_row(judged: &Judged<'_>) -> AlertRow {
+    let hits = &judged.verdict.hits;
+    let details: Map<String, Value> =
+        hits.iter().map(|hit| (hit.rule.to_owned(), hit.details.clone())).collect();
+    let decoded = &judged.current.decoded;
+    AlertRow {
+        transaction_id: decoded.transaction_id.clone(),
+        customer_id: decoded.customer_id.clone(),
+        store_id: decoded.store_id.clone(),
+        cents: decoded.cents,
+        event_time: decoded.event_time,
+        score: judged.verdict.score,
+        rules: hits.iter().map(|hit| hit.rule.to_owned()).collect(),
+        details: Value::Object(details),
+    }
+}
+
+fn sales(settings: &OracleSettings, fact: &Judged<'_>, views: &mut Expected) {
+    let decoded = &fact.current.decoded;
+    let (at, store) = (decoded.event_time, &decoded.store_id);
+    let minute = floor_to(at, MINUTE);
+    let rows = [
+        views.hourly.entry((hour_start(settings.zone, at), store.clone())).or_default(),
+        views.store_days.entry((date_key(settings.zone, at), store.clone())).or_default(),
+        views.store_minutes.entry((minute, store.clone())).or_default(),
+        &mut views.minutes.entry(minute).or_default().sales,
+    ];
+    for row in rows {
+        add(row, fact);
+    }
+}
+
+fn add(row: &mut SalesRow, fact: &Judged<'_>) {
+    row.transactions += 1;
+    row.cents += i128::from(fact.current.decoded.cents);
+    row.alerts += i64::from(fact.verdict.alert);
+}
+
+fn distinct_customers(facts: &[&Judged<'_>], views: &mut Expected) {
+    let seen: BTreeSet<(i64, &str)> = facts
+        .iter()
+        .map(|fact| {
+            (floor_to(fact.current.decoded.event_time, MINUTE), fact.current.decoded.customer_id.as_str())
+        })
+        .collect();
+    for (minute, _) in seen {
+        views.minutes.entry(minute).or_default().customers += 1;
+    }
+}
+
+fn daily_fraud(settings: &OracleSettings, fact: &Judged<'_>, days: &mut BTreeMap<i32, DailyFraudRow>) {
+    let row = days.entry(date_key(settings.zone, fact.current.decoded.event_time)).or_default();
+    row.transactions += 1;
+    if fact.verdict.alert {
+        row.alerts += 1;
+        row.score += fact.verdict.score;
+    }
+}
+
+fn top_rules(settings: &OracleSettings, facts: &[&Judged<'_>], days: &mut BTreeMap<i32, DailyFraudRow>) {
+    for (day, row) in days {
+        let alerts = facts.iter().filter(|fact| {
+            fact.verdict.alert && date_key(settings.zone, fact.current.decoded.event_time) == *day
+        });
+        let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+        for hit in alerts.flat_map(|fact| &fact.verdict.hits) {
+            *counts.entry(hit.rule).or_default() += 1;
+        }
+        let most = counts.values().max().copied();
+        let top = counts.iter().find(|(_, count)| Some(**count) == most);
+        row.top_rule = top.map(|(rule, _)| (*rule).to_owned());
+    }
+}
+
+fn rule_performance(
+    settings: &OracleSettings,
+    fact: &Judged<'_>,
+    rows: &mut BTreeMap<(i32, String), RulePerformanceRow>,
+) {
+    let day = date_key(settings.zone, fact.current.decoded.event_time);
+    for hit in &fact.verdict.hits {
+        let row = rows.entry((day, hit.rule.to_owned())).or_default();
+        row.hits += 1;
+        row.alerts += i64::from(fact.verdict.alert);
+        row.alone += i64::from(fact.verdict.alert && fact.verdict.hits.len() == 1);
+        row.score += hit.thousandths;
+    }
+}
+
+fn profile(fact: &Judged<'_>, rows: &mut BTreeMap<String, ProfileRow>) {
+    let decoded = &fact.current.decoded;
+    let (at, minute) = (decoded.event_time, fact.current.minute);
+    let row = rows.entry(decoded.customer_id.clone()).or_insert(ProfileRow {
+        transactions: 0,
+        cents: 0,
+        minutes: 0,
+        squared_minutes: 0,
+        first_seen: at,
+        last_seen: at,
+        alerts: 0,
+    });
+    row.transactions += 1;
+    row.cents += i128::from(decoded.cents);
+    row.minutes += minute;
+    row.squared_minutes += minute * minute;
+    row.first_seen = row.first_seen.min(at);
+    row.last_seen = row.last_seen.max(at);
+    row.alerts += i64::from(fact.verdict.alert);
+}

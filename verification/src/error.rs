@@ -1,0 +1,41 @@
+//! Why a verification cannot be made.
+
+use streamflow_connectors::postgres::PostgresError;
+use thiserror::Error;
+
+/// Why a verification cannot be made. That tables differ is no error but its result.
+#[derive(Debug, Error)]
+pub enum VerificationError {
+    /// The server or the connection; the message says who can mend it.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// Maintenance has dropped events: gold can still be checked against silver.
+    #[error(
+        "bronze holds {held} of the {accepted} events accepted: too old ones were dropped, so that it cannot be verified against"
+    )]
+    Incomplete {
+        /// Rows of bronze.
+        held: i64,
+        /// Events that the books say were accepted, copies included.
+        accepted: i64,
+    },
+    /// A value that StreamFlow never writes; whoever wrote it can mend it.
+    #[error("{table} holds what StreamFlow does not write: {problem}")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// The value, and what is wrong with it.
+        problem: String,
+    },
+}
+
+impl From<postgres::Error> for VerificationError {
+    fn from(error: postgres::Error) -> Self {
+        Self::Postgres(error.into())
+    }
+}
+
+/// An [`VerificationError::Unreadable`] of a cell.
+pub(crate) fn unreadable(table: &'static str, problem: &dyn std::fmt::Display) -> VerificationError {
+    VerificationError::Unreadable { table, problem: problem.to_string() }
+}

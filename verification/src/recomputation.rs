@@ -1,0 +1,74 @@
+//! What the oracle makes of bronze.
+
+use crate::VerificationError;
+use crate::bronze::Received;
+use crate::error::unreadable;
+use crate::progress::State;
+use crate::rules::for_oracle;
+use crate::snapshot::{Snapshot, instant, instant_or_null, narrow, text};
+use crate::topics::Topics;
+use serde_json::json;
+use streamflow_dataflow::model::Rules;
+use streamflow_dataflow::model::timestamp::Rfc3339;
+use streamflow_oracle::{Expected, Oracle, OracleSettings, RawEvent, RulesVersion};
+
+/// More than any event can be late, microseconds: what was accepted is accepted again.
+const FOREVER: i64 = 1 << 61;
+
+/// What every view must hold, from the events received, the versions of the list and those of the rules.
+pub(crate) fn recompute(
+    snapshot: &mut Snapshot<'_>,
+    topics: &Topics,
+    received: &[Received],
+    state: &State,
+    rules: &Rules,
+) -> Result<Expected, VerificationError> {
+    let mut events = list_versions(snapshot, topics)?;
+    events.extend(received.iter().map(|received| received.event.clone()));
+    let oracle = Oracle::new(OracleSettings {
+        topics: topics.roles(),
+        horizon: FOREVER,
+        retention: FOREVER,
+        future_allowance: i64::MAX,
+        file_now: i64::MAX,
+        zone: state.zone,
+        rules: for_oracle(rules),
+    });
+    Ok(oracle.recompute(&events, &rules_versions(snapshot)?))
+}
+
+/// The versions of the list as records whose own time makes them apply from when they do.
+fn list_versions(snapshot: &mut Snapshot<'_>, topics: &Topics) -> Result<Vec<RawEvent>, VerificationError> {
+    let sql = "SELECT version, entity_kind, entity_id, \
+             CASE WHEN isfinite(applies_from) THEN applies_from END, valid_from, expires_at, reason, removed \
+         FROM silver.blacklist ORDER BY version";
+    snapshot.rows(sql, |row| {
+        let (kind, id) = (text(row, 1)?, text(row, 2)?);
+        let time = |column: usize| -> Result<Option<String>, VerificationError> {
+            Ok(instant_or_null(row, column)?.map(|at| Rfc3339(at).to_string()))
+        };
+        let entry = json!({
+            "entity": kind, "id": id, "valid_from": time(4)?, "expires_at": time(5)?,
+            "reason": row.try_get::<_, Option<&str>>(6)?,
+        });
+        let removed: bool = row.try_get(7)?;
+        Ok(RawEvent {
+            topic: topics.blacklist(),
+            partition: 0,
+            offset: narrow(row, 0, "silver.blacklist")?,
+            epoch: 0,
+            appended_at: instant_or_null(row, 3)?.map(|from| from.saturating_add(FOREVER)),
+            key: Some(format!("{kind}:{id}").into_bytes()),
+            payload: (!removed).then(|| entry.to_string().into_bytes()),
+        })
+    })
+}
+
+fn rules_versions(snapshot: &mut Snapshot<'_>) -> Result<Vec<RulesVersion>, VerificationError> {
+    let sql = "SELECT applies_from, rules::text FROM streamflow.rules ORDER BY version";
+    snapshot.rows(sql, |row| {
+        let rules: Rules =
+            serde_json::from_str(row.try_get(1)?).map_err(|error| unreadable("streamflow.rules", &error))?;
+        Ok(RulesVersion { epoch: 0, applies_from: instant(row, 0)?, rules: for_oracle(&rules) })
+    })
+}

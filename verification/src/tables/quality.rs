@@ -1,0 +1,30 @@
+//! `silver.quality_counts`, over all windows: which window an event falls into depends on when it came.
+
+use crate::snapshot::{Snapshot, text};
+use crate::{Comparison, VerificationError, comparison};
+use std::collections::BTreeMap;
+
+/// What the payloads alone decide.
+const MEASURES: [&str; 6] =
+    ["accepted", "no_place", "no_product", "no_payment_method", "newer_schema", "duplicate"];
+
+/// Only while maintenance, which removes counts after 7 days, has removed nothing.
+pub(super) fn compare(
+    snapshot: &mut Snapshot<'_>,
+    quality: &BTreeMap<(i64, String), i64>,
+) -> Result<Comparison, VerificationError> {
+    let complete: bool = snapshot
+        .row("SELECT coalesce(min(ingested_at) > now() - interval '6 days', true) FROM bronze.raw_transactions")?
+        .try_get(0)?;
+    let sql = "SELECT measure, sum(events)::int8 FROM silver.quality_counts GROUP BY 1";
+    let mut stored = snapshot.rows(sql, |row| Ok((text(row, 0)?, row.try_get(1)?)))?;
+    let mut expected: BTreeMap<String, i64> = BTreeMap::new();
+    for ((_, measure), events) in quality {
+        *expected.entry(measure.clone()).or_default() += events;
+    }
+    let compared =
+        |measure: &String, events: i64| complete && events != 0 && MEASURES.contains(&measure.as_str());
+    stored.retain(|(measure, events)| compared(measure, *events));
+    expected.retain(|measure, events| compared(measure, *events));
+    Ok(comparison::equal("silver.quality_counts, from bronze", stored, expected))
+}
