@@ -1,0 +1,71 @@
+//! The binary under test.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_streamflow");
+
+/// Runs it to its end.
+pub fn output(arguments: &[impl AsRef<OsStr>]) -> Output {
+    Command::new(BINARY).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs it to its end, which must be a good one, and returns what it printed.
+pub fn succeed(arguments: &[impl AsRef<OsStr>]) -> String {
+    succeed_with_input(arguments, Stdio::null())
+}
+
+/// As [`succeed`], with `input` as standard input.
+pub fn succeed_with_input(arguments: &[impl AsRef<OsStr>], input: impl Into<Stdio>) -> String {
+    let output = Command::new(BINARY).args(arguments).stdin(input).output().unwrap();
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// It while it runs; killed when dropped, and by the kernel should the test's thread end without.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts it; what it prints goes to the file `log`.
+    pub fn start(arguments: &[impl AsRef<OsStr>], log: &Path) -> Self {
+        let file = File::create(log).unwrap();
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--", BINARY])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Self { child, log: log.to_owned() }
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    /// What it printed so far.
+    pub fn printed(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

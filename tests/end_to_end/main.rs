@@ -1,0 +1,20 @@
+//! The binary from end to end, as its users run it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+/// What the tests are made of: the binary, its traffic, the oracle's events and the files of a replay.
+mod command;
+mod events;
+mod foreign;
+mod results;
+mod traffic;
+
+/// Bad configuration stops the start with one line that says what to mend.
+mod configuration;
+/// The JSON forms that others read.
+mod contracts;
+/// The demonstration shows what it promises and ends well.
+mod demo;
+/// From a real Kafka to a real PostgreSQL: every table is what the events in bronze give, at every frontier.
+mod kafka_to_gold;
+/// A replay depends on the events alone: not on workers, order within the horizon, or partitions.
+mod replay;
