@@ -41,24 +41,18 @@ use streamflow_medallion::recompute;
 /// What the server or the connection says; [`VerificationError::Incomplete`] where maintenance has dropped events.
 pub fn against_bronze(client: &mut Client, rules: &Rules) -> Result<Vec<Comparison>, VerificationError> {
     let mut snapshot = Snapshot::take(client)?;
-    let t = std::time::Instant::now();
     let topics = topics::Topics::read(&mut snapshot)?;
     let received = bronze::read(&mut snapshot, &topics)?;
-    eprintln!("bronze read {:?}", t.elapsed());
     let state = progress::State::read(&mut snapshot)?;
     let expected = recomputation::recompute(&mut snapshot, &topics, &received, &state, rules)?;
-    eprintln!("recomputed {:?}", t.elapsed());
     let mut comparisons = vec![
         bronze::compare_received(received, &expected),
         bronze::compare_dead_letters(&mut snapshot, &topics)?,
         progress::compare_books(&mut snapshot, &topics, &state, &expected)?,
         progress::compare_progress(&mut snapshot, &state)?,
     ];
-    eprintln!("small {:?}", t.elapsed());
     comparisons.extend(outbox::compare(&mut snapshot)?);
-    eprintln!("outbox {:?}", t.elapsed());
     comparisons.extend(tables::compare(&mut snapshot, &topics, &state, expected)?);
-    eprintln!("all {:?}", t.elapsed());
     Ok(comparisons)
 }
 

@@ -145,8 +145,7 @@ fn current(row: &Row) -> Result<Alert, VerificationError> {
         customer_id: text(row, 2)?,
         store_id: text(row, 3)?,
         fraud_score: text(row, 4)?,
-        rules: serde_json::from_str(row.try_get(5)?)
-            .map_err(|error| unreadable("gold.fact_fraud_alerts", &error))?,
+        rules: row.try_get(5)?,
         amount: text(row, 6)?,
         transaction_at: Some(instant(row, 7)?),
         detected_at: instant(row, 8)?,

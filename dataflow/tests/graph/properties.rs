@@ -41,24 +41,24 @@ const EVERYTHING: Scope = Scope { rule_breakers: true, controls: true };
 
 #[test]
 fn every_view_equals_the_recomputation_on_one_worker() {
-    check(1, EVERYTHING, 300);
+    check(1, EVERYTHING, 250);
 }
 
 #[test]
 fn every_view_equals_the_recomputation_on_two_workers() {
-    check(2, EVERYTHING, 300);
+    check(2, EVERYTHING, 250);
 }
 
 #[test]
 fn every_view_equals_the_recomputation_on_three_workers() {
-    check(3, EVERYTHING, 300);
+    check(3, EVERYTHING, 250);
 }
 
 /// Where producers keep their rule, neither the cut of epochs nor the number of workers shows in the changes of any alert.
 #[test]
 fn alert_changes_do_not_depend_on_cuts_and_workers() {
     let scope = Scope { rule_breakers: false, controls: false };
-    for seed in seeds(100) {
+    for seed in seeds(60) {
         let case = generator::case(seed, scope);
         let log = alert_log(&run(&case, 1).unwrap());
         for workers in 1..=3 {
