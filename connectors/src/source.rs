@@ -30,9 +30,9 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// What a source delivers.
 #[derive(Debug)]
-pub enum SourceEvent {
-    /// Records, those of one partition in the order of their offsets. Never empty.
-    Batch(Vec<Record>),
+pub enum SourceEvent<T = Record> {
+    /// Records, or what was made of them, those of one partition in the order of their offsets. Never empty.
+    Batch(Vec<T>),
     /// The partition has been read to its present end: all records below `offset` have been delivered before. Comes
     /// anew each time the end is reached again; from files once.
     EndOfPartition {
@@ -110,15 +110,15 @@ impl SourceError {
 pub(crate) struct Stopped;
 
 /// The reader's end of the channel.
-pub(crate) struct Outbox {
-    pub(crate) events: Sender<SourceEvent>,
+pub(crate) struct Outbox<T = Record> {
+    pub(crate) events: Sender<SourceEvent<T>>,
     pub(crate) wake: Wake,
     pub(crate) stop: Arc<AtomicBool>,
 }
 
-impl Outbox {
+impl<T> Outbox<T> {
     /// Waits until there is room, sends, wakes the worker.
-    pub(crate) fn send(&self, mut event: SourceEvent) -> Result<(), Stopped> {
+    pub(crate) fn send(&self, mut event: SourceEvent<T>) -> Result<(), Stopped> {
         loop {
             if self.is_stopped() {
                 return Err(Stopped);

@@ -22,7 +22,7 @@ fn partition() -> PartitionId {
 
 /// All batches and the number of lines.
 fn read(path: &Path, settings: &FileSettings) -> (Vec<Vec<Record>>, u64) {
-    let source = FileSource::start(path, partition(), settings, &no_wake()).unwrap();
+    let source = FileSource::<Record>::start(path, partition(), settings, &no_wake()).unwrap();
     let mut batches = Vec::new();
     loop {
         match source.events().recv_timeout(WITHIN).unwrap() {
@@ -63,11 +63,11 @@ fn batches_hold_the_same_lines_at_any_speed() {
 #[test]
 fn a_file_that_cannot_be_read_is_an_error() {
     let settings = FileSettings::default();
-    let missing = FileSource::start(Path::new("/no/such/file"), partition(), &settings, &no_wake());
+    let missing = FileSource::<Record>::start(Path::new("/no/such/file"), partition(), &settings, &no_wake());
     assert!(matches!(missing, Err(SourceError::File { .. })));
     // A directory can be opened but not read.
     let directory = tempfile::tempdir().unwrap();
-    let source = FileSource::start(directory.path(), partition(), &settings, &no_wake()).unwrap();
+    let source = FileSource::<Record>::start(directory.path(), partition(), &settings, &no_wake()).unwrap();
     let event = source.events().recv_timeout(WITHIN).unwrap();
     assert!(matches!(event, SourceEvent::Failed(SourceError::File { .. })));
 }

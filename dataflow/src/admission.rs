@@ -1,9 +1,9 @@
-//! Admission: from records of transaction topics to arrivals, partition by partition, in the order of offsets.
+//! Admission: from events of transaction topics to arrivals, partition by partition, in the order of offsets.
 //!
 //! The reference time of a partition is the largest record timestamp seen so far in it. Whether an event is too late is
 //! decided from that alone, so any replay decides the same. In files a line's record timestamp is its own event time.
 
-use crate::decode::{self, Decoded, Refusal};
+use crate::decode::{Decoded, Event, Refusal};
 use crate::model::dead_letter::PAYLOAD_LIMIT;
 use crate::model::record::Record;
 use crate::model::timestamp::{Rfc3339, SECOND};
@@ -75,10 +75,10 @@ pub struct Admitted<'s> {
     pub references: StreamVec<'s, u64, ReferenceTime>,
 }
 
-/// Decodes and admits the records that this worker's sources deliver.
-pub fn admit<'s>(settings: &Settings, records: StreamVec<'s, u64, Record>) -> Admitted<'s> {
-    let mut builder = OperatorBuilder::new("admission".to_owned(), records.scope());
-    let mut input = builder.new_input(records, Pipeline);
+/// Admits the events that this worker's sources deliver.
+pub fn admit<'s>(settings: &Settings, events: StreamVec<'s, u64, Event>) -> Admitted<'s> {
+    let mut builder = OperatorBuilder::new("admission".to_owned(), events.scope());
+    let mut input = builder.new_input(events, Pipeline);
     let (arrivals_out, arrivals) = builder.new_output();
     let (letters_out, dead_letters) = builder.new_output();
     let (tallies_out, tallies) = builder.new_output();
@@ -98,11 +98,11 @@ pub fn admit<'s>(settings: &Settings, records: StreamVec<'s, u64, Record>) -> Ad
             let (mut arrivals_out, mut letters_out) = (arrivals_out.activate(), letters_out.activate());
             let (mut tallies_out, mut progress_out) = (tallies_out.activate(), progress_out.activate());
             let mut references_out = references_out.activate();
-            input.for_each(|capability, records| {
+            input.for_each(|capability, events| {
                 let mut arrivals = arrivals_out.session(&capability);
                 let mut letters = letters_out.session(&capability);
-                for record in records.drain(..) {
-                    match admission.admit(record) {
+                for event in events.drain(..) {
+                    match admission.admit(event) {
                         Ok(arrival) => arrivals.give(arrival),
                         Err(letter) => letters.give(letter),
                     }
@@ -148,14 +148,15 @@ impl Admission {
         }
     }
 
-    fn admit(&mut self, record: Record) -> Result<Arrival, DeadLetter> {
+    fn admit(&mut self, event: Event) -> Result<Arrival, DeadLetter> {
+        let Event { record, decoded } = event;
         let partition = self.partitions.entry(record.source.partition()).or_default();
         partition.next_offset = record.source.offset() + 1;
         partition.moved = true;
         if let Some(appended_at) = record.appended_at {
             partition.see(appended_at);
         }
-        let decoded = decode::decode(&record).and_then(|decoded| {
+        let decoded = decoded.and_then(|decoded| {
             let event_time = decoded.transaction.event_time;
             let now = record.appended_at.unwrap_or(self.file_now);
             future(event_time, now, self.future_allowance)?;
@@ -226,7 +227,7 @@ fn late(event_time: i64, reference_time: i64, horizon: i64) -> Result<(), Refusa
 
 fn arrival(record: Record, decoded: Decoded, reference_time: i64) -> Arrival {
     Arrival {
-        transaction: Arc::new(decoded.transaction),
+        transaction: decoded.transaction,
         reference_time,
         schema_version: decoded.schema_version,
         key: record.key,

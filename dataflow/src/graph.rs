@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! transactions ─ admission ─ identity ─ history ─┬─ scored ─┬─ facts ─ aggregates ──┐
-//!      (decode, reference time)                  │          └─ rule performance ────┤
+//!      (reference time)                          │          └─ aggregates ──────────┤
 //! reference topics ─ reference ─ list changes ───┤                                  ├─ views
 //! rules ─────────────────────────────────────────┼─ alert changes, profiles ────────┤
 //!                                                └─ settled                         │
@@ -10,10 +10,11 @@
 //! ```
 
 use crate::admission::admit;
+use crate::decode::Event;
 use crate::history::{ControlChange, history};
 use crate::identity::identify;
 use crate::model::record::Record;
-use crate::model::{RulesChange, Scored, Settings, ViewChange};
+use crate::model::{RulesChange, Settings, Settled, ViewChange};
 use crate::operators::ordered;
 use crate::operators::watermark::{self, ReferenceTime};
 use crate::reference::{Role, reference};
@@ -23,8 +24,8 @@ use timely::dataflow::operators::Concatenate;
 
 /// What flows in, on each worker what its own sources deliver.
 pub struct Inputs<'s> {
-    /// Records of transaction topics.
-    pub transactions: StreamVec<'s, u64, Record>,
+    /// Decoded records of transaction topics.
+    pub transactions: StreamVec<'s, u64, Event>,
     /// Records of reference topics.
     pub reference: StreamVec<'s, u64, Record>,
     /// Changes of the rules.
@@ -47,7 +48,7 @@ pub struct Outputs<'s> {
     /// Every change of every view.
     pub changes: StreamVec<'s, u64, ViewChange>,
     /// Transactions that have become final, if wanted.
-    pub settled: StreamVec<'s, u64, Scored>,
+    pub settled: StreamVec<'s, u64, Settled>,
 }
 
 /// Builds the graph. `roles` gives what the topic at each place of the configuration holds.
@@ -57,13 +58,12 @@ pub fn build<'s>(settings: &Settings, roles: &[Role], wanted: Wanted, inputs: In
     let admitted = admit(settings, inputs.transactions);
     let own_times = [inputs.references, admitted.references, reference.references];
     let times = watermark::broadcast(scope.concatenate(own_times));
-    let identified = identify(settings, admitted.arrivals, times.clone());
+    let identified = identify(settings, wanted.transactions, admitted.arrivals, times.clone());
     let list_changes = ordered::flat_map("list changes", reference.changes.clone(), list_change);
     let rules_changes = ordered::flat_map("rules changes", inputs.rules.clone(), rules_change);
     let controls = ordered::broadcast("controls", scope.concatenate([list_changes, rules_changes]));
     let histories = history(settings, wanted.settled, identified.versions, controls, times.clone());
-    let views::Facts { transactions: facts, rules: rule_facts } =
-        views::facts(settings, histories.scored.clone());
+    let contributions = views::contributions(settings, histories.scored.clone());
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
     let tallies = scope.concatenate([events.clone(), reference.tallies]);
 
@@ -77,12 +77,24 @@ pub fn build<'s>(settings: &Settings, roles: &[Role], wanted: Wanted, inputs: In
         told(watermark::watermark(times.clone()), ViewChange::Watermark),
         told(histories.alert_changes, ViewChange::AlertChange),
         told(histories.profiles, ViewChange::Profile),
-        told(views::agg_hourly_sales(settings, facts.clone(), times.clone()), ViewChange::HourlySales),
-        told(views::store_performance(settings, facts.clone(), times.clone()), ViewChange::StorePerformance),
-        told(views::agg_daily_fraud(settings, facts.clone(), times.clone()), ViewChange::DailyFraud),
-        told(views::rule_performance(settings, rule_facts, times.clone()), ViewChange::RulePerformance),
-        told(views::realtime_metrics(settings, facts.clone(), times.clone()), ViewChange::Minute),
-        told(views::realtime_store_metrics(settings, facts, times.clone()), ViewChange::StoreMinute),
+        told(
+            views::agg_hourly_sales(settings, contributions.store_hours, times.clone()),
+            ViewChange::HourlySales,
+        ),
+        told(
+            views::store_performance(settings, contributions.store_days, times.clone()),
+            ViewChange::StorePerformance,
+        ),
+        told(views::agg_daily_fraud(settings, contributions.days, times.clone()), ViewChange::DailyFraud),
+        told(
+            views::rule_performance(settings, contributions.rule_days, times.clone()),
+            ViewChange::RulePerformance,
+        ),
+        told(views::realtime_metrics(settings, contributions.minutes, times.clone()), ViewChange::Minute),
+        told(
+            views::realtime_store_metrics(settings, contributions.store_minutes, times.clone()),
+            ViewChange::StoreMinute,
+        ),
         told(views::books(settings, tallies, times.clone()), ViewChange::Books),
         told(views::quality(settings, events, times), ViewChange::Quality),
     ];

@@ -5,7 +5,7 @@ use crate::model::views::{
     DailyFraud, Measure, Minute, QualityKey, RuleDay, RulePerformance, Sales, StoreDay, StoreHour,
     StoreMinute,
 };
-use crate::model::{Account, BooksEntry, Calendar, Id, Rule, Scored, Settings, Upsert};
+use crate::model::{Account, BooksEntry, Calendar, Rule, Scored, Settings, Transaction, Upsert, Verdict};
 use crate::operators::accumulate::{Key, accumulate};
 use crate::operators::watermark::ReferenceTime;
 use crate::tally::{Observation, Tally, WINDOW};
@@ -19,109 +19,109 @@ use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::vec::Map;
 
-/// What the aggregates need of a current, not voided transaction, with the change of its multiplicity.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Fact {
-    store: Id,
-    event_time: i64,
-    hour_start: i64,
-    day: i32,
-    alert: bool,
-    first_in_minute: bool,
-    cents: i64,
-    score_thousandths: i64,
-    /// The rules that triggered, as bits in the order of [`Rule::ALL`].
-    rules: u8,
-    diff: i8,
+/// What current, not voided transactions contribute to the aggregates: a value for each key, negative for what was.
+pub struct Contributions<'s> {
+    /// To a store's hour.
+    pub store_hours: StreamVec<'s, u64, (StoreHour, Sales)>,
+    /// To a store's day.
+    pub store_days: StreamVec<'s, u64, (StoreDay, Sales)>,
+    /// To a day.
+    pub days: StreamVec<'s, u64, (Day, DailyFraud)>,
+    /// Of each hit, to its rule's day.
+    pub rule_days: StreamVec<'s, u64, (RuleDay, RulePerformance)>,
+    /// To a minute.
+    pub minutes: StreamVec<'s, u64, (MinuteStart, Minute)>,
+    /// To a store's minute.
+    pub store_minutes: StreamVec<'s, u64, (StoreMinute, Sales)>,
 }
 
-impl Fact {
-    fn sales(&self) -> Sales {
-        let diff = i64::from(self.diff);
-        Sales {
-            transactions: diff,
-            cents: i128::from(self.cents * diff),
-            alerts: if self.alert { diff } else { 0 },
-        }
-    }
-
-    fn minute_start(&self) -> i64 {
-        self.event_time - self.event_time.rem_euclid(MINUTE)
-    }
-}
-
-/// A detector's hit on a current transaction, with the change of its multiplicity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RuleFact {
-    rule: Rule,
-    day: i32,
-    alert: bool,
-    /// No other rule triggered.
-    alone: bool,
-    score_thousandths: i64,
-    diff: i8,
-}
-
-/// What the aggregates are made of.
-pub struct Facts<'s> {
-    /// Of each current, not voided transaction.
-    pub transactions: StreamVec<'s, u64, Fact>,
-    /// Of each hit.
-    pub rules: StreamVec<'s, u64, RuleFact>,
-}
-
-/// The facts behind the aggregates.
-pub fn facts<'s>(settings: &Settings, scored: VecCollection<'s, u64, Scored, isize>) -> Facts<'s> {
-    let mut builder = OperatorBuilder::new("facts".to_owned(), scored.inner.scope());
+/// The contributions of each scored transaction: one operator for all, so that a transaction is looked at once.
+pub fn contributions<'s>(
+    settings: &Settings,
+    scored: VecCollection<'s, u64, Scored, isize>,
+) -> Contributions<'s> {
+    let mut builder = OperatorBuilder::new("contributions".to_owned(), scored.inner.scope());
     let mut input = builder.new_input(scored.inner, Pipeline);
-    let (transactions_out, transactions) = builder.new_output();
-    let (rules_out, rules) = builder.new_output();
+    let (hours_out, store_hours) = builder.new_output();
+    let (store_days_out, store_days) = builder.new_output();
+    let (days_out, days) = builder.new_output();
+    let (rules_out, rule_days) = builder.new_output();
+    let (minutes_out, minutes) = builder.new_output();
+    let (store_minutes_out, store_minutes) = builder.new_output();
     let calendar = Calendar::new(settings.time_zone);
     builder.build(move |_| {
-        let mut transactions_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<Fact>>>::from(transactions_out);
-        let mut rules_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<RuleFact>>>::from(rules_out);
+        let mut hours_out = OutputBuilder::<_, Buffer<_>>::from(hours_out);
+        let mut store_days_out = OutputBuilder::<_, Buffer<_>>::from(store_days_out);
+        let mut days_out = OutputBuilder::<_, Buffer<_>>::from(days_out);
+        let mut rules_out = OutputBuilder::<_, Buffer<_>>::from(rules_out);
+        let mut minutes_out = OutputBuilder::<_, Buffer<_>>::from(minutes_out);
+        let mut store_minutes_out = OutputBuilder::<_, Buffer<_>>::from(store_minutes_out);
         move |_| {
-            let (mut transactions_out, mut rules_out) = (transactions_out.activate(), rules_out.activate());
+            let (mut hours, mut store_days) = (hours_out.activate(), store_days_out.activate());
+            let (mut days, mut rules) = (days_out.activate(), rules_out.activate());
+            let (mut minutes, mut store_minutes) = (minutes_out.activate(), store_minutes_out.activate());
             input.for_each(|capability, data| {
-                let mut transactions = transactions_out.session(&capability);
-                let mut rules = rules_out.session(&capability);
+                let (mut hours, mut store_days) =
+                    (hours.session(&capability), store_days.session(&capability));
+                let (mut days, mut rules) = (days.session(&capability), rules.session(&capability));
+                let mut minutes = minutes.session(&capability);
+                let mut store_minutes = store_minutes.session(&capability);
                 for (scored, _, diff) in data.drain(..).filter(|(scored, _, _)| !scored.transaction.voided) {
-                    let day = calendar.day(scored.transaction.event_time);
-                    rules.give_iterator(rule_facts(&scored, day, diff as i8));
-                    transactions.give(fact(scored, day, &calendar, diff as i8));
+                    let Transaction { ref store, event_time, .. } = *scored.transaction;
+                    let diff = diff as i64;
+                    let day = calendar.day(event_time);
+                    let minute_start = event_time - event_time.rem_euclid(MINUTE);
+                    let sales = sales(&scored, diff);
+                    rules.give_iterator(rule_performances(&scored, day, diff));
+                    days.give((Day(day), daily_fraud(&scored.verdict, diff)));
+                    let customers = if scored.first_in_minute { diff } else { 0 };
+                    minutes.give((MinuteStart(minute_start), Minute { sales, customers }));
+                    store_days.give((StoreDay { day, store: store.clone() }, sales));
+                    let hour_start = calendar.hour_start(event_time);
+                    hours.give((StoreHour { hour_start, store: store.clone() }, sales));
+                    store_minutes.give((StoreMinute { minute_start, store: store.clone() }, sales));
                 }
             });
         }
     });
-    Facts { transactions, rules }
+    Contributions { store_hours, store_days, days, rule_days, minutes, store_minutes }
 }
 
-fn fact(scored: Scored, day: i32, calendar: &Calendar, diff: i8) -> Fact {
-    let Scored { transaction, verdict, first_in_minute } = scored;
-    Fact {
-        store: transaction.store.clone(),
-        event_time: transaction.event_time,
-        hour_start: calendar.hour_start(transaction.event_time),
-        day,
-        alert: verdict.alert,
-        first_in_minute,
-        cents: transaction.amount.0,
-        score_thousandths: i64::from(verdict.score.thousandths()),
-        rules: verdict.hits.iter().fold(0, |bits, hit| bits | 1 << hit.rule() as u8),
-        diff,
+type Buffer<D> = CapacityContainerBuilder<Vec<D>>;
+
+fn sales(scored: &Scored, diff: i64) -> Sales {
+    Sales {
+        transactions: diff,
+        cents: i128::from(scored.transaction.amount.0 * diff),
+        alerts: if scored.verdict.alert { diff } else { 0 },
     }
 }
 
-fn rule_facts(scored: &Scored, day: i32, diff: i8) -> impl Iterator<Item = RuleFact> + '_ {
+fn daily_fraud(verdict: &Verdict, diff: i64) -> DailyFraud {
+    let alerts = if verdict.alert { diff } else { 0 };
+    let mut alerts_by_rule = [0; Rule::ALL.len()];
+    for hit in &verdict.hits {
+        alerts_by_rule[hit.rule() as usize] = alerts;
+    }
+    let score_thousandths = alerts * i64::from(verdict.score.thousandths());
+    DailyFraud { transactions: diff, alerts, score_thousandths, alerts_by_rule }
+}
+
+fn rule_performances(
+    scored: &Scored,
+    day: i32,
+    diff: i64,
+) -> impl Iterator<Item = (RuleDay, RulePerformance)> + '_ {
     let verdict = &scored.verdict;
-    verdict.hits.iter().map(move |hit| RuleFact {
-        rule: hit.rule(),
-        day,
-        alert: verdict.alert,
-        alone: verdict.hits.len() == 1,
-        score_thousandths: i64::from(hit.score.thousandths()),
-        diff,
+    let alerts = if verdict.alert { diff } else { 0 };
+    verdict.hits.iter().map(move |hit| {
+        let performance = RulePerformance {
+            hits: diff,
+            alerts,
+            alone: if verdict.hits.len() == 1 { alerts } else { 0 },
+            score_thousandths: diff * i64::from(hit.score.thousandths()),
+        };
+        (RuleDay { day, rule: hit.rule() }, performance)
     })
 }
 
@@ -133,13 +133,9 @@ fn rule_facts(scored: &Scored, day: i32, diff: i8) -> impl Iterator<Item = RuleF
 /// ```
 pub fn agg_hourly_sales<'s>(
     settings: &Settings,
-    facts: StreamVec<'s, u64, Fact>,
+    contributions: StreamVec<'s, u64, (StoreHour, Sales)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<StoreHour, Sales>> {
-    let contributions = facts.map(|fact| {
-        let sales = fact.sales();
-        (StoreHour { hour_start: fact.hour_start, store: fact.store }, sales)
-    });
     accumulate("agg_hourly_sales", settings.correction_horizon, contributions, references)
 }
 
@@ -150,13 +146,9 @@ pub fn agg_hourly_sales<'s>(
 /// ```
 pub fn store_performance<'s>(
     settings: &Settings,
-    facts: StreamVec<'s, u64, Fact>,
+    contributions: StreamVec<'s, u64, (StoreDay, Sales)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<StoreDay, Sales>> {
-    let contributions = facts.map(|fact| {
-        let sales = fact.sales();
-        (StoreDay { day: fact.day, store: fact.store }, sales)
-    });
     accumulate("store_performance", settings.correction_horizon, contributions, references)
 }
 
@@ -168,20 +160,9 @@ pub fn store_performance<'s>(
 /// ```
 pub fn agg_daily_fraud<'s>(
     settings: &Settings,
-    facts: StreamVec<'s, u64, Fact>,
+    contributions: StreamVec<'s, u64, (Day, DailyFraud)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<i32, DailyFraud>> {
-    let contributions = facts.map(|fact| {
-        let diff = i64::from(fact.diff);
-        let alerted = if fact.alert { diff } else { 0 };
-        let daily = DailyFraud {
-            transactions: diff,
-            alerts: alerted,
-            score_thousandths: alerted * fact.score_thousandths,
-            alerts_by_rule: std::array::from_fn(|rule| alerted * i64::from(fact.rules >> rule & 1)),
-        };
-        (Day(fact.day), daily)
-    });
     let days = accumulate("agg_daily_fraud", settings.correction_horizon, contributions, references);
     days.map(|(Day(day), daily)| (day, daily))
 }
@@ -193,20 +174,9 @@ pub fn agg_daily_fraud<'s>(
 /// ```
 pub fn rule_performance<'s>(
     settings: &Settings,
-    facts: StreamVec<'s, u64, RuleFact>,
+    contributions: StreamVec<'s, u64, (RuleDay, RulePerformance)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<RuleDay, RulePerformance>> {
-    let contributions = facts.map(|fact| {
-        let diff = i64::from(fact.diff);
-        let alerts = if fact.alert { diff } else { 0 };
-        let performance = RulePerformance {
-            hits: diff,
-            alerts,
-            alone: if fact.alone { alerts } else { 0 },
-            score_thousandths: diff * fact.score_thousandths,
-        };
-        (RuleDay { day: fact.day, rule: fact.rule }, performance)
-    });
     accumulate("rule_performance", settings.correction_horizon, contributions, references)
 }
 
@@ -218,13 +188,9 @@ pub fn rule_performance<'s>(
 /// ```
 pub fn realtime_metrics<'s>(
     settings: &Settings,
-    facts: StreamVec<'s, u64, Fact>,
+    contributions: StreamVec<'s, u64, (MinuteStart, Minute)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<i64, Minute>> {
-    let contributions = facts.map(|fact| {
-        let customers = if fact.first_in_minute { i64::from(fact.diff) } else { 0 };
-        (MinuteStart(fact.minute_start()), Minute { sales: fact.sales(), customers })
-    });
     let minutes = accumulate("realtime_metrics", settings.correction_horizon, contributions, references);
     minutes.map(|(MinuteStart(start), minute)| (start, minute))
 }
@@ -237,13 +203,9 @@ pub fn realtime_metrics<'s>(
 /// ```
 pub fn realtime_store_metrics<'s>(
     settings: &Settings,
-    facts: StreamVec<'s, u64, Fact>,
+    contributions: StreamVec<'s, u64, (StoreMinute, Sales)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<StoreMinute, Sales>> {
-    let contributions = facts.map(|fact| {
-        let sales = fact.sales();
-        (StoreMinute { minute_start: fact.minute_start(), store: fact.store }, sales)
-    });
     accumulate("realtime_store_metrics", settings.correction_horizon, contributions, references)
 }
 
@@ -293,11 +255,13 @@ pub fn quality<'s>(
     accumulate("quality", settings.correction_horizon, contributions, references)
 }
 
+/// A local day, in days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Day(i32);
+pub struct Day(i32);
 
+/// When a minute began, microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct MinuteStart(i64);
+pub struct MinuteStart(i64);
 
 impl Key for Day {
     fn closes_at(&self) -> Option<i64> {
@@ -387,5 +351,5 @@ impl AddAssign for RulePerformance {
     }
 }
 
-// The bits of `Fact::rules` follow the declaration of `Rule`.
-const _: () = assert!(Rule::Blacklist as u8 == 4);
+// `DailyFraud::alerts_by_rule` follows the declaration of `Rule`.
+const _: () = assert!(Rule::Blacklist as usize + 1 == Rule::ALL.len());

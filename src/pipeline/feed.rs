@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{SystemTime, UNIX_EPOCH};
+use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::model::{PartitionId, Record, RulesChange};
 use streamflow_dataflow::operators::watermark::ReferenceTime;
 use timely::container::CapacityContainerBuilder;
@@ -15,8 +16,8 @@ const CLOCK_SET_BACK: u64 = 1000;
 
 /// The inputs of the graph on one worker.
 pub struct Inbound {
-    /// Records of transaction topics.
-    pub transactions: Handle<Record>,
+    /// Decoded records of transaction topics.
+    pub transactions: Handle<Event>,
     /// Records of reference topics.
     pub reference: Handle<Record>,
     /// Changes of the rules.
@@ -30,7 +31,7 @@ pub struct Inbound {
 impl Inbound {
     /// Inputs that stand at the beginning of time.
     pub fn new(
-        transactions: Handle<Record>,
+        transactions: Handle<Event>,
         reference: Handle<Record>,
         rules: Handle<RulesChange>,
         references: Handle<ReferenceTime>,

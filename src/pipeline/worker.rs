@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::KafkaSource;
 use streamflow_connectors::source::{SourceEvent, Wake};
+use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::graph::{self, Inputs, Wanted};
 use streamflow_dataflow::model::Record;
 use streamflow_dataflow::operators::watermark::ReferenceTime;
@@ -161,7 +162,9 @@ impl Feeder<'_> {
         self.in_flight.give(epoch, &records);
         let role = records.first().map(|record| self.plan.role(record.source.partition()));
         match role {
-            Some(Role::Transactions) => self.inbound.transactions.send_batch(&mut records),
+            Some(Role::Transactions) => {
+                records.into_iter().for_each(|record| self.inbound.transactions.send(Event::from(record)));
+            }
             _ => self.inbound.reference.send_batch(&mut records),
         }
     }

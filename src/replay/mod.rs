@@ -7,10 +7,13 @@
 //! Batch k of every file is epoch k + 1, whatever the speed of reading, so results depend on the files alone. Reference files
 //! are epoch 0. Transactions are written when they have left the horizon, so memory does not grow with the files.
 
+mod customers;
 mod feed;
+mod line;
 mod output;
 mod results;
 mod rows;
+mod views;
 mod worker;
 
 use crate::config::Config;
@@ -46,7 +49,7 @@ pub struct Summary {
 }
 
 /// Messages on their way to the writer.
-const QUEUED_MESSAGES: usize = 64;
+const QUEUED_MESSAGES: usize = 256;
 
 /// Replays `inputs` into the directory `out`. `now` bounds event times, microseconds since 1970.
 ///

@@ -7,14 +7,14 @@ use chrono_tz::Tz;
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::path::Path;
-use streamflow_dataflow::model::{PartitionId, Scored, ViewChange};
+use streamflow_dataflow::model::{PartitionId, Settled, ViewChange};
 
 /// What workers send.
 pub enum Message {
     /// Changes of views, of an epoch.
     Changes(u64, Vec<ViewChange>),
     /// Transactions that have become final, in an epoch.
-    Settled(u64, Vec<Scored>),
+    Settled(u64, Vec<Settled>),
     /// All epochs before this one are complete.
     Frontier(u64),
 }
@@ -23,7 +23,7 @@ pub enum Message {
 #[derive(Default)]
 struct Epoch {
     changes: Vec<ViewChange>,
-    settled: Vec<Scored>,
+    settled: Vec<Vec<Settled>>,
 }
 
 /// Gathers epochs and writes them once they are complete.
@@ -43,7 +43,7 @@ impl Writer {
         for message in messages {
             match message {
                 Message::Changes(time, mut changes) => self.epoch(time).changes.append(&mut changes),
-                Message::Settled(time, mut settled) => self.epoch(time).settled.append(&mut settled),
+                Message::Settled(time, settled) => self.epoch(time).settled.push(settled),
                 Message::Frontier(frontier) => self.write_before(frontier)?,
             }
         }
@@ -61,7 +61,7 @@ impl Writer {
                 break;
             }
             let Epoch { changes, settled } = first.remove();
-            self.results.write_epoch(changes, settled)?;
+            self.results.write_epoch(changes, &settled)?;
         }
         Ok(())
     }

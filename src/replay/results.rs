@@ -1,26 +1,23 @@
 //! The files of results.
 
 use super::Summary;
-use super::feed::ROLES;
+use super::customers::Customers;
 use super::rows::{self, SourceRow};
+use super::views::{KeyMap, Views};
 use anyhow::{Context, Result};
 use chrono_tz::Tz;
-use foldhash::fast::RandomState;
 use serde::Serialize;
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use serde_json::json;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use streamflow_dataflow::model::calendar::date_key;
-use streamflow_dataflow::model::timestamp::{DAY, MINUTE, civil_from_days};
-use streamflow_dataflow::model::views::{
-    DailyFraud, Minute, Profile, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
-};
+use streamflow_dataflow::model::timestamp::civil_from_days;
 use streamflow_dataflow::model::{
-    Account, Alert, AlertChange, BooksEntry, Calendar, Customer, DeadLetter, Id, PartitionId, Product,
-    Scored, Store, Upsert, ViewChange,
+    Alert, AlertChange, Calendar, DeadLetter, Id, PartitionId, Settled, ViewChange,
 };
+use streamflow_dataflow::roster::BATCH;
 
 /// A file of one JSON object a line.
 struct Lines {
@@ -41,29 +38,13 @@ impl Lines {
         written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 
+    /// Writes the bytes of a whole line.
+    fn write_line(&mut self, line: &[u8]) -> Result<()> {
+        self.file.write_all(line).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
     fn finish(mut self) -> Result<()> {
         self.file.flush().with_context(|| format!("cannot write {}", self.path.display()))
-    }
-}
-
-/// Surrogate keys of a dimension: dense from 1, in the order of first appearance.
-#[derive(Default)]
-struct KeyMap(HashMap<Id, u64, RandomState>);
-
-impl KeyMap {
-    fn key(&mut self, id: &Id) -> u64 {
-        if let Some(key) = self.0.get(id) {
-            return *key;
-        }
-        let key = self.0.len() as u64 + 1;
-        self.0.insert(id.clone(), key);
-        key
-    }
-
-    fn by_key(&self) -> Vec<(u64, &Id)> {
-        let mut members: Vec<_> = self.0.iter().map(|(id, key)| (*key, id)).collect();
-        members.sort_unstable();
-        members
     }
 }
 
@@ -79,29 +60,13 @@ pub struct Results {
     fact_fraud_alerts: Lines,
     alert_changes: Lines,
     dead_letters: Lines,
-    customer_keys: KeyMap,
+    customers: Customers,
     store_keys: KeyMap,
     product_keys: KeyMap,
     days: BTreeSet<i32>,
     views: Views,
-}
-
-/// The views by key, as last upserted.
-#[derive(Default)]
-struct Views {
-    profiles: HashMap<Id, Profile, RandomState>,
-    hourly_sales: BTreeMap<StoreHour, Sales>,
-    store_performance: BTreeMap<StoreDay, Sales>,
-    daily_fraud: BTreeMap<i32, DailyFraud>,
-    rule_performance: BTreeMap<RuleDay, RulePerformance>,
-    minutes: BTreeMap<i64, Minute>,
-    store_minutes: BTreeMap<StoreMinute, Sales>,
-    books: BTreeMap<BooksEntry, i64>,
-    customers: BTreeMap<Id, Customer>,
-    stores: BTreeMap<Id, Store>,
-    products: BTreeMap<Id, Product>,
-    /// The last watermark that was an instant, not the end of all files.
-    watermark: i64,
+    /// The line being written.
+    line: Vec<u8>,
 }
 
 impl Results {
@@ -122,25 +87,29 @@ impl Results {
             fact_fraud_alerts: Lines::create(out, "gold/fact_fraud_alerts.jsonl")?,
             alert_changes: Lines::create(out, "alert_changes.jsonl")?,
             dead_letters: Lines::create(out, "dead_letters.jsonl")?,
-            customer_keys: KeyMap::default(),
+            customers: Customers::default(),
             store_keys: KeyMap::default(),
             product_keys: KeyMap::default(),
             days: BTreeSet::new(),
             views: Views { watermark: i64::MIN, ..Views::default() },
+            line: Vec::new(),
         })
     }
 
     /// Writes a complete epoch.
-    pub fn write_epoch(&mut self, changes: Vec<ViewChange>, mut settled: Vec<Scored>) -> Result<()> {
+    pub fn write_epoch(&mut self, changes: Vec<ViewChange>, settled: &[Vec<Settled>]) -> Result<()> {
         let mut alert_changes = Vec::new();
         let mut dead_letters = Vec::new();
+        let mut profiles = Vec::new();
         for change in changes {
             match change {
+                ViewChange::Profile(upsert) => profiles.push(upsert),
                 ViewChange::AlertChange(change) => alert_changes.push(change),
                 ViewChange::DeadLetter(letter) => dead_letters.push(letter),
                 change => self.views.apply(change),
             }
         }
+        self.customers.apply(profiles);
         alert_changes.sort_by(|a, b| order(a).cmp(&order(b)));
         for change in &alert_changes {
             let topic = name(&self.names, change.alert.source.partition());
@@ -150,9 +119,16 @@ impl Results {
         for letter in &dead_letters {
             self.write_dead_letter(letter)?;
         }
-        settled.sort_by(|a, b| a.transaction.cmp_in_history(&b.transaction));
-        for scored in &settled {
-            self.write_settled(scored)?;
+        // Event times beside the rows: sorting then looks at the rows themselves only where two are equal.
+        let mut settled: Vec<(i64, &Settled)> =
+            settled.iter().flatten().map(|settled| (settled.transaction.event_time, settled)).collect();
+        settled
+            .sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.transaction.id.cmp(&b.1.transaction.id)));
+        for batch in settled.chunks(BATCH) {
+            let slots = self.customers.slots(batch.iter().map(|(_, settled)| *settled));
+            for ((_, settled), slot) in batch.iter().zip(slots) {
+                self.write_settled(settled, slot)?;
+            }
         }
         Ok(())
     }
@@ -175,10 +151,12 @@ impl Results {
         self.dead_letters.write(&row)
     }
 
-    fn write_settled(&mut self, scored: &Scored) -> Result<()> {
-        let transaction = &scored.transaction;
+    fn write_settled(&mut self, settled: &Settled, customer: u32) -> Result<()> {
+        let transaction = &settled.transaction;
         let topic = name(&self.names, transaction.source.partition());
-        self.clean_transactions.write(&rows::CleanTransactionRow::new(scored, topic))?;
+        self.line.clear();
+        rows::write_clean_transaction(&mut self.line, settled, topic);
+        self.clean_transactions.write_line(&self.line)?;
         if transaction.voided {
             return Ok(());
         }
@@ -186,12 +164,14 @@ impl Results {
         self.days.insert(day);
         let keys = rows::Keys {
             date_key: date_key(day),
-            customer_key: self.customer_keys.key(&transaction.customer),
+            customer_key: self.customers.key(customer),
             store_key: self.store_keys.key(&transaction.store),
             product_key: transaction.product.as_ref().map(|product| self.product_keys.key(product)),
         };
-        self.fact_transactions.write(&rows::FactRow::new(scored, keys))?;
-        if let Some(alert) = Alert::of(scored) {
+        self.line.clear();
+        rows::write_fact(&mut self.line, settled, keys);
+        self.fact_transactions.write_line(&self.line)?;
+        if let Some(alert) = Alert::judged(transaction, &settled.verdict) {
             self.summary.alerts += 1;
             self.alerts.write(&rows::AlertRow::new(&alert))?;
             self.fact_fraud_alerts.write(&rows::FraudAlertRow::new(&alert, keys))?;
@@ -202,7 +182,7 @@ impl Results {
     /// Writes the views and closes all files.
     pub fn finish(mut self) -> Result<Summary> {
         for customer in self.views.customers.keys() {
-            self.customer_keys.key(customer);
+            self.customers.key_of(customer);
         }
         for store in self.views.stores.keys() {
             self.store_keys.key(store);
@@ -231,7 +211,7 @@ impl Results {
 
     fn write_dimensions(&self) -> Result<()> {
         let mut file = Lines::create(&self.out, "gold/dim_customer.jsonl")?;
-        for (key, id) in self.customer_keys.by_key() {
+        for (key, id) in self.customers.by_key() {
             let known = self.views.customers.get(id);
             file.write(&json!({
                 "customer_key": key, "customer_id": id, "inferred": known.is_none(),
@@ -312,10 +292,8 @@ impl Results {
 
     fn write_profiles(&mut self) -> Result<()> {
         let mut file = Lines::create(&self.out, "gold/customer_profile.jsonl")?;
-        let mut profiles: Vec<_> = self.views.profiles.iter().collect();
-        profiles.sort_unstable_by_key(|(id, _)| *id);
-        for (id, profile) in profiles {
-            file.write(&rows::CustomerProfileRow::new(id, Some(self.customer_keys.key(id)), profile))?;
+        for (id, key, profile) in self.customers.profiles() {
+            file.write(&rows::CustomerProfileRow::new(id, Some(key), profile))?;
         }
         file.finish()
     }
@@ -323,12 +301,17 @@ impl Results {
     fn write_realtime_metrics(&mut self) -> Result<()> {
         self.views.forget_minutes();
         let mut file = Lines::create(&self.out, "gold/realtime_metrics.jsonl")?;
+        let line = &mut self.line;
         for (start, minute) in &self.views.minutes {
-            file.write(&rows::RealtimeMetricsRow::overall(*start, minute))?;
+            line.clear();
+            rows::write_realtime_metrics(line, *start, None, &minute.sales, Some(minute.customers));
+            file.write_line(line)?;
         }
         for (key, sales) in &self.views.store_minutes {
+            line.clear();
             let store_key = Some(self.store_keys.key(&key.store));
-            file.write(&rows::RealtimeMetricsRow::store(key.minute_start, store_key, sales))?;
+            rows::write_realtime_metrics(line, key.minute_start, store_key, sales, None);
+            file.write_line(line)?;
         }
         file.finish()
     }
@@ -340,91 +323,6 @@ impl Results {
         let text = format!("{books:#}\n");
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
-}
-
-impl Views {
-    fn apply(&mut self, change: ViewChange) {
-        match change {
-            ViewChange::Profile((id, Some(profile))) => {
-                self.profiles.insert(id, profile);
-            }
-            ViewChange::Profile((id, None)) => {
-                self.profiles.remove(&id);
-            }
-            ViewChange::HourlySales(upsert) => put(&mut self.hourly_sales, upsert),
-            ViewChange::StorePerformance(upsert) => put(&mut self.store_performance, upsert),
-            ViewChange::DailyFraud(upsert) => put(&mut self.daily_fraud, upsert),
-            ViewChange::RulePerformance(upsert) => put(&mut self.rule_performance, upsert),
-            ViewChange::Minute(upsert) => put(&mut self.minutes, upsert),
-            ViewChange::StoreMinute(upsert) => put(&mut self.store_minutes, upsert),
-            ViewChange::Books(upsert) => put(&mut self.books, upsert),
-            ViewChange::Customer(upsert) => put(&mut self.customers, upsert),
-            ViewChange::Store(upsert) => put(&mut self.stores, upsert),
-            ViewChange::Product(upsert) => put(&mut self.products, upsert),
-            ViewChange::Watermark(time) if time < i64::MAX => {
-                let crossed = time / (60 * MINUTE) > self.watermark / (60 * MINUTE);
-                self.watermark = time;
-                if crossed {
-                    self.forget_minutes();
-                }
-            }
-            // Quality counts are for the monitoring of a running pipeline; the rest is written elsewhere.
-            ViewChange::Watermark(_)
-            | ViewChange::Quality(_)
-            | ViewChange::Received(_)
-            | ViewChange::Scored(..)
-            | ViewChange::AlertChange(_)
-            | ViewChange::DeadLetter(_)
-            | ViewChange::ListChange(_)
-            | ViewChange::RulesChange(_)
-            | ViewChange::Progress(_) => {}
-        }
-    }
-
-    /// Real-time windows are kept for a day behind the watermark.
-    fn forget_minutes(&mut self) {
-        let kept_from = self.watermark.saturating_sub(DAY);
-        let kept_from = kept_from - kept_from.rem_euclid(MINUTE);
-        self.minutes = self.minutes.split_off(&kept_from);
-        let first = StoreMinute { minute_start: kept_from, store: Id::default() };
-        self.store_minutes = self.store_minutes.split_off(&first);
-    }
-
-    fn books_by_topic(&self) -> Value {
-        let topics = ["transactions", "customers", "stores", "products", "blacklist"];
-        let topic_books = |topic: usize| {
-            let mut accounts = BTreeMap::new();
-            let mut dead_letters = BTreeMap::new();
-            let (mut read, mut accepted) = (0, 0);
-            for (entry, events) in &self.books {
-                match entry {
-                    BooksEntry::Read { topic: of } if usize::from(*of) == topic => read += events,
-                    BooksEntry::Ended { topic: of, account } if usize::from(*of) == topic => match account {
-                        Account::DeadLetter(reason) => {
-                            dead_letters.insert(reason.as_str(), *events);
-                        }
-                        account => {
-                            if matches!(account, Account::New | Account::Correcting | Account::Voiding) {
-                                accepted += events;
-                            }
-                            accounts.insert(account.as_str(), *events);
-                        }
-                    },
-                    _ => {}
-                }
-            }
-            json!({"read": read, "accepted": accepted, "accounts": accounts, "dead_letters": dead_letters})
-        };
-        let books = (0..ROLES.len()).map(|topic| (topics[topic].to_owned(), topic_books(topic)));
-        Value::Object(books.collect())
-    }
-}
-
-fn put<K: Ord, V>(view: &mut BTreeMap<K, V>, (key, value): Upsert<K, V>) {
-    match value {
-        Some(value) => view.insert(key, value),
-        None => view.remove(&key),
-    };
 }
 
 fn order(change: &AlertChange) -> (&Id, u32) {

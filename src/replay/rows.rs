@@ -1,12 +1,13 @@
 //! The results as lines of JSON: columns named as in SQL, money and scores as text, times in RFC 3339.
 
+use super::line::{self, Line};
 use serde::Serialize;
 use serde_json::Value;
 use streamflow_dataflow::model::calendar::date_key;
 use streamflow_dataflow::model::money::{Decimals, divide_rounded};
 use streamflow_dataflow::model::timestamp::Rfc3339;
-use streamflow_dataflow::model::views::{DailyFraud, Minute, Profile, RulePerformance, Sales};
-use streamflow_dataflow::model::{Alert, AlertChange, Rule, Scored, Source};
+use streamflow_dataflow::model::views::{DailyFraud, Profile, RulePerformance, Sales};
+use streamflow_dataflow::model::{Alert, AlertChange, Rule, Settled, Source};
 
 /// Money, or an average of it, to the cent.
 pub fn money(cents: i128) -> String {
@@ -133,54 +134,47 @@ pub struct DeadLetterRow<'a> {
     pub full_length: u64,
 }
 
-/// A line of `silver/clean_transactions.jsonl`.
-#[derive(Serialize)]
-pub struct CleanTransactionRow<'a> {
-    transaction_id: &'a str,
-    customer_id: &'a str,
-    store_id: &'a str,
-    product_id: Option<&'a str>,
-    amount: String,
-    currency: &'a str,
-    payment_method: Option<&'a str>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    transaction_at: String,
-    fraud_score: String,
-    rules_triggered: Vec<&'static str>,
-    is_fraud: bool,
-    voided: bool,
-    revision: u32,
-    source_topic: &'a str,
-    source_partition: u16,
-    source_offset: u64,
-}
-
-impl<'a> CleanTransactionRow<'a> {
-    /// The row of a transaction whose event came from the file `topic`.
-    pub fn new(scored: &'a Scored, topic: &'a str) -> Self {
-        let transaction = &scored.transaction;
-        Self {
-            transaction_id: &transaction.id,
-            customer_id: &transaction.customer,
-            store_id: &transaction.store,
-            product_id: transaction.product.as_deref(),
-            amount: transaction.amount.to_string(),
-            currency: transaction.currency.as_str(),
-            payment_method: transaction.payment_method.as_deref(),
-            latitude: transaction.place.map(|place| place.latitude_degrees()),
-            longitude: transaction.place.map(|place| place.longitude_degrees()),
-            transaction_at: instant(transaction.event_time),
-            fraud_score: scored.verdict.score.to_string(),
-            rules_triggered: scored.verdict.hits.iter().map(|hit| hit.rule().id()).collect(),
-            is_fraud: scored.verdict.alert,
-            voided: transaction.voided,
-            revision: transaction.revision,
-            source_topic: topic,
-            source_partition: transaction.source.partition().partition(),
-            source_offset: transaction.source.offset(),
-        }
-    }
+/// Writes the line of `silver/clean_transactions.jsonl` of a transaction whose event came from the file `topic`.
+pub fn write_clean_transaction(buffer: &mut Vec<u8>, settled: &Settled, topic: &str) {
+    let Settled { transaction, verdict } = settled;
+    let mut line = Line(buffer);
+    line.literal(br#"{"transaction_id":""#);
+    line.text(&transaction.id);
+    line.literal(br#"","customer_id":""#);
+    line.text(&transaction.customer);
+    line.literal(br#"","store_id":""#);
+    line.text(&transaction.store);
+    line.literal(br#"","product_id":"#);
+    line.optional_text(transaction.product.as_deref());
+    line.literal(br#","amount":""#);
+    line.decimal::<2>(i128::from(transaction.amount.0));
+    line.literal(br#"","currency":""#);
+    line.text(transaction.currency.as_str());
+    line.literal(br#"","payment_method":"#);
+    line.optional_text(transaction.payment_method.as_deref());
+    line.literal(br#","latitude":"#);
+    line.degrees(transaction.place.map(|place| place.latitude));
+    line.literal(br#","longitude":"#);
+    line.degrees(transaction.place.map(|place| place.longitude));
+    line.literal(br#","transaction_at":""#);
+    line.literal(&line::instant(transaction.event_time));
+    line.literal(br#"","fraud_score":""#);
+    line.decimal::<3>(i128::from(verdict.score.thousandths()));
+    line.literal(br#"","rules_triggered":["#);
+    line.codes(verdict.hits.iter().map(|hit| hit.rule().id()));
+    line.literal(br#"],"is_fraud":"#);
+    line.truth(verdict.alert);
+    line.literal(br#","voided":"#);
+    line.truth(transaction.voided);
+    line.literal(br#","revision":"#);
+    line.number(u64::from(transaction.revision));
+    line.literal(br#","source_topic":""#);
+    line.text(topic);
+    line.literal(br#"","source_partition":"#);
+    line.number(u64::from(transaction.source.partition().partition()));
+    line.literal(br#","source_offset":"#);
+    line.number(transaction.source.offset());
+    line.literal(b"}\n");
 }
 
 /// The surrogate keys of a fact.
@@ -196,34 +190,33 @@ pub struct Keys {
     pub product_key: Option<u64>,
 }
 
-/// A line of `gold/fact_transactions.jsonl`.
-#[derive(Serialize)]
-pub struct FactRow<'a> {
-    transaction_id: &'a str,
-    #[serde(flatten)]
-    keys: Keys,
-    amount: String,
-    fraud_score: String,
-    is_fraud: bool,
-    transaction_at: String,
-    currency: &'a str,
-    payment_method: Option<&'a str>,
-}
-
-impl<'a> FactRow<'a> {
-    /// The row of a current transaction.
-    pub fn new(scored: &'a Scored, keys: Keys) -> Self {
-        Self {
-            transaction_id: &scored.transaction.id,
-            keys,
-            amount: scored.transaction.amount.to_string(),
-            fraud_score: scored.verdict.score.to_string(),
-            is_fraud: scored.verdict.alert,
-            transaction_at: instant(scored.transaction.event_time),
-            currency: scored.transaction.currency.as_str(),
-            payment_method: scored.transaction.payment_method.as_deref(),
-        }
-    }
+/// Writes the line of `gold/fact_transactions.jsonl` of a current transaction.
+pub fn write_fact(buffer: &mut Vec<u8>, settled: &Settled, keys: Keys) {
+    let Settled { transaction, verdict } = settled;
+    let mut line = Line(buffer);
+    line.literal(br#"{"transaction_id":""#);
+    line.text(&transaction.id);
+    line.literal(br#"","date_key":"#);
+    line.number(keys.date_key as u64);
+    line.literal(br#","customer_key":"#);
+    line.number(keys.customer_key);
+    line.literal(br#","store_key":"#);
+    line.number(keys.store_key);
+    line.literal(br#","product_key":"#);
+    line.optional_number(keys.product_key);
+    line.literal(br#","amount":""#);
+    line.decimal::<2>(i128::from(transaction.amount.0));
+    line.literal(br#"","fraud_score":""#);
+    line.decimal::<3>(i128::from(verdict.score.thousandths()));
+    line.literal(br#"","is_fraud":"#);
+    line.truth(verdict.alert);
+    line.literal(br#","transaction_at":""#);
+    line.literal(&line::instant(transaction.event_time));
+    line.literal(br#"","currency":""#);
+    line.text(transaction.currency.as_str());
+    line.literal(br#"","payment_method":"#);
+    line.optional_text(transaction.payment_method.as_deref());
+    line.literal(b"}\n");
 }
 
 /// A line of `gold/fact_fraud_alerts.jsonl`.
@@ -400,34 +393,28 @@ impl<'a> CustomerProfileRow<'a> {
     }
 }
 
-/// A line of `gold/realtime_metrics.jsonl`; without a store it is of all stores.
-#[derive(Serialize)]
-pub struct RealtimeMetricsRow {
-    window_start: String,
+/// Writes a line of `gold/realtime_metrics.jsonl`; without a store it is of all stores, and with their customers.
+pub fn write_realtime_metrics(
+    buffer: &mut Vec<u8>,
+    minute_start: i64,
     store_key: Option<u64>,
-    transaction_count: i64,
-    total_amount: String,
-    avg_amount: Option<String>,
-    alert_count: i64,
+    sales: &Sales,
     distinct_customers: Option<i64>,
-}
-
-impl RealtimeMetricsRow {
-    /// The row of a minute over all stores.
-    pub fn overall(minute_start: i64, minute: &Minute) -> Self {
-        Self { distinct_customers: Some(minute.customers), ..Self::store(minute_start, None, &minute.sales) }
-    }
-
-    /// The row of a store's minute.
-    pub fn store(minute_start: i64, store_key: Option<u64>, sales: &Sales) -> Self {
-        Self {
-            window_start: instant(minute_start),
-            store_key,
-            transaction_count: sales.transactions,
-            total_amount: money(sales.cents),
-            avg_amount: mean_money(sales.cents, sales.transactions),
-            alert_count: sales.alerts,
-            distinct_customers: None,
-        }
-    }
+) {
+    let mut line = Line(buffer);
+    line.literal(br#"{"window_start":""#);
+    line.literal(&line::instant(minute_start));
+    line.literal(br#"","store_key":"#);
+    line.optional_number(store_key);
+    line.literal(br#","transaction_count":"#);
+    line.number(sales.transactions as u64);
+    line.literal(br#","total_amount":""#);
+    line.decimal::<2>(sales.cents);
+    line.literal(br#"","avg_amount":""#);
+    line.decimal::<2>(divide_rounded(sales.cents, i128::from(sales.transactions)));
+    line.literal(br#"","alert_count":"#);
+    line.number(sales.alerts as u64);
+    line.literal(br#","distinct_customers":"#);
+    line.optional_number(distinct_customers.map(|count| count as u64));
+    line.literal(b"}\n");
 }

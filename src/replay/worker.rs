@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use streamflow_connectors::file::{FileSettings, FileSource};
 use streamflow_connectors::source::{SourceEvent, Wake};
+use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::graph::{self, Inputs, Wanted};
 use streamflow_dataflow::model::{PartitionId, Record, RulesChange, Settings};
 use streamflow_dataflow::operators::watermark::ReferenceTime;
@@ -41,7 +42,7 @@ const EPOCHS_IN_FLIGHT: u64 = 4;
 type Handle<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
 
 struct Inbound {
-    transactions: Handle<Record>,
+    transactions: Handle<Event>,
     reference: Handle<Record>,
     rules: Handle<RulesChange>,
     references: Handle<ReferenceTime>,
@@ -59,8 +60,8 @@ impl Inbound {
 /// A file of this worker, with the batch that waits for its epoch.
 struct Source {
     partition: PartitionId,
-    source: FileSource,
-    waiting: Option<Vec<Record>>,
+    source: FileSource<Event>,
+    waiting: Option<Vec<Event>>,
     ended: bool,
     /// The end has been told to the graph.
     closed: bool,
@@ -69,7 +70,7 @@ struct Source {
 impl Source {
     /// The epoch of the batch that waits; `None` where the file is at its end.
     fn next_epoch(&self, batch_lines: u64) -> Option<u64> {
-        Some(self.waiting.as_ref()?.first()?.source.offset() / batch_lines + 1)
+        Some(self.waiting.as_ref()?.first()?.record.source.offset() / batch_lines + 1)
     }
 }
 
@@ -159,7 +160,8 @@ fn hand_on<'s, D: Clone + 'static>(
 /// Gives a whole reference file to the graph, as part of the first epoch.
 fn load_reference(worker: &mut Worker, file: &InputFile, inbound: &mut Inbound) -> Result<()> {
     let nobody_waits: Wake = Arc::new(|| {});
-    let source = FileSource::start(&file.path, file.partition, &FileSettings::default(), &nobody_waits)?;
+    let source =
+        FileSource::<Record>::start(&file.path, file.partition, &FileSettings::default(), &nobody_waits)?;
     for event in source.events() {
         match event {
             SourceEvent::Batch(mut records) => inbound.reference.send_batch(&mut records),

@@ -8,11 +8,11 @@ use super::lines::{Line, Lines};
 use crate::source::{Outbox, SourceEvent, Stopped};
 
 /// Reads one input to its end.
-pub(super) struct Reader<R> {
+pub(super) struct Reader<R, T> {
     pub(super) lines: Lines<R>,
     pub(super) partition: PartitionId,
     pub(super) batch_lines: u64,
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Outbox<T>,
 }
 
 /// Why reading ends before the end.
@@ -35,14 +35,14 @@ impl From<io::Error> for End {
     }
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read, T: From<Record>> Reader<R, T> {
     /// Sends all batches, then the end.
     pub(super) fn run(&mut self) -> Result<(), End> {
         let mut number = 0;
         let mut batch = Vec::new();
         while let Some(line) = self.lines.next_line()? {
             if line.length > 0 {
-                batch.push(self.record(number, line));
+                batch.push(self.record(number, line).into());
             }
             number += 1;
             if number.is_multiple_of(self.batch_lines) {
@@ -54,7 +54,7 @@ impl<R: Read> Reader<R> {
         Ok(self.outbox.send(end)?)
     }
 
-    fn send(&self, batch: &mut Vec<Record>) -> Result<(), Stopped> {
+    fn send(&self, batch: &mut Vec<T>) -> Result<(), Stopped> {
         if batch.is_empty() {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
-use streamflow_dataflow::model::PartitionId;
+use streamflow_dataflow::model::{PartitionId, Record};
 
 use super::lines::Lines;
 use super::reader::{End, Reader};
@@ -27,19 +27,21 @@ pub struct FileSettings {
 
 impl Default for FileSettings {
     fn default() -> Self {
-        Self { batch_lines: 4_096, chunk_bytes: 1 << 20, queued_batches: 8 }
+        Self { batch_lines: 2_048, chunk_bytes: 1 << 20, queued_batches: 8 }
     }
 }
 
 /// Reads the lines of a file as records of one partition; stops when dropped.
 ///
 /// Its thread is not waited for: a read from a terminal or a pipe can take for ever.
-pub struct FileSource {
-    events: Receiver<SourceEvent>,
+///
+/// What it delivers is made from the records on its thread, so that decoding runs beside the worker.
+pub struct FileSource<T = Record> {
+    events: Receiver<SourceEvent<T>>,
     stop: Arc<AtomicBool>,
 }
 
-impl FileSource {
+impl<T: From<Record> + Send + 'static> FileSource<T> {
     /// Opens `path` (`-` is standard input) and starts to read.
     ///
     /// # Errors
@@ -74,18 +76,18 @@ impl FileSource {
 
     /// What has been read: batches, then [`SourceEvent::EndOfPartition`] with the number of lines, or
     /// [`SourceEvent::Failed`]; disconnected after that.
-    pub fn events(&self) -> &Receiver<SourceEvent> {
+    pub fn events(&self) -> &Receiver<SourceEvent<T>> {
         &self.events
     }
 }
 
-impl Drop for FileSource {
+impl<T> Drop for FileSource<T> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 }
 
-fn run(mut reader: Reader<Box<dyn Read + Send>>, path: PathBuf) {
+fn run<T: From<Record>>(mut reader: Reader<Box<dyn Read + Send>, T>, path: PathBuf) {
     if let Err(End::Failed(cause)) = reader.run() {
         // Nobody may be left to hear it.
         let _ = reader.outbox.send(SourceEvent::Failed(SourceError::File { path, cause }));

@@ -39,7 +39,7 @@ pub enum Field {
 const FIELDS: usize = 13;
 
 impl Field {
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "transaction_id" => Self::TransactionId,
             "customer_id" => Self::CustomerId,
@@ -63,7 +63,11 @@ impl Field {
 #[derive(Debug, Default)]
 pub struct Fields<'a>([Option<Cow<'a, str>>; FIELDS]);
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
+    pub(super) fn set(&mut self, field: Field, text: Cow<'a, str>) {
+        self.0[field as usize] = Some(text);
+    }
+
     /// The field's JSON text; `None` where it is absent or null.
     pub fn get(&self, field: Field) -> Option<&str> {
         self.0[field as usize].as_deref().filter(|text| *text != "null")
@@ -96,10 +100,12 @@ pub fn parse(payload: &[u8]) -> Result<Fields<'_>, String> {
     if has_malformed_escape(payload) {
         return Err("\\u without four hexadecimal digits".to_owned());
     }
-    let parsed = sonic_rs::from_slice::<FieldsOf<'_, sonic_rs::LazyValue<'_>>>(payload);
+    let text = std::str::from_utf8(payload)
+        .map_err(|error| format!("no UTF-8 from byte {}", error.valid_up_to()))?;
+    let parsed = sonic_rs::from_str::<FieldsOf<'_, sonic_rs::LazyValue<'_>>>(text);
     parsed
         .map(|parsed| parsed.fields)
-        .map_err(|error| format!("line {} column {}: no JSON object in UTF-8", error.line(), error.column()))
+        .map_err(|error| format!("line {} column {}: no JSON object", error.line(), error.column()))
 }
 
 fn is_too_deep(payload: &[u8]) -> bool {
@@ -175,7 +181,7 @@ impl<'de, R: RawJson<'de>> Visitor<'de> for FieldsVisitor<R> {
         let mut fields = Fields::default();
         while let Some(Name(name)) = map.next_key()? {
             match Field::named(&name) {
-                Some(field) => fields.0[field as usize] = Some(map.next_value::<R>()?.text()),
+                Some(field) => fields.set(field, map.next_value::<R>()?.text()),
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }

@@ -4,6 +4,7 @@
 //! through a binary float.
 
 pub mod fields;
+mod flat;
 mod transaction;
 
 pub use transaction::{Decoded, Refusal, SCHEMA_VERSION};
@@ -11,6 +12,22 @@ pub use transaction::{Decoded, Refusal, SCHEMA_VERSION};
 use crate::model::dead_letter::PAYLOAD_LIMIT;
 use crate::model::record::Record;
 use crate::model::{Reason, Source};
+use serde::{Deserialize, Serialize};
+
+/// A record of a transaction topic, decoded. Decoding needs neither order nor state, so it can happen on any thread.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The record.
+    pub record: Record,
+    /// Its transaction, or why it has none.
+    pub decoded: Result<Decoded, Refusal>,
+}
+
+impl From<Record> for Event {
+    fn from(record: Record) -> Self {
+        Self { decoded: decode(&record), record }
+    }
+}
 
 /// The transaction of a record, or why it is refused.
 pub fn decode(record: &Record) -> Result<Decoded, Refusal> {
@@ -26,6 +43,9 @@ pub fn decode(record: &Record) -> Result<Decoded, Refusal> {
 
 /// The transaction in a payload of at most 64 KiB that stood at `source`.
 pub fn decode_payload(payload: &[u8], source: Source) -> Result<Decoded, Refusal> {
-    let fields = fields::parse(payload).map_err(|error| Refusal::new(Reason::MalformedJson, error))?;
+    let fields = match flat::parse(payload) {
+        Some(fields) => fields,
+        None => fields::parse(payload).map_err(|error| Refusal::new(Reason::MalformedJson, error))?,
+    };
     transaction::from_fields(&fields, source)
 }

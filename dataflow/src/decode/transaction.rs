@@ -1,24 +1,27 @@
 //! The rules of each field.
 
 use super::fields::{Field, Fields};
+use crate::model::place::parse_degrees;
 use crate::model::timestamp;
 use crate::model::{Cents, Currency, Id, Place, Reason, Source, Transaction};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The newest schema version whose fields are all known here; a newer one is read as far as it is understood.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// A transaction as decoded.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decoded {
-    /// The transaction.
-    pub transaction: Transaction,
+    /// The transaction; shared, because it passes through many hands.
+    pub transaction: Arc<Transaction>,
     /// The schema version that it claims.
     pub schema_version: u32,
 }
 
 /// Why an event is no transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The kind of reason.
     pub reason: Reason,
@@ -67,7 +70,7 @@ pub(super) fn from_fields(fields: &Fields<'_>, source: Source) -> Result<Decoded
                 voided,
                 source,
             };
-            Ok(Decoded { transaction, schema_version })
+            Ok(Decoded { transaction: Arc::new(transaction), schema_version })
         }
         _ => Err(reader.refusal()),
     }
@@ -167,24 +170,21 @@ impl Reader<'_> {
                 None
             }
             (Some(latitude), Some(longitude)) => {
-                let latitude = self.degrees(latitude, "latitude", 90.0)?;
-                let longitude = self.degrees(longitude, "longitude", 180.0)?;
-                Place::from_degrees(latitude, longitude)
+                let latitude = self.degrees(latitude, "latitude", 90)?;
+                let longitude = self.degrees(longitude, "longitude", 180)?;
+                Some(Place { latitude, longitude })
             }
         }
     }
 
-    fn degrees(&mut self, json: &str, name: &str, limit: f64) -> Option<f64> {
-        let number = if json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
-            json.parse().ok()
-        } else {
-            None
-        };
-        let inside = number.filter(|value: &f64| value.is_finite() && value.abs() <= limit);
-        if inside.is_none() {
+    /// Degrees in units of 1e-7.
+    fn degrees(&mut self, json: &str, name: &str, limit: i32) -> Option<i32> {
+        let is_number = json.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        let units = if is_number { parse_degrees(json, limit) } else { None };
+        if units.is_none() {
             self.violated(name, format_args!("must be a number from -{limit} to {limit}"));
         }
-        inside
+        units
     }
 
     fn timestamp(&mut self) -> Option<i64> {

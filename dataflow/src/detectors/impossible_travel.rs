@@ -4,14 +4,13 @@
 //! Score: km / 1000.
 
 use crate::model::rules::ImpossibleTravel;
-use crate::model::timestamp::SECOND;
 use crate::model::{Context, Evidence, Hit, Score};
 
 /// The hit, if the distance is impossible.
 pub fn detect(rule: &ImpossibleTravel, context: &Context<'_>) -> Option<Hit> {
     let (place, previous) = (context.place?, context.previous_place?);
     let elapsed = context.event_time - previous.event_time;
-    if elapsed > i64::from(rule.within_seconds) * SECOND {
+    if elapsed > rule.within() {
         return None;
     }
     let km = previous.place.distance_km(place);

@@ -3,17 +3,50 @@
 use super::entry::Entry;
 use crate::model::views::Profile;
 use crate::model::{Id, Place, Sums};
+use crate::roster::Member;
+use std::hint::black_box;
 
-/// What lies behind the horizon, summed up.
+/// A customer's transactions: those within the horizon one by one, those before it summed up.
+///
+/// Two cache lines: nearly every event finds a customer that no cache holds, and pays for each line.
+#[repr(C, align(64))]
+pub(super) struct Customer {
+    id: Id,
+    /// Within the horizon, in the order of (event time, id), voided ones included.
+    pub entries: Vec<Entry>,
+    /// What detectors can still see of the folded ones.
+    behind: Option<Box<Behind>>,
+    /// Voided ones among the entries.
+    pub voided: u32,
+    /// Current transactions that are alerted.
+    pub alerts: u32,
+    /// Sums over all current transactions, folded ones included.
+    pub total: Sums,
+    /// Event times of the folded ones.
+    folded: Span,
+}
+
+/// The first and the last of some instants; of none, the largest and the smallest number.
+#[derive(Clone, Copy)]
+struct Span {
+    first: i64,
+    last: i64,
+}
+
+impl Span {
+    const EMPTY: Self = Self { first: i64::MAX, last: i64::MIN };
+
+    fn include(&mut self, instant: i64) {
+        self.first = self.first.min(instant);
+        self.last = self.last.max(instant);
+    }
+}
+
 #[derive(Default)]
-pub(super) struct Folded {
-    pub sums: Sums,
-    /// Event times of the current ones among them that a window may still reach, ascending.
-    pub recent: Vec<i64>,
-    /// The latest of them with a place.
-    pub last_place: Option<Box<FoldedPlace>>,
-    /// Event times of the first and the last of them.
-    pub seen: Option<(i64, i64)>,
+struct Behind {
+    /// Event times that a window may still reach, ascending.
+    recent: Vec<i64>,
+    last_place: Option<FoldedPlace>,
 }
 
 /// The latest folded transaction with a place.
@@ -23,39 +56,41 @@ pub(super) struct FoldedPlace {
     pub id: Id,
 }
 
-/// A customer's transactions: those within the horizon one by one, those before it summed up.
-pub(super) struct Customer {
-    pub id: Id,
-    pub folded: Folded,
-    /// Within the horizon, in the order of (event time, id), voided ones included.
-    pub entries: Vec<Entry>,
-    /// Sums over all current transactions, folded ones included.
-    pub total: Sums,
-    /// Voided ones among the entries.
-    pub voided: u32,
-    /// Current transactions that are alerted.
-    pub alerts: u32,
-    /// Its profile changes in this epoch.
-    pub touched: bool,
+impl Member for Customer {
+    fn new(id: Id) -> Self {
+        Self {
+            id,
+            entries: Vec::new(),
+            behind: None,
+            voided: 0,
+            alerts: 0,
+            total: Sums::default(),
+            folded: Span::EMPTY,
+        }
+    }
+
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn touch(&self) {
+        black_box((self.voided, self.folded.last));
+    }
 }
 
 impl Customer {
-    pub(super) fn new(id: Id) -> Self {
-        Self {
-            id,
-            folded: Folded::default(),
-            entries: Vec::new(),
-            total: Sums::default(),
-            voided: 0,
-            alerts: 0,
-            touched: false,
-        }
+    /// Asks for the memory that the customer refers to: the first and the last entry, and what is behind them.
+    pub(super) fn touch_history(&self) {
+        let time = |entry: Option<&Entry>| entry.map_or(0, |entry| entry.event_time);
+        let behind = self.behind.as_ref().and_then(|behind| behind.recent.first());
+        black_box((time(self.entries.first()), time(self.entries.last()), behind.copied()));
     }
 
     /// Where an entry with this key stands, or would stand.
     pub(super) fn position(&self, key: (i64, &str)) -> usize {
         match self.entries.last() {
-            Some(last) if last.key() >= key => self.entries.partition_point(|entry| entry.key() < key),
+            // Most come behind the last one, and ids seldom need to be looked at.
+            Some(last) if last.event_time >= key.0 => self.entries.partition_point(|entry| entry.key() < key),
             _ => self.entries.len(),
         }
     }
@@ -71,8 +106,13 @@ impl Customer {
         self.entries.partition_point(|entry| entry.event_time < event_time)
     }
 
+    /// How many entries lie before an event time that few lie before.
+    pub(super) fn count_before(&self, event_time: i64) -> usize {
+        self.entries.iter().take_while(|entry| entry.event_time < event_time).count()
+    }
+
     pub(super) fn insert(&mut self, position: usize, entry: Entry, minute: u16) {
-        if entry.voided {
+        if entry.voided() {
             self.voided += 1;
         } else {
             self.total.add(entry.cents, minute);
@@ -86,7 +126,7 @@ impl Customer {
 
     pub(super) fn remove(&mut self, position: usize, minute: u16) -> Entry {
         let entry = self.entries.remove(position);
-        if entry.voided {
+        if entry.voided() {
             self.voided -= 1;
         } else {
             self.total.remove(entry.cents, minute);
@@ -99,58 +139,77 @@ impl Customer {
         self.entries.last().map(|entry| entry.event_time)
     }
 
+    /// Event time of the last folded transaction.
+    pub(super) fn last_folded(&self) -> Option<i64> {
+        (self.folded.last > i64::MIN).then_some(self.folded.last)
+    }
+
+    /// Current folded transactions with an event time above `start`.
+    pub(super) fn folded_since(&self, start: i64) -> usize {
+        match &self.behind {
+            Some(behind) if self.folded.last > start => {
+                behind.recent.len() - behind.recent.partition_point(|time| *time <= start)
+            }
+            _ => 0,
+        }
+    }
+
+    /// The latest folded transaction with a place, unless all folded ones lie before `start`.
+    pub(super) fn folded_place(&self, start: i64) -> Option<&FoldedPlace> {
+        let behind = self.behind.as_ref().filter(|_| self.folded.last >= start)?;
+        behind.last_place.as_ref()
+    }
+
     /// The profile; `None` without current transactions.
     pub(super) fn profile(&self) -> Option<Profile> {
-        let mut current = self.entries.iter().filter(|entry| !entry.voided).map(|entry| entry.event_time);
-        let (first_seen, last_seen) = match self.folded.seen {
-            Some((first, last)) => (first, self.last_current().unwrap_or(last)),
-            None => {
-                let first = current.next()?;
-                (first, self.last_current().unwrap_or(first))
-            }
-        };
-        (self.total.count > 0).then(|| Profile {
+        let mut seen = self.folded;
+        let current = |entry: &&Entry| !entry.voided();
+        // The entries are in order, so the first and the last current one are all that counts.
+        let ends = [self.entries.iter().find(current), self.entries.iter().rev().find(current)];
+        ends.into_iter().flatten().for_each(|entry| seen.include(entry.event_time));
+        (self.total.count > 0).then_some(Profile {
             sums: self.total,
-            first_seen,
-            last_seen,
+            first_seen: seen.first,
+            last_seen: seen.last,
             alerts: u64::from(self.alerts),
         })
     }
 
-    fn last_current(&self) -> Option<i64> {
-        self.entries.iter().rev().find(|entry| !entry.voided).map(|entry| entry.event_time)
-    }
-
-    /// Takes the first `count` entries out and into the sums. `minute` gives an event time's minute of the local day;
-    /// event times before `window_start` can be seen by no window any more.
-    pub(super) fn fold(
-        &mut self,
-        count: usize,
-        minute: impl Fn(i64) -> u16,
-        window_start: i64,
-        mut leave: impl FnMut(&Entry),
-    ) {
-        let folded = &mut self.folded;
+    /// Takes the first `count` entries out. Event times before `window_start` can be seen by no window any more.
+    pub(super) fn fold(&mut self, count: usize, window_start: i64, mut leave: impl FnMut(&Entry)) {
+        let mut behind = self.behind.take().unwrap_or_default();
+        let seen = behind.recent.iter().take_while(|time| **time < window_start).count();
+        behind.recent.drain(..seen);
         for entry in self.entries.drain(..count) {
             leave(&entry);
-            if entry.voided {
+            if entry.voided() {
                 self.voided -= 1;
                 continue;
             }
-            folded.sums.add(entry.cents, minute(entry.event_time));
-            folded.recent.push(entry.event_time);
-            let first = folded.seen.map_or(entry.event_time, |(first, _)| first);
-            folded.seen = Some((first, entry.event_time));
+            self.folded.include(entry.event_time);
+            if entry.event_time >= window_start {
+                behind.recent.push(entry.event_time);
+            }
             if let Some(place) = entry.place() {
-                let latest = FoldedPlace { event_time: entry.event_time, place, id: entry.id };
-                folded.last_place = Some(Box::new(latest));
+                behind.last_place = Some(FoldedPlace { event_time: entry.event_time, place, id: entry.id });
             }
         }
-        let seen = folded.recent.partition_point(|time| *time < window_start);
-        folded.recent.drain(..seen);
-        folded.recent.shrink_to_fit();
-        if self.entries.capacity() > self.entries.len() * 3 / 2 + 4 {
+        behind.recent.shrink_to_fit();
+        self.behind = (behind.last_place.is_some() || !behind.recent.is_empty()).then_some(behind);
+        if self.entries.is_empty() {
+            self.entries = Vec::new();
+        } else if self.entries.capacity() > self.entries.len() * 3 / 2 + 4 {
             self.entries.shrink_to(self.entries.len() + 2);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_takes_two_cache_lines() {
+        assert_eq!(size_of::<Customer>(), 128);
     }
 }

@@ -107,6 +107,11 @@ impl Judge {
         self.rules(event_time).velocity.window()
     }
 
+    /// How far back a journey can begin for a transaction at an event time, microseconds.
+    pub(super) fn travel_time(&self, event_time: i64) -> i64 {
+        self.rules(event_time).impossible_travel.within()
+    }
+
     /// The longest velocity window that any transaction at or after `settled` can look through, microseconds.
     pub(super) fn longest_window(&self) -> i64 {
         let versions = self.rules.0.iter().map(|(_, rules)| rules.velocity.window());

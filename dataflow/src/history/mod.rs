@@ -20,7 +20,6 @@
 //! customers fold too and memory is bounded by the horizon.
 
 mod customer;
-mod customers;
 mod entry;
 mod judge;
 mod operator;

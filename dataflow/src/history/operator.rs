@@ -4,7 +4,7 @@ use super::judge::ControlChange;
 use super::state::{History, Outcome};
 use crate::identity::Version;
 use crate::model::views::Profile;
-use crate::model::{AlertChange, Id, Scored, Settings, Upsert, id};
+use crate::model::{AlertChange, Id, Scored, Settings, Settled, Upsert, id};
 use crate::operators::stash::Stash;
 use crate::operators::watermark::{ReferenceTime, Watermark};
 use differential_dataflow::{AsCollection, VecCollection};
@@ -24,7 +24,7 @@ pub struct Histories<'s> {
     /// The profiles of customers.
     pub profiles: StreamVec<'s, u64, Upsert<Id, Profile>>,
     /// Transactions as they leave the horizon; empty unless asked for.
-    pub settled: StreamVec<'s, u64, Scored>,
+    pub settled: StreamVec<'s, u64, Settled>,
 }
 
 /// What concerns all customers: changes of lists and rules, and the time.
@@ -35,10 +35,10 @@ enum Common {
 }
 
 /// Scores transactions in the context of their customers' histories. `controls` and `references` must hold everything
-/// on every worker. With `emit_settled`, transactions are emitted once more when they become final.
+/// on every worker. With `settled_wanted`, transactions are emitted once more when they become final.
 pub fn history<'s>(
     settings: &Settings,
-    emit_settled: bool,
+    settled_wanted: bool,
     versions: StreamVec<'s, u64, Version>,
     controls: StreamVec<'s, u64, ControlChange>,
     references: StreamVec<'s, u64, ReferenceTime>,
@@ -52,7 +52,7 @@ pub fn history<'s>(
     let (changes_out, alert_changes) = builder.new_output();
     let (profiles_out, profiles) = builder.new_output();
     let (settled_out, settled) = builder.new_output();
-    let mut history = History::new(settings, emit_settled);
+    let mut history = History::new(settings, settled_wanted);
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
         let mut scored_out =
@@ -61,7 +61,7 @@ pub fn history<'s>(
             OutputBuilder::<_, CapacityContainerBuilder<Vec<AlertChange>>>::from(changes_out);
         let mut profiles_out =
             OutputBuilder::<_, CapacityContainerBuilder<Vec<Upsert<Id, Profile>>>>::from(profiles_out);
-        let mut settled_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Scored>>>::from(settled_out);
+        let mut settled_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Settled>>>::from(settled_out);
         let mut stash = Stash::new(4);
         let mut watermark = Watermark::default();
         let mut out = Outcome::default();

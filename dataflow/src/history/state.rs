@@ -1,83 +1,106 @@
 //! The state of `history` on one worker, and what each change does to it. No timely here.
 
 use super::customer::Customer;
-use super::customers::Customers;
-use super::entry::Entry;
+use super::entry::{Entry, Shared};
 use super::judge::{ControlChange, Judge};
-use super::symbols::Symbols;
 use super::walk::{Assessment, Surroundings, assess, assess_last};
 use crate::identity::Version;
 use crate::model::timestamp::{MINUTE, SECOND};
 use crate::model::views::Profile;
-use crate::model::{Alert, AlertChange, Calendar, Cause, ChangeKind, Entity, Id, Scored, Settings, Upsert};
+use crate::model::{
+    Alert, AlertChange, Calendar, Cause, ChangeKind, Entity, Id, Scored, Settings, Settled, Upsert, Verdict,
+};
+use crate::roster::{BATCH, Member, Roster};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Versions whose customers are looked up together.
-const LOOK_AHEAD: usize = 32;
+/// Slices of event time in a horizon: fewer keep more beyond it, more look at each customer more often.
+const SLICES: i64 = 64;
 
 /// What happened, gathered until it is sent.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub scored: Vec<(Scored, isize)>,
     pub alert_changes: Vec<AlertChange>,
-    pub settled: Vec<Scored>,
+    pub settled: Vec<Settled>,
 }
 
 pub(super) struct History {
     /// Length of a slice of event time, microseconds: what settles together.
     slice: i64,
-    emit_settled: bool,
-    customers: Customers,
-    symbols: Symbols,
+    settled_wanted: bool,
+    customers: Roster<Customer>,
+    shared: Shared,
     judge: Judge,
     calendar: Calendar,
     /// Customers with entries in a slice of event time, by slice.
     slices: BTreeMap<i64, Vec<u32>>,
     /// What lies before this event time is final.
     settled: i64,
-    touched: Vec<u32>,
+    touched: Touched,
+}
+
+/// Customers whose profile changes in this epoch.
+#[derive(Default)]
+struct Touched {
+    slots: Vec<u32>,
+    marks: Vec<bool>,
+}
+
+impl Touched {
+    fn add(&mut self, slot: u32) {
+        let place = slot as usize;
+        if self.marks.len() <= place {
+            self.marks.resize(place + 1, false);
+        }
+        if !std::mem::replace(&mut self.marks[place], true) {
+            self.slots.push(slot);
+        }
+    }
+
+    fn take(&mut self) -> Vec<u32> {
+        for slot in &self.slots {
+            self.marks[*slot as usize] = false;
+        }
+        std::mem::take(&mut self.slots)
+    }
 }
 
 impl History {
-    pub(super) fn new(settings: &Settings, emit_settled: bool) -> Self {
+    pub(super) fn new(settings: &Settings, settled_wanted: bool) -> Self {
         Self {
-            slice: (settings.correction_horizon / 16).max(SECOND),
-            emit_settled,
-            customers: Customers::default(),
-            symbols: Symbols::default(),
+            slice: (settings.correction_horizon / SLICES).max(SECOND),
+            settled_wanted,
+            customers: Roster::default(),
+            shared: Shared::default(),
             judge: Judge::new(settings.rules.clone()),
             calendar: Calendar::new(settings.time_zone),
             slices: BTreeMap::new(),
             settled: i64::MIN,
-            touched: Vec::new(),
+            touched: Touched::default(),
         }
     }
 
-    /// The slots of the next versions' customers.
-    ///
-    /// Touching them all before the first is applied lets the memory accesses, which miss every cache, overlap.
+    /// The slots of the next versions' customers, whose memory is then on its way.
     pub(super) fn look_ahead(&mut self, versions: &[Version]) -> Vec<u32> {
-        let next = versions.iter().take(LOOK_AHEAD);
-        let customers = &mut self.customers;
-        let slots: Vec<u32> = next.map(|version| customers.slot(&version.transaction.customer)).collect();
-        self.touch_memory(&slots);
+        let next = versions.iter().take(BATCH);
+        let slots = self.customers.slots(next.map(|version| &version.transaction.customer));
+        self.touch_histories(&slots);
         slots
     }
 
-    fn touch_memory(&self, slots: &[u32]) {
-        let newest = slots.iter().map(|slot| self.customers.get(*slot).newest());
-        std::hint::black_box(newest.max());
+    fn touch_histories(&self, slots: &[u32]) {
+        slots.iter().for_each(|slot| self.customers.get(*slot).touch_history());
     }
 
     /// Makes a version of the customer at `slot` current.
     pub(super) fn apply(&mut self, slot: u32, version: Version, out: &mut Outcome) {
         let transaction = &version.transaction;
-        self.touch(slot);
-        let entry = Entry::new(transaction, &mut self.symbols);
+        self.touched.add(slot);
+        let entry = Entry::new(transaction, &mut self.shared);
         let position = self.customers.get(slot).position(entry.key());
         let in_order = position == self.customers.get(slot).entries.len();
-        if in_order && version.replaces.is_none() && !entry.voided {
+        if in_order && version.replaces.is_none() && !entry.voided() {
             self.append(slot, entry, version, out);
         } else {
             self.revise(slot, entry, &version, out);
@@ -94,11 +117,16 @@ impl History {
         let (customer, surroundings) = self.look_at(slot);
         let Assessment { verdict, first_in_minute } = assess_last(customer, surroundings);
         let scored = Scored { transaction: version.transaction, verdict, first_in_minute };
-        if let Some(alert) = Alert::of(&scored) {
+        if !scored.verdict.hits.is_empty() {
             let customer = self.customers.get_mut(slot);
-            customer.alerts += 1;
-            let number = &mut customer.entries[end].alert_changes;
-            out.alert_changes.push(numbered(number, ChangeKind::Raised, Cause::Transaction, alert));
+            let entry = &mut customer.entries[end];
+            entry.set_hit(true);
+            if let Some(alert) = Alert::of(&scored) {
+                customer.alerts += 1;
+                let sequence = entry.count_alert_change();
+                let (kind, cause) = (ChangeKind::Raised, Cause::Transaction);
+                out.alert_changes.push(AlertChange { sequence, kind, cause, alert });
+            }
         }
         out.scored.push((scored, 1));
     }
@@ -120,9 +148,9 @@ impl History {
         if let Some(position) = replaced {
             let minute = self.minute_at(slot, position);
             let removed = self.customers.get_mut(slot).remove(position, minute);
-            entry.alert_changes = removed.alert_changes;
+            entry.continue_alert_of(&removed);
             let scored = self.scored(slot, &removed, &before[position - from]);
-            removed.release(&mut self.symbols);
+            removed.release(&mut self.shared);
             old = Some(scored);
         }
         self.register(slot, entry.event_time);
@@ -152,7 +180,7 @@ impl History {
         change.apply_from(self.settled);
         let (applies_from, cause, slots) = match &change {
             ControlChange::Rules(change) => {
-                (change.applies_from, Cause::RuleChange, self.customers.slots().collect())
+                (change.applies_from, Cause::RuleChange, self.customers.in_use().collect())
             }
             ControlChange::List(change) => {
                 (change.applies_from, Cause::ListChange, self.concerned(&change.entity))
@@ -180,10 +208,10 @@ impl History {
         match entity {
             Entity::Customer(id) => self.customers.find(id).into_iter().collect(),
             Entity::Store(id) => {
-                let Some(store) = self.symbols.find(id) else { return Vec::new() };
+                let Some(store) = self.shared.stores.find(id) else { return Vec::new() };
                 let pays_there =
                     |slot: &u32| self.customers.get(*slot).entries.iter().any(|entry| entry.store == store);
-                self.customers.slots().filter(pays_there).collect()
+                self.customers.in_use().filter(pays_there).collect()
             }
         }
     }
@@ -195,8 +223,9 @@ impl History {
             if end > settled {
                 break;
             }
-            for slots in first.remove().chunks(LOOK_AHEAD) {
-                self.touch_memory(slots);
+            for slots in first.remove().chunks(BATCH) {
+                self.customers.touch(slots.iter().copied());
+                self.touch_histories(slots);
                 for slot in slots {
                     self.fold(*slot, end, out);
                 }
@@ -211,42 +240,45 @@ impl History {
     }
 
     fn fold(&mut self, slot: u32, end: i64, out: &mut Outcome) {
-        let count = self.customers.get(slot).position_at(end);
+        let count = self.customers.get(slot).count_before(end);
         if count == 0 {
             return;
         }
-        if self.emit_settled {
-            let (customer, surroundings) = self.look_at(slot);
-            let assessments = assess(customer, 0..count, surroundings);
-            for (position, assessment) in assessments.iter().enumerate() {
-                let scored = self.scored(slot, &self.customers.get(slot).entries[position], assessment);
-                out.settled.push(scored);
-            }
+        if self.settled_wanted {
+            self.emit_settled(slot, count, out);
         }
         let window_start = end - self.judge.longest_window().max(MINUTE);
-        let (calendar, symbols) = (&self.calendar, &mut self.symbols);
+        let shared = &mut self.shared;
         let customer = self.customers.get_mut(slot);
-        let minute = |event_time| calendar.minute_of_day(event_time);
-        customer.fold(count, minute, window_start, |entry| entry.release(symbols));
+        customer.fold(count, window_start, |entry| entry.release(shared));
+    }
+
+    /// Emits the first `count` entries. Those that no detector hit need not be judged again.
+    fn emit_settled(&self, slot: u32, count: usize, out: &mut Outcome) {
+        let (customer, surroundings) = self.look_at(slot);
+        let settling = &customer.entries[..count];
+        let hit = settling.iter().any(Entry::hit);
+        let mut assessments =
+            if hit { assess(customer, 0..count, surroundings) } else { Vec::new() }.into_iter();
+        out.settled.extend(settling.iter().map(|entry| Settled {
+            transaction: entry.transaction(customer.id(), &self.shared),
+            verdict: assessments.next().map_or_else(Verdict::default, |assessment| assessment.verdict),
+        }));
     }
 
     /// The profiles that have changed since the last call.
     pub(super) fn take_profiles(&mut self) -> Vec<Upsert<Id, Profile>> {
-        let customers = &mut self.customers;
-        let profile = |slot| {
-            let customer = customers.get_mut(slot);
-            customer.touched = false;
-            (customer.id.clone(), customer.profile())
-        };
-        self.touched.drain(..).map(profile).collect()
-    }
-
-    fn touch(&mut self, slot: u32) {
-        let customer = self.customers.get_mut(slot);
-        if !customer.touched {
-            customer.touched = true;
-            self.touched.push(slot);
+        let slots = self.touched.take();
+        let mut profiles = Vec::with_capacity(slots.len());
+        for slots in slots.chunks(BATCH) {
+            self.customers.touch(slots.iter().copied());
+            self.touch_histories(slots);
+            profiles.extend(slots.iter().map(|slot| {
+                let customer = self.customers.get(*slot);
+                (customer.id().clone(), customer.profile())
+            }));
         }
+        profiles
     }
 
     /// Sees to it that the customer is looked at when the slice of `event_time` settles.
@@ -268,7 +300,7 @@ impl History {
 
     fn look_at(&self, slot: u32) -> (&Customer, Surroundings<'_>) {
         let surroundings =
-            Surroundings { judge: &self.judge, symbols: &self.symbols, calendar: &self.calendar };
+            Surroundings { judge: &self.judge, shared: &self.shared, calendar: &self.calendar };
         (self.customers.get(slot), surroundings)
     }
 
@@ -283,7 +315,7 @@ impl History {
 
     fn scored(&self, slot: u32, entry: &Entry, assessment: &Assessment) -> Scored {
         Scored {
-            transaction: Arc::new(entry.transaction(&self.customers.get(slot).id, &self.symbols)),
+            transaction: Arc::new(entry.transaction(self.customers.get(slot).id(), &self.shared)),
             verdict: assessment.verdict.clone(),
             first_in_minute: assessment.first_in_minute,
         }
@@ -317,12 +349,14 @@ impl History {
         let new = self.scored(slot, &self.customers.get(slot).entries[position], assessment);
         let before = old.as_ref().and_then(Alert::of);
         let after = Alert::of(&new);
-        self.touch(slot);
+        self.touched.add(slot);
         let customer = self.customers.get_mut(slot);
+        let entry = &mut customer.entries[position];
+        entry.set_hit(!new.verdict.hits.is_empty());
         customer.alerts = customer.alerts + u32::from(after.is_some()) - u32::from(before.is_some());
         if let Some((kind, alert)) = alert_change(before, after) {
-            let number = &mut customer.entries[position].alert_changes;
-            out.alert_changes.push(numbered(number, kind, cause, alert));
+            let sequence = entry.count_alert_change();
+            out.alert_changes.push(AlertChange { sequence, kind, cause, alert });
         }
         if let Some(old) = old {
             out.scored.push((old, -1));
@@ -345,9 +379,4 @@ fn alert_change(before: Option<Alert>, after: Option<Alert>) -> Option<(ChangeKi
         }
         (None, None) => None,
     }
-}
-
-fn numbered(number: &mut u32, kind: ChangeKind, cause: Cause, alert: Alert) -> AlertChange {
-    *number += 1;
-    AlertChange { sequence: *number, kind, cause, alert }
 }

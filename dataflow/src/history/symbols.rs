@@ -1,39 +1,46 @@
-//! Names that many transactions share - stores, products, payment methods - kept once each.
+//! Values that many transactions share - stores, details - kept once each.
 
-use crate::model::Id;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use std::hash::{BuildHasher, Hash};
 
-/// A name's number within one [`Symbols`].
+/// A value's number within one [`Symbols`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Symbol(u32);
 
-impl Symbol {
-    /// No name.
-    pub(super) const NONE: Self = Self(u32::MAX);
-}
-
-struct Slot {
-    name: Id,
+struct Slot<T> {
+    value: T,
     uses: u32,
 }
 
-/// Names by number, counted: a name that nothing uses any more is let go, so odd names cannot pile up.
-#[derive(Default)]
-pub(super) struct Symbols {
-    slots: Vec<Slot>,
+/// Values by number, counted: a value that nothing uses any more is let go, so odd ones cannot pile up.
+pub(super) struct Symbols<T> {
+    slots: Vec<Slot<T>>,
     free: Vec<u32>,
     numbers: HashTable<u32>,
+    hasher: RandomState,
 }
 
-impl Symbols {
-    /// The number of `name`, used once more.
-    pub(super) fn acquire(&mut self, name: &Id) -> Symbol {
-        let hash = hash(name);
-        if let Some(number) = self.numbers.find(hash, |number| self.slots[*number as usize].name == *name) {
+impl<T> Default for Symbols<T> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            numbers: HashTable::new(),
+            hasher: RandomState::default(),
+        }
+    }
+}
+
+impl<T: Hash + Eq + Clone> Symbols<T> {
+    /// The number of `value`, used once more.
+    pub(super) fn acquire(&mut self, value: &T) -> Symbol {
+        let hash = self.hasher.hash_one(value);
+        if let Some(number) = self.numbers.find(hash, |number| self.slots[*number as usize].value == *value) {
             self.slots[*number as usize].uses += 1;
             return Symbol(*number);
         }
-        let slot = Slot { name: name.clone(), uses: 1 };
+        let slot = Slot { value: value.clone(), uses: 1 };
         let number = match self.free.pop() {
             Some(number) => {
                 self.slots[number as usize] = slot;
@@ -44,45 +51,35 @@ impl Symbols {
                 (self.slots.len() - 1) as u32
             }
         };
-        let slots = &self.slots;
-        self.numbers.insert_unique(hash, number, |number| self::hash(&slots[*number as usize].name));
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.numbers.insert_unique(hash, number, |number| hasher.hash_one(&slots[*number as usize].value));
         Symbol(number)
-    }
-
-    /// As [`Symbols::acquire`], for a name that may be absent.
-    pub(super) fn acquire_optional(&mut self, name: Option<&Id>) -> Symbol {
-        name.map_or(Symbol::NONE, |name| self.acquire(name))
     }
 
     /// One use less.
     pub(super) fn release(&mut self, symbol: Symbol) {
-        let Some(slot) = self.slots.get_mut(symbol.0 as usize) else { return };
+        let slot = &mut self.slots[symbol.0 as usize];
         slot.uses -= 1;
         if slot.uses == 0 {
-            let name = std::mem::take(&mut slot.name);
-            if let Ok(entry) = self.numbers.find_entry(hash(&name), |number| *number == symbol.0) {
+            let hash = self.hasher.hash_one(&slot.value);
+            if let Ok(entry) = self.numbers.find_entry(hash, |number| *number == symbol.0) {
                 entry.remove();
             }
             self.free.push(symbol.0);
         }
     }
 
-    /// The name; `None` for [`Symbol::NONE`].
-    pub(super) fn name(&self, symbol: Symbol) -> Option<&Id> {
-        self.slots.get(symbol.0 as usize).map(|slot| &slot.name)
+    /// The value of a symbol that is in use.
+    pub(super) fn value(&self, symbol: Symbol) -> &T {
+        &self.slots[symbol.0 as usize].value
     }
 
-    /// The number of a name that is in use.
-    pub(super) fn find(&self, name: &Id) -> Option<Symbol> {
-        self.numbers
-            .find(hash(name), |number| self.slots[*number as usize].name == *name)
-            .copied()
-            .map(Symbol)
+    /// The number of a value that is in use.
+    pub(super) fn find(&self, value: &T) -> Option<Symbol> {
+        let hash = self.hasher.hash_one(value);
+        let number = self.numbers.find(hash, |number| self.slots[*number as usize].value == *value);
+        number.copied().map(Symbol)
     }
-}
-
-fn hash(name: &Id) -> u64 {
-    crate::model::id::route(name)
 }
 
 #[cfg(test)]
@@ -90,18 +87,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_kept_while_it_is_used_and_its_number_is_used_again() {
+    fn a_value_is_kept_while_it_is_used_and_its_number_is_used_again() {
         let mut symbols = Symbols::default();
-        let (a, b) = (Id::from("a"), Id::from("b"));
-        let first = symbols.acquire(&a);
-        assert_eq!(symbols.acquire(&a), first);
+        let first = symbols.acquire(&"a");
+        assert_eq!(symbols.acquire(&"a"), first);
         symbols.release(first);
-        assert_eq!(symbols.name(first), Some(&a));
+        assert_eq!(symbols.value(first), &"a");
         symbols.release(first);
-        assert_eq!(symbols.find(&a), None);
-        assert_eq!(symbols.acquire(&b), first);
-        assert_eq!(symbols.name(first), Some(&b));
-        symbols.release(Symbol::NONE);
-        assert_eq!(symbols.name(Symbol::NONE), None);
+        assert_eq!(symbols.find(&"a"), None);
+        assert_eq!(symbols.acquire(&"b"), first);
+        assert_eq!(symbols.value(first), &"b");
+        assert_eq!(symbols.find(&"b"), Some(first));
     }
 }

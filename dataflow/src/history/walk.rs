@@ -1,10 +1,11 @@
 //! Evaluating a stretch of a customer's history in order.
 
 use super::customer::Customer;
+use super::entry::{Entry, Shared};
 use super::judge::{Judge, Listings};
-use super::symbols::Symbols;
 use crate::model::timestamp::MINUTE;
 use crate::model::{Calendar, Context, PreviousPlace, Sums, Verdict};
+use crate::roster::Member;
 
 /// What is said of one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub(super) struct Assessment {
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub judge: &'a Judge,
-    pub symbols: &'a Symbols,
+    pub shared: &'a Shared,
     pub calendar: &'a Calendar,
 }
 
@@ -48,7 +49,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn start(customer: &'a Customer, position: usize, surroundings: Surroundings<'a>) -> Self {
-        let listings = surroundings.judge.customer(&customer.id);
+        let listings = surroundings.judge.customer(customer.id());
         let earlier = sums_before(customer, position, surroundings.calendar);
         Self { customer, surroundings, listings, position, earlier }
     }
@@ -56,15 +57,15 @@ impl<'a> Walk<'a> {
     /// Assesses the entry at the position and moves on.
     fn step(&mut self) -> Assessment {
         let entry = &self.customer.entries[self.position];
-        if entry.voided {
+        if entry.voided() {
             self.position += 1;
             return Assessment::default();
         }
-        let Surroundings { judge, symbols, calendar } = self.surroundings;
+        let Surroundings { judge, shared, calendar } = self.surroundings;
         let event_time = entry.event_time;
         let minute = calendar.minute_of_day(event_time);
         let place = entry.place();
-        let store = symbols.name(entry.store).and_then(|store| judge.store(store));
+        let store = judge.store(shared.stores.value(entry.store));
         let context = Context {
             amount: entry.cents,
             event_time,
@@ -72,7 +73,8 @@ impl<'a> Walk<'a> {
             minute,
             earlier: self.earlier,
             in_window: self.current_since(event_time - judge.window(event_time)) + 1,
-            previous_place: place.and_then(|_| self.previous_place()),
+            previous_place: place
+                .and_then(|_| self.previous_place(event_time - judge.travel_time(event_time))),
             listing: (self.listings.and_then(|listings| listings.at(event_time)))
                 .or_else(|| store.and_then(|listings| listings.at(event_time))),
         };
@@ -93,28 +95,27 @@ impl<'a> Walk<'a> {
         let voided = if self.customer.voided == 0 {
             0
         } else {
-            before[before.len() - within..].iter().filter(|entry| entry.voided).count()
+            before[before.len() - within..].iter().filter(|entry| entry.voided()).count()
         };
-        let recent = &self.customer.folded.recent;
-        let folded = recent.len() - recent.partition_point(|time| *time <= start);
-        (within - voided + folded) as u64
+        (within - voided + self.customer.folded_since(start)) as u64
     }
 
     /// Event time of the current transaction just before the position.
     fn previous(&self) -> Option<i64> {
         let before = self.customer.entries[..self.position].iter().rev();
-        let latest = before.filter(|entry| !entry.voided).map(|entry| entry.event_time).next();
-        latest.or(self.customer.folded.seen.map(|(_, last)| last))
+        let latest = before.filter(|entry| !entry.voided()).map(|entry| entry.event_time).next();
+        latest.or(self.customer.last_folded())
     }
 
-    fn previous_place(&self) -> Option<PreviousPlace<'a>> {
+    /// The latest current transaction before the position with a place; older than `start` it may be left out.
+    fn previous_place(&self, start: i64) -> Option<PreviousPlace<'a>> {
         let before = self.customer.entries[..self.position].iter().rev();
-        let latest = before.filter(|entry| !entry.voided).find_map(|entry| {
+        let latest = before.filter(|entry| !entry.voided()).find_map(|entry| {
             let place = entry.place()?;
             Some(PreviousPlace { event_time: entry.event_time, place, transaction: &entry.id })
         });
         latest.or_else(|| {
-            let folded = self.customer.folded.last_place.as_ref()?;
+            let folded = self.customer.folded_place(start)?;
             let (event_time, place) = (folded.event_time, folded.place);
             Some(PreviousPlace { event_time, place, transaction: &folded.id })
         })
@@ -122,7 +123,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The first position whose event time is above `start`, looked for from the end, where it nearly always is.
-fn first_after(entries: &[super::entry::Entry], start: i64) -> usize {
+fn first_after(entries: &[Entry], start: i64) -> usize {
     let mut step = 4;
     let mut low = entries.len();
     while low > 0 && entries[low - 1].event_time > start {
@@ -136,19 +137,10 @@ fn first_after(entries: &[super::entry::Entry], start: i64) -> usize {
     low
 }
 
-/// Sums over the folded transactions and the current entries before `position`, added up from the nearer end.
+/// Sums over the folded transactions and the current entries before `position`.
 fn sums_before(customer: &Customer, position: usize, calendar: &Calendar) -> Sums {
-    let (before, after) = customer.entries.split_at(position);
-    let current = |entry: &&super::entry::Entry| !entry.voided;
-    if before.len() < after.len() {
-        let mut sums = customer.folded.sums;
-        for entry in before.iter().filter(current) {
-            sums.add(entry.cents, calendar.minute_of_day(entry.event_time));
-        }
-        return sums;
-    }
     let mut sums = customer.total;
-    for entry in after.iter().filter(current) {
+    for entry in customer.entries[position..].iter().filter(|entry| !entry.voided()) {
         sums.remove(entry.cents, calendar.minute_of_day(entry.event_time));
     }
     sums

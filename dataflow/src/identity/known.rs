@@ -7,6 +7,7 @@ use crate::admission::Arrival;
 use crate::model::Transaction;
 use hashbrown::HashTable;
 use siphasher::sip128::{Hasher128, SipHasher13};
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// What is remembered of a transaction's current version.
@@ -38,12 +39,17 @@ const SHARDS: usize = 64;
 /// Arrivals that are looked up together.
 const LOOK_AHEAD: usize = 32;
 
-/// The remembered ids.
+/// The remembered ids: a queue in the order of arrival, and where each id stands in it.
+///
+/// The queue is dense and only the index, a sixth of it, has a hash table's slack; a new id is written behind the last one, and
+/// letting go of the oldest looks at no other.
 pub(super) struct KnownIds {
     keys: (u64, u64),
-    shards: Vec<HashTable<Known>>,
-    /// What lies before this event time has been let go.
-    forgotten: i64,
+    customer_hasher: foldhash::fast::RandomState,
+    /// The shard by the bits of an id's hash that the tables look at last.
+    shard_of: Vec<u8>,
+    queue: Queue,
+    shards: Vec<HashTable<u32>>,
 }
 
 impl Default for KnownIds {
@@ -51,8 +57,10 @@ impl Default for KnownIds {
         let random = RandomState::new();
         Self {
             keys: (random.hash_one(1), random.hash_one(2)),
+            customer_hasher: foldhash::fast::RandomState::default(),
+            shard_of: (0..SHARD_PLACES).map(|place| shard(place) as u8).collect(),
+            queue: Queue::default(),
             shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
-            forgotten: i64::MIN,
         }
     }
 }
@@ -71,12 +79,11 @@ impl KnownIds {
 
     fn entry_for(&self, transaction: &Transaction) -> Known {
         let id = self.fingerprint(&transaction.id);
-        let customer = self.fingerprint(&transaction.customer);
         Known {
             id_high: id.0,
             event_time: transaction.event_time,
             id_low: id.1,
-            customer: customer.1,
+            customer: self.customer_hasher.hash_one(transaction.customer.as_str()) as u32,
             revision: transaction.revision,
             partition: transaction.source.partition(),
         }
@@ -89,58 +96,168 @@ impl KnownIds {
         (hash.h1, hash.h2 as u32)
     }
 
-    /// What is remembered of the same id.
-    pub(super) fn find(&self, entry: &Known) -> Option<&Known> {
-        self.shards[shard(entry.id_high)].find(entry.id_high, |known| known.same_id(entry))
+    /// What is remembered of the same id, and its number.
+    pub(super) fn find(&self, entry: &Known) -> Option<(u32, Known)> {
+        let same = |number: &u32| self.queue.get(*number).same_id(entry);
+        let number = self.shards[self.shard(entry.id_high)].find(entry.id_high, same)?;
+        Some((*number, *self.queue.get(*number)))
     }
 
-    /// Remembers `entry`, in place of what was known of its id.
-    pub(super) fn set(&mut self, entry: Known) {
-        let shard = &mut self.shards[shard(entry.id_high)];
-        let found = shard.entry(entry.id_high, |known| known.same_id(&entry), |known| known.id_high);
-        match found {
-            hashbrown::hash_table::Entry::Occupied(mut slot) => *slot.get_mut() = entry,
-            hashbrown::hash_table::Entry::Vacant(slot) => {
-                slot.insert(entry);
+    /// Remembers an id that is not known.
+    pub(super) fn add(&mut self, entry: Known) {
+        let (hash, shard) = (entry.id_high, self.shard(entry.id_high));
+        let number = self.queue.push(entry);
+        let queue = &self.queue;
+        self.shards[shard].insert_unique(hash, number, |number| queue.get(*number).id_high);
+    }
+
+    /// Remembers `entry` in place of what is known of its id under `number`.
+    pub(super) fn replace(&mut self, number: u32, entry: Known) {
+        *self.queue.get_mut(number) = entry;
+    }
+
+    fn shard(&self, hash: u64) -> usize {
+        usize::from(self.shard_of[(hash >> 24) as usize % SHARD_PLACES])
+    }
+
+    /// Lets go of what arrived first and lies before an event time, up to the first id that does not.
+    pub(super) fn forget(&mut self, before: i64) {
+        let mut oldest = Vec::with_capacity(LOOK_AHEAD);
+        loop {
+            while oldest.len() < LOOK_AHEAD
+                && let Some((number, known)) =
+                    self.queue.front().filter(|(_, known)| known.event_time < before)
+            {
+                oldest.push((known.id_high, number));
+                self.queue.pop();
             }
+            if oldest.is_empty() {
+                return;
+            }
+            self.remove(&oldest);
+            oldest.clear();
         }
     }
 
-    /// Lets go of what lies before an event time, each time that it has moved by `step`.
-    pub(super) fn forget(&mut self, before: i64, step: i64) {
-        if before.saturating_sub(self.forgotten) < step.max(1) {
-            return;
-        }
-        self.forgotten = before;
-        for shard in &mut self.shards {
-            shard.retain(|known| known.event_time >= before);
+    /// Takes ids out of the index, given by hash and number.
+    fn remove(&mut self, ids: &[(u64, u32)]) {
+        let find =
+            |(hash, number): &(u64, u32)| self.shards[self.shard(*hash)].find(*hash, |found| found == number);
+        std::hint::black_box(ids.iter().filter_map(find).count());
+        for (hash, number) in ids {
+            let shard = self.shard(*hash);
+            if let Ok(slot) = self.shards[shard].find_entry(*hash, |found| found == number) {
+                slot.remove();
+            }
         }
     }
 }
 
-/// Floor of SHARDS * log2(1 + u), u in 0..1 from bits of the hash that the tables look at last.
-fn shard(hash: u64) -> usize {
-    let fraction = ((hash >> 24) & 0xff_ffff) as f32 / (1u64 << 24) as f32;
-    (((1.0 + fraction).log2() * SHARDS as f32) as usize).min(SHARDS - 1)
+/// Entries in blocks that never move, so growing copies nothing and wastes at most one block. Each has a number, which wraps
+/// around: there is never room for 2^32 of them.
+#[derive(Default)]
+struct Queue {
+    blocks: VecDeque<Vec<Known>>,
+    /// Number of the first block's first entry.
+    first: u32,
+    /// Entries of the first block that have been let go.
+    gone: usize,
+}
+
+const BLOCK: usize = 1024;
+
+impl Queue {
+    fn get(&self, number: u32) -> &Known {
+        let place = number.wrapping_sub(self.first) as usize;
+        &self.blocks[place / BLOCK][place % BLOCK]
+    }
+
+    fn get_mut(&mut self, number: u32) -> &mut Known {
+        let place = number.wrapping_sub(self.first) as usize;
+        &mut self.blocks[place / BLOCK][place % BLOCK]
+    }
+
+    /// Puts an entry behind the last one and returns its number.
+    fn push(&mut self, entry: Known) -> u32 {
+        if self.blocks.back().is_none_or(|last| last.len() == BLOCK) {
+            self.blocks.push_back(Vec::with_capacity(BLOCK));
+        }
+        let before = (self.blocks.len() - 1) * BLOCK;
+        let within = self.blocks.back_mut().map_or(0, |last| {
+            last.push(entry);
+            last.len() - 1
+        });
+        self.first.wrapping_add((before + within) as u32)
+    }
+
+    /// The oldest entry and its number.
+    fn front(&self) -> Option<(u32, &Known)> {
+        let oldest = self.blocks.front()?.get(self.gone)?;
+        Some((self.first.wrapping_add(self.gone as u32), oldest))
+    }
+
+    fn pop(&mut self) {
+        self.gone += 1;
+        if self.gone == BLOCK {
+            self.blocks.pop_front();
+            self.first = self.first.wrapping_add(BLOCK as u32);
+            self.gone = 0;
+        }
+    }
+}
+
+const SHARD_PLACES: usize = 1 << 12;
+
+/// Floor of SHARDS * log2(1 + u), for u = place / SHARD_PLACES.
+fn shard(place: usize) -> usize {
+    let fraction = place as f64 / SHARD_PLACES as f64;
+    (((1.0 + fraction).log2() * SHARDS as f64) as usize).min(SHARDS - 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::PartitionId;
 
     #[test]
     fn an_entry_takes_32_bytes() {
         assert_eq!(size_of::<Known>(), 32);
     }
 
+    fn known(id: u64, event_time: i64) -> Known {
+        let partition = PartitionId::new(0, 0).unwrap();
+        Known { id_high: id << 24, event_time, id_low: 7, customer: 1, revision: 0, partition }
+    }
+
     #[test]
-    fn every_hash_has_a_shard_and_all_are_used() {
-        let mut used = [0u32; SHARDS];
-        for step in 0..1_000_000u64 {
-            used[shard(step.wrapping_mul(0x9e37_79b9_7f4a_7c15))] += 1;
+    fn the_oldest_are_let_go_in_the_order_of_arrival() {
+        let mut ids = KnownIds::default();
+        ids.queue.first = u32::MAX - 2000;
+        let count = 5 * BLOCK as u64;
+        for id in 0..count {
+            ids.add(known(id, id as i64));
         }
+        let (number, _) = ids.find(&known(3000, 0)).unwrap();
+        ids.replace(number, known(3000, 1_000_000));
+        for forgotten in [0, 1, 999, 1024, 3000] {
+            ids.forget(forgotten);
+            let expected = |id| id as i64 >= forgotten || id == 3000;
+            assert!((0..count).all(|id| ids.find(&known(id, 0)).is_some() == expected(id)), "{forgotten}");
+        }
+        // Behind one that is kept the younger ones wait.
+        ids.forget(4000);
+        assert!(ids.find(&known(3001, 0)).is_some());
+        ids.forget(i64::MAX);
+        assert!(ids.queue.front().is_none() && ids.shards.iter().all(HashTable::is_empty));
+        ids.add(known(1, 1));
+        assert_eq!(ids.find(&known(1, 0)).unwrap().1.event_time, 1);
+    }
+
+    #[test]
+    fn every_place_has_a_shard_and_all_are_used() {
+        let mut used = [0u32; SHARDS];
+        (0..SHARD_PLACES).for_each(|place| used[shard(place)] += 1);
         assert!(used.iter().all(|count| *count > 0));
-        assert_eq!(shard(u64::MAX), SHARDS - 1);
         let ratio = f64::from(used[SHARDS - 1]) / f64::from(used[0]);
         assert!((1.8..2.2).contains(&ratio), "{ratio}");
     }

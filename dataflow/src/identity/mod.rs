@@ -50,9 +50,10 @@ pub struct Identified<'s> {
     pub tallies: StreamVec<'s, u64, Tally>,
 }
 
-/// Tells new transactions, duplicates, corrections and voids apart.
+/// Tells new transactions, duplicates, corrections and voids apart. Without `received_wanted` nothing is received.
 pub fn identify<'s>(
     settings: &Settings,
+    received_wanted: bool,
     arrivals: StreamVec<'s, u64, Arrival>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> Identified<'s> {
@@ -92,14 +93,17 @@ pub fn identify<'s>(
                     let entries = identity.known.look_ahead(arrivals.as_slice());
                     for (entry, arrival) in entries.into_iter().zip(arrivals.by_ref()) {
                         match identity.decide(&arrival, entry) {
-                            Outcome::Current(replaces) => {
-                                let (row, transaction) = arrival.received();
-                                versions.give(Version { transaction, replaces });
-                                received.give(row);
-                            }
-                            Outcome::NoEffect => received.give(arrival.received().0),
                             Outcome::Refused(reason, message) => {
                                 letters.give(arrival.dead_letter(reason, message));
+                            }
+                            outcome => {
+                                let (row, transaction) = arrival.received();
+                                if received_wanted {
+                                    received.give(row);
+                                }
+                                if let Outcome::Current(replaces) = outcome {
+                                    versions.give(Version { transaction, replaces });
+                                }
                             }
                         }
                     }
@@ -153,11 +157,17 @@ impl Identity {
                 format!("timestamp: what lies before {} is final", Rfc3339(settled)),
             );
         }
-        let known = self.known.find(&fresh).filter(|known| known.event_time >= forgotten_before).copied();
-        let Some(known) = known else {
-            self.known.set(fresh);
-            let account = if transaction.voided { Account::Voiding } else { Account::New };
-            return self.accept(arrival, account, None);
+        let account = if transaction.voided { Account::Voiding } else { Account::New };
+        let (number, known) = match self.known.find(&fresh) {
+            Some((number, known)) if known.event_time >= forgotten_before => (number, known),
+            Some((number, _)) => {
+                self.known.replace(number, fresh);
+                return self.accept(arrival, account, None);
+            }
+            None => {
+                self.known.add(fresh);
+                return self.accept(arrival, account, None);
+            }
         };
         if known.customer != fresh.customer {
             return self.refuse(Reason::ConflictingIdentity, conflict(&transaction.id));
@@ -166,13 +176,13 @@ impl Identity {
         match transaction.revision.cmp(&known.revision) {
             std::cmp::Ordering::Less => self.ignore(Account::Superseded),
             std::cmp::Ordering::Equal if fresh.partition < known.partition && replaceable => {
-                self.known.set(fresh);
+                self.known.replace(number, fresh);
                 self.tallies.count(Observation::Ended(Account::Duplicate));
                 Outcome::Current(Some(known.event_time))
             }
             std::cmp::Ordering::Equal => self.ignore(Account::Duplicate),
             std::cmp::Ordering::Greater if replaceable => {
-                self.known.set(fresh);
+                self.known.replace(number, fresh);
                 let account = if transaction.voided { Account::Voiding } else { Account::Correcting };
                 self.accept(arrival, account, Some(known.event_time))
             }
@@ -210,7 +220,7 @@ impl Identity {
 
     fn forget(&mut self) {
         let settled = self.watermark.settled(self.horizon);
-        self.known.forget(settled.saturating_sub(self.retention), self.retention / 8);
+        self.known.forget(settled.saturating_sub(self.retention));
     }
 }
 

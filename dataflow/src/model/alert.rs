@@ -1,6 +1,6 @@
 //! Alerts and their changes.
 
-use super::{Hit, Id, Rule, Score, Scored, Source};
+use super::{Hit, Id, Rule, Score, Scored, Source, Transaction, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -28,15 +28,19 @@ pub struct Alert {
 impl Alert {
     /// The alert of `scored`, if it is alerted.
     pub fn of(scored: &Scored) -> Option<Self> {
-        let transaction = &scored.transaction;
-        scored.verdict.alert.then(|| Self {
+        Self::judged(&scored.transaction, &scored.verdict)
+    }
+
+    /// The alert that the verdict on a transaction is, if it is one.
+    pub fn judged(transaction: &Transaction, verdict: &Verdict) -> Option<Self> {
+        verdict.alert.then(|| Self {
             transaction: transaction.id.clone(),
             customer: transaction.customer.clone(),
             store: transaction.store.clone(),
             amount: transaction.amount.0,
             event_time: transaction.event_time,
-            score: scored.verdict.score,
-            hits: scored.verdict.hits.clone(),
+            score: verdict.score,
+            hits: verdict.hits.clone(),
             source: transaction.source,
         })
     }

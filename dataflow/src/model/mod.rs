@@ -32,5 +32,5 @@ pub use record::{PartitionId, Record, Source};
 pub use reference::{Customer, Entity, ListChange, ListEntry, Product, Store};
 pub use rules::{Rules, RulesChange};
 pub use score::{Score, Verdict};
-pub use transaction::{Currency, Received, Scored, Transaction};
+pub use transaction::{Currency, Received, Scored, Settled, Transaction};
 pub use views::{Settings, Upsert, ViewChange};

@@ -7,6 +7,36 @@ const EARTH_RADIUS_KM: f64 = 6371.0;
 
 /// Units in a degree.
 pub const DEGREE: i32 = 10_000_000;
+const DECIMALS: usize = 7;
+
+/// Reads degrees in units of 1e-7 from a JSON number; further decimals are rounded. `None` beyond `limit` degrees.
+pub fn parse_degrees(text: &str, limit: i32) -> Option<i32> {
+    if let Some(units) = plain(text.as_bytes()) {
+        return (units.abs() <= limit * DEGREE).then_some(units);
+    }
+    let degrees: f64 = text.parse().ok()?;
+    (degrees.abs() <= f64::from(limit)).then(|| (degrees * f64::from(DEGREE)).round() as i32)
+}
+
+/// The way nearly all degrees are written: up to three digits, a point, up to seven.
+fn plain(text: &[u8]) -> Option<i32> {
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    let point = text.iter().position(|byte| *byte == b'.')?;
+    let (whole, fraction) = (&text[..point], &text[point + 1..]);
+    if !(1..=3).contains(&whole.len()) || !(1..=DECIMALS).contains(&fraction.len()) {
+        return None;
+    }
+    let units = whole
+        .iter()
+        .chain(fraction)
+        .try_fold(0i64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))?;
+    // 999 degrees do not fit, and are out of any range.
+    let units = i32::try_from(units * 10i64.pow((DECIMALS - fraction.len()) as u32)).ok()?;
+    Some(if negative { -units } else { units })
+}
 
 /// A place in integer units of 1e-7 degrees (about a centimetre), so that it compares exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,6 +97,20 @@ mod tests {
         assert!(Place::from_degrees(0.0, 180.1).is_none());
         assert!(Place::from_degrees(f64::NAN, 0.0).is_none());
         assert!(Place::from_degrees(0.0, f64::INFINITY).is_none());
+    }
+
+    #[test]
+    fn degrees_are_read_as_a_float_would_be() {
+        for text in
+            ["-23.55052", "0.0", "-0.0000001", "90.0", "7.12345678", "89.99999999", "1e1", "-5", "12.5e-1"]
+        {
+            let degrees: f64 = text.parse().unwrap();
+            let expected = Place::from_degrees(degrees, 0.0).map(|place| place.latitude);
+            assert_eq!(parse_degrees(text, 90), expected, "{text}");
+        }
+        for text in ["90.0000001", "-90.5", "999.0", "1000.5", "1e3", "abc", "", "-"] {
+            assert_eq!(parse_degrees(text, 90), None, "{text}");
+        }
     }
 
     #[test]

@@ -135,6 +135,13 @@ impl Velocity {
     }
 }
 
+impl ImpossibleTravel {
+    /// The time that the two transactions may lie apart in microseconds.
+    pub fn within(&self) -> i64 {
+        i64::from(self.within_seconds) * SECOND
+    }
+}
+
 impl Rules {
     /// What is wrong with the parameters, if anything: the key, its value and what is allowed.
     pub fn problem(&self) -> Option<String> {

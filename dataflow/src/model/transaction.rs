@@ -92,3 +92,12 @@ pub struct Scored {
     /// It is its customer's first in its minute of event time (never for a voided one).
     pub first_in_minute: bool,
 }
+
+/// A transaction that has left the horizon, voided ones included: nothing can change it any more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Settled {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// Its score and hits; zero and none for a voided one.
+    pub verdict: Verdict,
+}

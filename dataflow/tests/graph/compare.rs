@@ -6,7 +6,7 @@ use crate::tables::{Tables, bare};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use streamflow_dataflow::model::{RulesChange, Scored, ViewChange};
+use streamflow_dataflow::model::{RulesChange, Settled, ViewChange};
 use streamflow_oracle::{AlertRow, Expected, TransactionRow};
 
 /// Findings, the first few of which are kept.
@@ -193,10 +193,10 @@ fn alike(name: &str, graph: &Value, oracle: &Value) -> bool {
 }
 
 /// With every partition at its end each transaction has settled once, as it finally is.
-fn settled(tables: &Tables, settled: &[(u64, Scored)], wrong: &mut Differences) {
-    let mut rows: Vec<&Scored> = settled.iter().map(|(_, scored)| scored).collect();
+fn settled(tables: &Tables, settled: &[(u64, Settled)], wrong: &mut Differences) {
+    let mut rows: Vec<_> = settled.iter().map(|(_, row)| (&row.transaction, &row.verdict)).collect();
     rows.sort();
-    let kept: Vec<&Scored> = tables.scored.keys().collect();
+    let kept: Vec<_> = tables.scored.keys().map(|row| (&*row.transaction, &row.verdict)).collect();
     wrong.equal("settled", &rows, &kept);
 }
 

@@ -4,8 +4,9 @@ use crate::case::{Case, graph_rules, partition_id};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::graph::{Inputs, Wanted, build};
-use streamflow_dataflow::model::{Record, RulesChange, Scored, Source, ViewChange};
+use streamflow_dataflow::model::{Record, RulesChange, Settled, Source, ViewChange};
 use streamflow_dataflow::operators::watermark::ReferenceTime;
 use streamflow_oracle::RawEvent;
 use timely::container::CapacityContainerBuilder;
@@ -20,7 +21,7 @@ use timely::worker::Worker;
 #[derive(Default)]
 pub(crate) struct Observed {
     pub changes: Vec<(u64, ViewChange)>,
-    pub settled: Vec<(u64, Scored)>,
+    pub settled: Vec<(u64, Settled)>,
 }
 
 /// A worker with nothing to do leaves its core to the others.
@@ -30,7 +31,7 @@ type Collected<D> = Arc<Mutex<Vec<(u64, D)>>>;
 
 /// Runs the case to its end on `workers` workers; an error where a worker panics.
 pub(crate) fn run(case: &Case, workers: usize) -> Result<Observed, String> {
-    let observed: Arc<Vec<(Collected<ViewChange>, Collected<Scored>)>> =
+    let observed: Arc<Vec<(Collected<ViewChange>, Collected<Settled>)>> =
         Arc::new((0..workers).map(|_| Default::default()).collect());
     let (shared, collected) = (Arc::new(case.clone()), observed.clone());
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
@@ -51,7 +52,7 @@ pub(crate) fn run(case: &Case, workers: usize) -> Result<Observed, String> {
 }
 
 struct Handles {
-    transactions: Handle<u64, Record>,
+    transactions: Handle<u64, Event>,
     reference: Handle<u64, Record>,
     rules: Handle<u64, RulesChange>,
     references: Handle<u64, ReferenceTime>,
@@ -66,7 +67,7 @@ impl Handles {
     }
 }
 
-fn drive(worker: &mut Worker, case: &Case, changes: Collected<ViewChange>, settled: Collected<Scored>) {
+fn drive(worker: &mut Worker, case: &Case, changes: Collected<ViewChange>, settled: Collected<Settled>) {
     let mut probe = ProbeHandle::new();
     let mut handles = dataflow(worker, case, changes, settled, &mut probe);
     let (index, peers) = (worker.index() as u64, worker.peers() as u64);
@@ -83,8 +84,10 @@ fn drive(worker: &mut Worker, case: &Case, changes: Collected<ViewChange>, settl
         handles.advance_to(epoch);
         for event in by_epoch.remove(&epoch).unwrap_or_default() {
             let transactions = matches!(event.topic, 0 | 5);
-            let handle = if transactions { &mut handles.transactions } else { &mut handles.reference };
-            handle.send(record(event));
+            match transactions {
+                true => handles.transactions.send(Event::from(record(event))),
+                false => handles.reference.send(record(event)),
+            }
         }
         if index == 0 {
             say(case, epoch, &mut handles);
@@ -129,7 +132,7 @@ fn dataflow(
     worker: &mut Worker,
     case: &Case,
     changes: Collected<ViewChange>,
-    settled: Collected<Scored>,
+    settled: Collected<Settled>,
     probe: &mut ProbeHandle<u64>,
 ) -> Handles {
     worker.dataflow(|scope| {

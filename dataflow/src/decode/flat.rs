@@ -1,0 +1,178 @@
+//! The way nearly all events are written: one object of strings without escapes, numbers and literals. One pass over its bytes.
+//!
+//! Whatever else there is - nesting, escapes, an error - is left to the general parser, which also says what is wrong.
+
+use super::fields::{Field, Fields};
+use std::borrow::Cow;
+
+/// The fields of a payload that is written that way; `None` says nothing about one that is not.
+pub(super) fn parse(payload: &[u8]) -> Option<Fields<'_>> {
+    if has_escapes_or_control_characters(payload) {
+        return None;
+    }
+    let mut rest = Rest(std::str::from_utf8(payload).ok()?);
+    let mut fields = Fields::default();
+    rest.take(b'{')?;
+    loop {
+        let name = rest.string()?;
+        rest.take(b':')?;
+        let value = rest.value()?;
+        if let Some(field) = Field::named(&name[1..name.len() - 1]) {
+            fields.set(field, Cow::Borrowed(value));
+        }
+        match rest.next()? {
+            b',' => {}
+            b'}' => return rest.is_blank().then_some(fields),
+            _ => return None,
+        }
+    }
+}
+
+fn has_escapes_or_control_characters(payload: &[u8]) -> bool {
+    // Without an early end this takes 32 bytes at a time.
+    payload.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'\\'))
+}
+
+/// What has not been read yet.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    /// The next byte that is no space.
+    fn next(&mut self) -> Option<u8> {
+        let bytes = self.0.as_bytes();
+        let place = bytes.iter().position(|byte| *byte != b' ')?;
+        let byte = bytes[place];
+        self.0 = self.0.get(place + 1..)?;
+        Some(byte)
+    }
+
+    fn take(&mut self, expected: u8) -> Option<()> {
+        (self.next()? == expected).then_some(())
+    }
+
+    /// A string with its quotes.
+    fn string(&mut self) -> Option<&'a str> {
+        self.skip_spaces();
+        let bytes = self.0.as_bytes();
+        if bytes.first() != Some(&b'"') {
+            return None;
+        }
+        let end = memchr::memchr(b'"', &bytes[1..])? + 2;
+        self.cut(end)
+    }
+
+    fn value(&mut self) -> Option<&'a str> {
+        self.skip_spaces();
+        let bytes = self.0.as_bytes();
+        match bytes.first()? {
+            b'"' => self.string(),
+            b'-' | b'0'..=b'9' => {
+                let end = bytes.iter().position(|byte| matches!(byte, b',' | b'}' | b' '))?;
+                self.cut(end).filter(|text| is_number(text.as_bytes()))
+            }
+            _ => ["true", "false", "null"]
+                .into_iter()
+                .find(|literal| self.0.starts_with(literal))
+                .and_then(|literal| self.cut(literal.len())),
+        }
+    }
+
+    fn cut(&mut self, end: usize) -> Option<&'a str> {
+        let (text, rest) = self.0.split_at_checked(end)?;
+        self.0 = rest;
+        Some(text)
+    }
+
+    fn skip_spaces(&mut self) {
+        while let Some(rest) = self.0.strip_prefix(' ') {
+            self.0 = rest;
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        self.0.bytes().all(|byte| byte == b' ')
+    }
+}
+
+/// Whether the text is a number in JSON's grammar.
+fn is_number(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let (whole, rest) = digits(text);
+    let (fraction, rest) = match rest {
+        [b'.', rest @ ..] => {
+            let (fraction, rest) = digits(rest);
+            (Some(fraction), rest)
+        }
+        _ => (None, rest),
+    };
+    let exponent = match rest {
+        [] => None,
+        [b'e' | b'E', b'-' | b'+', rest @ ..] | [b'e' | b'E', rest @ ..] => Some(digits(rest)),
+        _ => return false,
+    };
+    let whole_is_good = matches!(whole, [b'0'] | [b'1'..=b'9', ..]);
+    let exponent_is_good = exponent.is_none_or(|(digits, rest)| !digits.is_empty() && rest.is_empty());
+    whole_is_good && exponent_is_good && fraction.is_none_or(|fraction| !fraction.is_empty())
+}
+
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_objects_are_read() {
+        let payload = br#" { "amount" : "1.50","x":-0.5e+3, "revision":7 ,"voided":true,"latitude":null} "#;
+        let fields = parse(payload).unwrap();
+        assert_eq!(fields.get(Field::Amount), Some("\"1.50\""));
+        assert_eq!(fields.get(Field::Revision), Some("7"));
+        assert_eq!(fields.get(Field::Voided), Some("true"));
+        assert_eq!(fields.get(Field::Latitude), None);
+        assert_eq!(fields.get(Field::Longitude), None);
+    }
+
+    #[test]
+    fn everything_else_is_left_to_the_general_parser() {
+        for payload in [
+            "",
+            "{",
+            "{}",
+            "[]",
+            "1",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1}x"#,
+            r#"{"a":[1]}"#,
+            r#"{"a":{"b":1}}"#,
+            r#"{"a":"\n"}"#,
+            "{\"a\":\"\t\"}",
+            "{\n\"a\":1}",
+            r#"{"a":truex}"#,
+            r#"{"a":nul}"#,
+            r#"{a:1}"#,
+            r#"{"a":"b}"#,
+            r#"{"a" 1}"#,
+        ] {
+            assert!(parse(payload.as_bytes()).is_none(), "{payload}");
+        }
+        assert!(parse(b"{\"a\":\"\xff\"}").is_none());
+    }
+
+    #[test]
+    fn numbers_follow_the_grammar() {
+        for number in ["0", "-0", "10", "1.5", "-0.25e10", "1E-7", "0e0", "12e+3"] {
+            assert!(is_number(number.as_bytes()), "{number}");
+        }
+        for text in
+            ["", "-", "01", "1.", ".5", "1e", "1e+", "1.e3", "+1", "1x", "1.5.5", "0x1", "1e5x", "--1"]
+        {
+            assert!(!is_number(text.as_bytes()), "{text}");
+        }
+    }
+}
