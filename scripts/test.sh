@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # The exit code goes through a file: a pipe has only that of its last part.
-{ cargo test --workspace --release --no-fail-fast "$@" 2>&1; echo $? >"$log.code"; } | tee "$log"
+{ cargo test --workspace --profile checked --no-fail-fast "$@" 2>&1; echo $? >"$log.code"; } | tee "$log"
 code=$(cat "$log.code")
 rm -f "$log.code"
 

@@ -31,8 +31,9 @@ SELECT t.customer_key,
        t.last_seen,
        streamflow.ratio(t.minute_sum, 60 * t.transaction_count, 2) AS hour_mean,
        CASE WHEN t.transaction_count > 1 THEN
-           round(sqrt((t.transaction_count::numeric * t.minute_square_sum - t.minute_sum::numeric * t.minute_sum)
-                          ::numeric(60, 20)
+           -- Never negative, unless somebody wrote to the sums: then this must not fail, so that verifying can say so.
+           round(sqrt(greatest(t.transaction_count::numeric * t.minute_square_sum
+                                   - t.minute_sum::numeric * t.minute_sum, 0)::numeric(60, 20)
                       / (t.transaction_count::numeric * (t.transaction_count - 1) * 3600)), 2)
        END AS hour_std,
        t.alert_count,

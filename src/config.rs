@@ -4,8 +4,9 @@ use anyhow::{Context, Result, bail};
 use chrono_tz::Tz;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::Path;
-use streamflow_connectors::kafka::KafkaSettings;
+use streamflow_connectors::kafka::{KafkaSettings, TopicSettings};
 use streamflow_connectors::postgres;
 use streamflow_dataflow::model::timestamp::SECOND;
 use streamflow_dataflow::model::{Rules, Settings};
@@ -35,9 +36,11 @@ pub struct Config {
     pub postgres: postgres::Settings,
     /// How work flows from Kafka to PostgreSQL.
     pub pipeline: PipelineSettings,
+    /// How what is committed goes back to Kafka.
+    pub publisher: PublisherSettings,
 }
 
-/// Names of the topics that are read.
+/// Names of the topics that are read and written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TopicNames {
@@ -51,6 +54,14 @@ pub struct TopicNames {
     pub products: String,
     /// Upserts of list entries.
     pub blacklist: String,
+    /// Alert changes.
+    pub alerts: String,
+    /// One-minute windows.
+    pub metrics: String,
+    /// Events that were not accepted.
+    pub dead_letters: String,
+    /// The publisher's own progress.
+    pub progress: String,
 }
 
 /// Limits of the flow from Kafka to PostgreSQL.
@@ -67,6 +78,22 @@ pub struct PipelineSettings {
     pub require_log_append_time: bool,
 }
 
+/// Limits of the flow from PostgreSQL to Kafka.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PublisherSettings {
+    /// The publisher's name in Kafka, and the key of its progress record: one for each database.
+    pub transactional_id: String,
+    /// Alert changes, and as many dead letters and windows, that one transaction sends at most.
+    pub batch_records: u32,
+    /// Bytes of alert changes, and as many of dead letters, that one transaction sends at most.
+    pub batch_bytes: u32,
+    /// How often it looks for something to send, milliseconds.
+    pub poll_ms: u64,
+    /// How often it looks for windows that have changed, milliseconds.
+    pub metrics_interval_ms: u64,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -80,6 +107,7 @@ impl Default for Config {
             kafka: KafkaSettings::default(),
             postgres: postgres::Settings::default(),
             pipeline: PipelineSettings::default(),
+            publisher: PublisherSettings::default(),
         }
     }
 }
@@ -92,6 +120,10 @@ impl Default for TopicNames {
             stores: "reference.stores".to_owned(),
             products: "reference.products".to_owned(),
             blacklist: "fraud.blacklist".to_owned(),
+            alerts: "fraud.alerts".to_owned(),
+            metrics: "metrics.realtime".to_owned(),
+            dead_letters: "streamflow.dlq".to_owned(),
+            progress: "streamflow.progress".to_owned(),
         }
     }
 }
@@ -107,8 +139,20 @@ impl Default for PipelineSettings {
     }
 }
 
+impl Default for PublisherSettings {
+    fn default() -> Self {
+        Self {
+            transactional_id: "streamflow".to_owned(),
+            batch_records: 1_000,
+            batch_bytes: 1 << 20,
+            poll_ms: 100,
+            metrics_interval_ms: 1_000,
+        }
+    }
+}
+
 impl TopicNames {
-    /// All topics with what they hold; a topic's place here is its place in offsets and books.
+    /// All topics that are read, with what they hold; a topic's place here is its place in offsets and books.
     pub fn roles(&self) -> Vec<(String, Role)> {
         let reference = [
             (&self.customers, Role::Customers),
@@ -119,6 +163,39 @@ impl TopicNames {
         let transactions = self.transactions.iter().map(|name| (name, Role::Transactions));
         reference.into_iter().chain(transactions).map(|(name, role)| (name.clone(), role)).collect()
     }
+
+    /// The topics that are written, as they are created where they are missing.
+    pub fn outputs(&self) -> [TopicSettings; 4] {
+        [
+            output(&self.alerts, 3, &retained(30)),
+            output(&self.metrics, 1, &retained(1)),
+            output(&self.dead_letters, 1, &retained(30)),
+            // A record with every transaction, of which the last one counts: small segments, cleaned soon.
+            output(
+                &self.progress,
+                1,
+                &[
+                    ("cleanup.policy", "compact".to_owned()),
+                    ("segment.ms", HOUR_MS.to_string()),
+                    ("min.cleanable.dirty.ratio", "0.1".to_owned()),
+                ],
+            ),
+        ]
+    }
+}
+
+const HOUR_MS: u64 = 3_600_000;
+
+fn output(name: &str, partitions: u16, configs: &[(&str, String)]) -> TopicSettings {
+    let configs: BTreeMap<_, _> =
+        configs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    // As many copies as the brokers make by default.
+    TopicSettings { name: name.to_owned(), partitions, replication: -1, configs }
+}
+
+fn retained(days: u64) -> [(&'static str, String); 2] {
+    let retention = days * 24 * HOUR_MS;
+    [("cleanup.policy", "delete".to_owned()), ("retention.ms", retention.to_string())]
 }
 
 impl Config {
@@ -161,13 +238,22 @@ impl Config {
             ("topics.transactions (number of topics)", self.topics.transactions.len() as u64, 1, 12),
             ("pipeline.uncommitted_records", self.pipeline.uncommitted_records, 1, 100_000_000),
             ("pipeline.heartbeat_ms", self.pipeline.heartbeat_ms, 1, 60_000),
+            ("publisher.batch_records", u64::from(self.publisher.batch_records), 1, 100_000),
+            ("publisher.batch_bytes", u64::from(self.publisher.batch_bytes), 1, 16 << 20),
+            ("publisher.poll_ms", self.publisher.poll_ms, 1, 60_000),
+            ("publisher.metrics_interval_ms", self.publisher.metrics_interval_ms, 1, 3_600_000),
         ];
         for (key, value, low, high) in limits {
             if !(low..=high).contains(&value) {
                 bail!("configuration: {key} = {value}: must be {low} to {high}");
             }
         }
-        let mut names: Vec<_> = self.topics.roles().into_iter().map(|(name, _)| name).collect();
+        if self.publisher.transactional_id.is_empty() {
+            bail!("configuration: publisher.transactional_id: must not be empty");
+        }
+        let written = self.topics.outputs().map(|topic| topic.name);
+        let mut names: Vec<_> =
+            self.topics.roles().into_iter().map(|(name, _)| name).chain(written).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             bail!("configuration: topics: {} is named twice: each topic can hold one thing", twice[0]);
@@ -251,6 +337,9 @@ mod tests {
             (["rules.alert_threshold=0.7001"], ["alert_threshold", "0.7001", "3 decimals"]),
             (["time_zone=Mars/Base"], ["time_zone", "Mars/Base", ""]),
             (["topics.customers=transactions.raw"], ["topics", "transactions.raw", "twice"]),
+            (["topics.alerts=transactions.raw"], ["topics", "transactions.raw", "twice"]),
+            (["publisher.batch_records=0"], ["publisher.batch_records", "0", "1 to 100000"]),
+            (["publisher.transactional_id=''"], ["publisher.transactional_id", "empty", ""]),
         ] {
             let message = load(&overrides).unwrap_err().to_string();
             assert!(!message.contains('\n'), "{message}");

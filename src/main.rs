@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod memory;
 mod pipeline;
+mod publisher;
 mod replay;
 
 use clap::Parser;

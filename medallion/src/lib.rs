@@ -18,6 +18,7 @@ mod encoding;
 mod keys;
 mod medallion;
 mod migrations;
+pub mod outbox;
 mod output;
 mod progress;
 pub mod recompute;

@@ -8,7 +8,7 @@ pub fn migrations() -> &'static [Migration] {
     &MIGRATIONS
 }
 
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     Migration {
         number: 1,
         name: "schemas_and_roles",
@@ -22,4 +22,5 @@ const MIGRATIONS: [Migration; 9] = [
     Migration { number: 7, name: "alerts", sql: include_str!("../../sql/007_alerts.sql") },
     Migration { number: 8, name: "quality", sql: include_str!("../../sql/008_quality.sql") },
     Migration { number: 9, name: "grants", sql: include_str!("../../sql/009_grants.sql") },
+    Migration { number: 10, name: "publisher", sql: include_str!("../../sql/010_publisher.sql") },
 ];

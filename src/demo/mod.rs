@@ -47,6 +47,7 @@ pub fn run(plan: &Plan) -> Result<bool> {
     let postgres = PrivatePostgres::start(&PrivateOptions::default())?;
     let config = configure(plan, &broker, &postgres)?;
     println!("  broker     kcat -b {} -t {} -C", broker.address(), config.topics.transactions[0]);
+    println!("  alerts     kcat -b {} -t {} -C", broker.address(), config.topics.alerts);
     println!("  PostgreSQL {}", postgres.psql_command());
     println!("             e.g. SELECT * FROM gold.agg_daily_fraud; SELECT streamflow.frontier();\n");
 
@@ -92,6 +93,9 @@ fn configure(plan: &Plan, broker: &MockBroker, postgres: &PrivatePostgres) -> Re
     for (topic, _) in config.topics.roles() {
         let partitions = if config.topics.transactions.contains(&topic) { PARTITIONS } else { 1 };
         broker.create_topic(&topic, partitions)?;
+    }
+    for topic in config.topics.outputs() {
+        broker.create_topic(&topic.name, topic.partitions)?;
     }
     migrate(&mut connect(&config.postgres)?, migrations())?;
     Ok(config)

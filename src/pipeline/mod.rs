@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  Kafka ── reader threads ──> workers: the graph ──> sink on the first worker ──> committer thread ──> PostgreSQL
-//!                                 ^                                                      │
-//!                                 └──────── durable frontier: what may be forgotten ─────┘
+//!    ^                            ^                                                      │                  │
+//!    │                            └──────── durable frontier: what may be forgotten ─────┘                  │
+//!    └──────────────────────────────────── publisher thread: alert changes, dead letters, metrics <─────────┘
 //! ```
 //!
 //! Sources stop reading while too many of their records are not yet durable; that is the whole flow control.
@@ -18,6 +19,7 @@ pub use feed::now_ms;
 pub use status::{Status, Stop};
 
 use crate::config::Config;
+use crate::publisher::{self, Published, Publishing, State};
 use anyhow::{Context, Result, anyhow, bail};
 use plan::Plan;
 use sink::Committing;
@@ -32,6 +34,7 @@ use streamflow_medallion::{Medallion, Progress, Topics, migrations};
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
     let progress = take_lease(config)?;
     let plan = Arc::new(Plan::make(config)?);
+    let publishing = start_publisher(config, &progress, stop, status)?;
     let committing = Arc::new(Mutex::new(Some(start_committer(config, &plan, progress, status)?)));
     let timely = timely::Config::process(config.workers);
     let (worker_stop, worker_status) = (Arc::clone(stop), Arc::clone(status));
@@ -46,6 +49,8 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
     for outcome in workers.join() {
         outcome.map_err(|message| anyhow!("a worker stopped: {message}"))??;
     }
+    publishing.close();
+    tell_published(&status.publisher.look());
     match stop.failure() {
         Some(failure) => bail!(failure),
         None => Ok(()),
@@ -67,6 +72,27 @@ fn take_lease(config: &Config) -> Result<Progress> {
         );
     }
     Ok(Progress::take_lease(&mut client, config.time_zone)?)
+}
+
+/// One publisher for all processes, beside the committer.
+fn start_publisher(
+    config: &Config,
+    progress: &Progress,
+    stop: &Arc<Stop>,
+    status: &Status,
+) -> Result<Publishing> {
+    publisher::create_topics(config)?;
+    let stop = Arc::clone(stop);
+    let failed = move |error: String| stop.fail(format!("the publisher stopped: {error}"));
+    Publishing::start(config, progress.generation, Arc::clone(&status.publisher), failed)
+}
+
+fn tell_published(published: &Published) {
+    let Published { alert_number, dead_letter_number, metrics_frontier, state, last_error } = published;
+    tracing::info!(alert_number, dead_letter_number, metrics_frontier, "published");
+    if let (State::Retrying, Some(error)) = (state, last_error) {
+        tracing::warn!(error, "publishing was waiting; what is left is sent after the next start");
+    }
 }
 
 fn start_committer(

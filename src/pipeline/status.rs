@@ -1,9 +1,10 @@
 //! What can be seen of a running pipeline from outside its workers.
 
+use crate::publisher;
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_connectors::postgres::committer::Commit;
 use streamflow_dataflow::model::{AlertChange, BooksEntry};
@@ -54,6 +55,8 @@ pub struct Status {
     pub rows: AtomicU64,
     /// Alert changes committed.
     pub alert_changes: AtomicU64,
+    /// How far Kafka has what is committed.
+    pub publisher: Arc<publisher::Status>,
     latencies: Mutex<Latencies>,
     recent_alerts: Mutex<VecDeque<AlertChange>>,
     books: Mutex<BTreeMap<BooksEntry, i64>>,

@@ -46,7 +46,9 @@ pub struct Views {
     pub customers: BTreeMap<Id, Customer>,
     pub stores: BTreeMap<Id, Store>,
     pub products: BTreeMap<Id, Product>,
-    /// The last watermark that was an instant, not the end of all files.
+    /// The largest reference time of all files, microseconds since 1970.
+    pub newest: Option<i64>,
+    /// The watermark, at most that.
     pub watermark: i64,
 }
 
@@ -64,31 +66,32 @@ impl Views {
             ViewChange::Customer(upsert) => put(&mut self.customers, upsert),
             ViewChange::Store(upsert) => put(&mut self.stores, upsert),
             ViewChange::Product(upsert) => put(&mut self.products, upsert),
-            ViewChange::Watermark(time) if time < i64::MAX => {
-                let crossed = time / (60 * MINUTE) > self.watermark / (60 * MINUTE);
-                self.watermark = time;
+            ViewChange::Progress(progress) => self.newest = self.newest.max(progress.reference_time),
+            ViewChange::Watermark(time) => {
+                // Behind the end of all files time goes on, but nothing more happens in it.
+                let watermark = self.newest.map_or(self.watermark, |newest| time.min(newest));
+                let crossed = watermark / (60 * MINUTE) > self.watermark / (60 * MINUTE);
+                self.watermark = watermark;
                 if crossed {
                     self.forget_minutes();
                 }
             }
             // Quality counts are for the monitoring of a running pipeline; the rest is written elsewhere.
-            ViewChange::Watermark(_)
-            | ViewChange::Profile(_)
+            ViewChange::Profile(_)
             | ViewChange::Quality(_)
             | ViewChange::Received(_)
             | ViewChange::Scored(..)
             | ViewChange::AlertChange(_)
             | ViewChange::DeadLetter(_)
             | ViewChange::ListChange(_)
-            | ViewChange::RulesChange(_)
-            | ViewChange::Progress(_) => {}
+            | ViewChange::RulesChange(_) => {}
         }
     }
 
     /// Real-time windows are kept for a day behind the watermark.
     pub fn forget_minutes(&mut self) {
         let kept_from = self.watermark.saturating_sub(DAY);
-        let kept_from = kept_from - kept_from.rem_euclid(MINUTE);
+        let kept_from = kept_from.saturating_sub(kept_from.rem_euclid(MINUTE));
         self.minutes = self.minutes.split_off(&kept_from);
         let first = StoreMinute { minute_start: kept_from, store: Id::default() };
         self.store_minutes = self.store_minutes.split_off(&first);

@@ -63,8 +63,10 @@ struct Source {
     source: FileSource<Event>,
     waiting: Option<Vec<Event>>,
     ended: bool,
-    /// The end has been told to the graph.
-    closed: bool,
+    /// The latest event time that the graph has been given.
+    newest: Option<i64>,
+    /// The reference time that the graph has been told since the end.
+    told: Option<i64>,
 }
 
 impl Source {
@@ -72,7 +74,31 @@ impl Source {
     fn next_epoch(&self, batch_lines: u64) -> Option<u64> {
         Some(self.waiting.as_ref()?.first()?.record.source.offset() / batch_lines + 1)
     }
+
+    /// Takes note of the event times that the graph accepts.
+    fn see(&mut self, events: &[Event], settings: &Settings) {
+        let limit = settings.file_now.saturating_add(settings.future_allowance);
+        let times =
+            events.iter().filter_map(|event| Some(event.decoded.as_ref().ok()?.transaction.event_time));
+        self.newest = self.newest.max(times.filter(|time| *time <= limit).max());
+    }
+
+    /// The reference time behind the file's end: time goes on until everything is final, one step an epoch, so that
+    /// never more than a step's transactions become final at once.
+    fn reference_behind_end(&self, horizon: i64) -> i64 {
+        let (Some(newest), step) = (self.newest, horizon / CLOSING_STEPS) else { return i64::MAX };
+        let next = self.told.unwrap_or(newest).saturating_add(step.max(1));
+        if step == 0 || next > newest.saturating_add(horizon + step) { i64::MAX } else { next }
+    }
+
+    /// The graph knows that nothing comes any more.
+    fn is_closed(&self) -> bool {
+        self.told == Some(i64::MAX)
+    }
 }
+
+/// Steps of a horizon in which a file's last transactions become final.
+const CLOSING_STEPS: i64 = 64;
 
 /// Runs one worker to the end of its files.
 pub fn run(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> Result<()> {
@@ -101,10 +127,10 @@ pub fn run(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> Resul
             worker.step_or_park(Some(Duration::from_millis(10)));
             continue;
         }
-        if sources.iter().all(|source| source.closed) {
+        if sources.iter().all(Source::is_closed) {
             break;
         }
-        feed(&mut sources, &mut inbound, epoch, batch.batch_lines);
+        feed(&mut sources, &mut inbound, epoch, batch.batch_lines, &plan.settings);
         epoch += 1;
         inbound.advance_to(epoch);
         worker.step();
@@ -183,7 +209,14 @@ fn open(worker: &Worker, plan: &Plan, batch: &FileSettings) -> Result<Vec<Source
     });
     let open = |file: &InputFile| {
         let source = FileSource::start(&file.path, file.partition, batch, &wake)?;
-        Ok(Source { partition: file.partition, source, waiting: None, ended: false, closed: false })
+        Ok(Source {
+            partition: file.partition,
+            source,
+            waiting: None,
+            ended: false,
+            newest: None,
+            told: None,
+        })
     };
     mine.map(open).collect()
 }
@@ -206,14 +239,16 @@ fn fill(sources: &mut [Source]) -> Result<bool> {
 }
 
 /// Gives the batches of this epoch to the graph, and the news that a file has ended.
-fn feed(sources: &mut [Source], inbound: &mut Inbound, epoch: u64, batch_lines: u64) {
+fn feed(sources: &mut [Source], inbound: &mut Inbound, epoch: u64, batch_lines: u64, settings: &Settings) {
     for source in sources {
         let due = source.next_epoch(batch_lines).is_some_and(|next| next <= epoch);
-        if due && let Some(mut records) = source.waiting.take() {
-            inbound.transactions.send_batch(&mut records);
-        } else if source.ended && source.waiting.is_none() && !source.closed {
-            source.closed = true;
-            inbound.references.send(ReferenceTime { partition: source.partition, time: i64::MAX });
+        if due && let Some(mut events) = source.waiting.take() {
+            source.see(&events, settings);
+            inbound.transactions.send_batch(&mut events);
+        } else if source.ended && source.waiting.is_none() && !source.is_closed() {
+            let time = source.reference_behind_end(settings.correction_horizon);
+            source.told = Some(time);
+            inbound.references.send(ReferenceTime { partition: source.partition, time });
         }
     }
 }

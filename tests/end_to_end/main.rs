@@ -1,8 +1,9 @@
 //! The binary from end to end, as its users run it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-/// What the tests are made of: the binary, its traffic, the oracle's events and the files of a replay.
+/// What the tests are made of: the binary, its traffic, a consumer, the oracle's events and the files of a replay.
 mod command;
+mod consumer;
 mod events;
 mod foreign;
 mod results;
@@ -16,5 +17,7 @@ mod contracts;
 mod demo;
 /// From a real Kafka to a real PostgreSQL: every table is what the events in bronze give, at every frontier.
 mod kafka_to_gold;
+/// What consumers of Kafka see is what the tables hold, each change once.
+mod publisher;
 /// A replay depends on the events alone: not on workers, order within the horizon, or partitions.
 mod replay;

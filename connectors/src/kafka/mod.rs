@@ -1,8 +1,10 @@
-//! Kafka: reading partitions by hand, topics and their offsets, a plain producer, and an embedded broker.
+//! Kafka: reading partitions by hand, topics and their offsets, a plain and a transactional producer, and an embedded
+//! broker.
 //!
 //! ```text
 //!  Topics ── which partitions, from where ──> KafkaSource ── a reader thread per topic ──> SourceEvent
 //!  Producer ── records ──> Kafka                             MockBroker: a Kafka in this process, for the demo
+//!  TransactionalProducer ── all or nothing ──> Kafka ── latest_record ──> where it stands, after a restart
 //! ```
 //!
 //! No consumer group takes part: which worker reads what is the dataflow's decision, and the truth about offsets is
@@ -12,6 +14,7 @@ mod batch;
 mod client;
 mod consumer;
 mod error;
+mod latest;
 mod mock;
 mod producer;
 mod progress;
@@ -19,11 +22,14 @@ mod reader;
 mod settings;
 mod source;
 mod topics;
+mod transactional;
 
 pub use error::KafkaError;
+pub use latest::latest_record;
 pub use mock::MockBroker;
 pub use producer::{Deliveries, Producer};
 pub use progress::{PartitionProgress, SourceProgress};
 pub use settings::{Compression, KafkaSettings, Mechanism, ProducerSettings, Protocol, SourceSettings};
 pub use source::{Assignment, KafkaSource};
 pub use topics::{OffsetRange, TimestampType, TopicSettings, Topics};
+pub use transactional::{Header, Message, TransactionError, TransactionalProducer};

@@ -117,9 +117,9 @@ impl Customer {
         } else {
             self.total.add(entry.cents, minute);
         }
-        // A quarter of spare room instead of doubling: memory is nearly all entries.
+        // An eighth of spare room instead of doubling: memory is nearly all entries.
         if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact(self.entries.len() / 4 + 2);
+            self.entries.reserve_exact(self.entries.len() / 8 + 1);
         }
         self.entries.insert(position, entry);
     }
@@ -198,8 +198,8 @@ impl Customer {
         self.behind = (behind.last_place.is_some() || !behind.recent.is_empty()).then_some(behind);
         if self.entries.is_empty() {
             self.entries = Vec::new();
-        } else if self.entries.capacity() > self.entries.len() * 3 / 2 + 4 {
-            self.entries.shrink_to(self.entries.len() + 2);
+        } else if self.entries.capacity() > self.entries.len() * 5 / 4 + 2 {
+            self.entries.shrink_to(self.entries.len() + 1);
         }
     }
 }

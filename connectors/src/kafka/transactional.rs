@@ -1,0 +1,223 @@
+//! A transactional producer: what a transaction sends becomes visible to read_committed consumers as a whole or never.
+//!
+//! ```text
+//!  open ── fence ──> begin ── send* ── commit ──┐      any error: drop it, open and fence another, ask what was
+//!                      ^                        │      committed last (see `latest_record`), go on from there
+//!                      └────────────────────────┘
+//! ```
+//!
+//! There is no abort: fencing aborts what an older producer of the same id left open, and waits for what it was
+//! committing. That makes one path of recovery for every error, a crash and an outcome that nobody knows.
+
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::message::{Header as ClientHeader, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use thiserror::Error;
+
+use super::client::Logging;
+use super::error::KafkaError;
+use super::settings::{Compression, KafkaSettings};
+
+const SENDING: &str = "sending records";
+
+/// What goes wrong with a transaction.
+#[derive(Debug, Error)]
+pub enum TransactionError {
+    /// The producer cannot be made; the user mends the settings.
+    #[error(transparent)]
+    Producer(#[from] KafkaError),
+    /// No answer in time, or the transaction failed; whether it took effect may be unknown. Usually mends itself:
+    /// open another producer, fence, see what was committed.
+    #[error("Kafka failed {doing}: {cause}")]
+    Interrupted {
+        /// What was being done.
+        doing: &'static str,
+        /// The client's words.
+        cause: String,
+    },
+    /// Another producer of the same transactional id has taken over, or the broker ended a transaction that was open
+    /// for longer than its timeout. No retry by this producer.
+    #[error("fenced by a newer producer of the same transactional id while {doing}: {cause}")]
+    Fenced {
+        /// What was being done.
+        doing: &'static str,
+        /// The client's words.
+        cause: String,
+    },
+    /// A broker understood and refused: rights, sizes, topics. The operator mends it; no retry.
+    #[error("Kafka refused {doing}: {cause}")]
+    Refused {
+        /// What was being done.
+        doing: &'static str,
+        /// The client's words.
+        cause: String,
+    },
+}
+
+impl TransactionError {
+    /// Whether another producer may succeed without anybody changing anything here.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Interrupted { .. } => true,
+            Self::Producer(error) => error.is_retryable(),
+            Self::Fenced { .. } | Self::Refused { .. } => false,
+        }
+    }
+}
+
+/// A record to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Decides the partition.
+    pub key: Vec<u8>,
+    /// `None` is a record without a value, which is not the same as an empty one.
+    pub value: Option<Vec<u8>>,
+    /// In this order.
+    pub headers: Vec<Header>,
+}
+
+/// A header of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value: any bytes.
+    pub value: Vec<u8>,
+}
+
+/// The only producer of a transactional id, from its `fence` until that of the next one.
+pub struct TransactionalProducer {
+    client: ThreadedProducer<Logging>,
+}
+
+impl TransactionalProducer {
+    /// Makes the client; nobody is asked yet. A transaction that is not committed within `timeout` of its first
+    /// record is aborted by the broker: so long can a crashed producer hold up read_committed consumers.
+    ///
+    /// # Errors
+    /// [`TransactionError::Producer`].
+    pub fn open(
+        settings: &KafkaSettings,
+        transactional_id: &str,
+        timeout: Duration,
+    ) -> Result<Self, TransactionError> {
+        let mut config = settings.client_config()?;
+        let producer = &settings.producer;
+        config
+            .set("transactional.id", transactional_id)
+            .set("transaction.timeout.ms", timeout.as_millis().to_string())
+            // Only what all replicas in sync hold survives the loss of a broker.
+            .set("acks", "all")
+            .set("linger.ms", producer.linger_ms.to_string())
+            .set("queue.buffering.max.kbytes", producer.buffer_kib.to_string())
+            // The bound is bytes.
+            .set("queue.buffering.max.messages", "0")
+            // As Java clients partition: other producers of the topic put a key where this one does.
+            .set("partitioner", "murmur2_random")
+            .set(
+                "compression.type",
+                match producer.compression {
+                    Compression::None => "none",
+                    Compression::Gzip => "gzip",
+                },
+            );
+        Ok(Self { client: config.create_with_context(Logging).map_err(KafkaError::Client)? })
+    }
+
+    /// Takes the transactional id over: older producers can no longer commit, and what they left open is aborted.
+    /// Before anything else, once.
+    ///
+    /// # Errors
+    /// [`TransactionError::Interrupted`] also where it takes longer than `within`.
+    pub fn fence(&self, within: Duration) -> Result<(), TransactionError> {
+        self.client.init_transactions(within).map_err(|cause| self.judge("taking over", &cause))
+    }
+
+    /// Begins a transaction. The broker learns of it with the first record.
+    ///
+    /// # Errors
+    /// As [`TransactionalProducer::commit`].
+    pub fn begin(&self) -> Result<(), TransactionError> {
+        self.client.begin_transaction().map_err(|cause| self.judge("beginning a transaction", &cause))
+    }
+
+    /// Queues a record of the transaction; failures after that show in `flush` or `commit`. Where the buffer is full it
+    /// waits, at most for `within`.
+    ///
+    /// # Errors
+    /// As [`TransactionalProducer::commit`].
+    pub fn send(&self, topic: &str, message: &Message, within: Duration) -> Result<(), TransactionError> {
+        match self.client.send(record(topic, message)) {
+            Ok(()) => Ok(()),
+            Err((ClientError::MessageProduction(RDKafkaErrorCode::QueueFull), unsent)) => {
+                self.flush(within)?;
+                self.client.send(unsent).map_err(|(cause, _)| self.judge(SENDING, &cause))
+            }
+            Err((cause, _)) => Err(self.judge(SENDING, &cause)),
+        }
+    }
+
+    /// Waits until the brokers have the records that were sent. Nobody sees them yet.
+    ///
+    /// # Errors
+    /// As [`TransactionalProducer::commit`].
+    pub fn flush(&self, within: Duration) -> Result<(), TransactionError> {
+        self.client.flush(within).map_err(|cause| self.judge(SENDING, &cause))
+    }
+
+    /// Makes the records of the transaction visible, all at once.
+    ///
+    /// # Errors
+    /// [`TransactionError::Fenced`] and [`TransactionError::Refused`]: they are not and never will be visible.
+    /// [`TransactionError::Interrupted`]: they may be or become so, until the next producer has fenced this one.
+    pub fn commit(&self, within: Duration) -> Result<(), TransactionError> {
+        self.client.commit_transaction(within).map_err(|cause| self.judge("committing", &cause))
+    }
+
+    /// What an error means. A fatal one hides behind those of the calls that come after it.
+    fn judge(&self, doing: &'static str, cause: &ClientError) -> TransactionError {
+        use RDKafkaErrorCode as Code;
+        let fatal = self.client.client().fatal_error();
+        let code = fatal.as_ref().map(|(code, _)| *code).or_else(|| cause.rdkafka_error_code());
+        let cause = fatal.map_or_else(|| cause.to_string(), |(_, reason)| reason);
+        match code {
+            Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch) => {
+                TransactionError::Fenced { doing, cause }
+            }
+            Some(
+                Code::TransactionalIdAuthorizationFailed
+                | Code::TopicAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::MessageSizeTooLarge
+                | Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+                | Code::InvalidTransactionTimeout,
+            ) => TransactionError::Refused { doing, cause },
+            _ => TransactionError::Interrupted { doing, cause },
+        }
+    }
+}
+
+fn record<'a>(topic: &'a str, message: &'a Message) -> BaseRecord<'a, [u8], [u8]> {
+    let Message { key, value, headers } = message;
+    let mut record = BaseRecord::to(topic).key(key.as_slice());
+    record.payload = value.as_deref();
+    if headers.is_empty() {
+        return record;
+    }
+    let none = OwnedHeaders::new_with_capacity(headers.len());
+    record.headers(
+        headers.iter().fold(none, |all, Header { name, value }| {
+            all.insert(ClientHeader { key: name, value: Some(value) })
+        }),
+    )
+}
+
+impl ProducerContext for Logging {
+    type DeliveryOpaque = ();
+
+    /// A record that is not delivered makes its transaction fail, which says so.
+    fn delivery(&self, _result: &DeliveryResult<'_>, (): ()) {}
+}

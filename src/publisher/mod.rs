@@ -1,0 +1,203 @@
+//! The publisher: sends what is committed to Kafka, each change exactly once to those who read committed records.
+//!
+//! ```text
+//!  PostgreSQL ── Reader: rows after a position ──> Batch ──┐ one Kafka transaction
+//!     ^                                                    ├──> fraud.alerts, streamflow.dlq, metrics.realtime
+//!     └── Position <── Session <── progress record <───────┴──> streamflow.progress: the position after the batch
+//! ```
+//!
+//! Law: the progress record and what it speaks of become visible together. So whatever happens, a publisher that fences
+//! the one before it and then reads the record knows exactly what consumers have; it goes on from there.
+//!
+//! That is also the answer to every error: the session is dropped and another opened. It waits for Kafka and PostgreSQL
+//! as long as they are away. It ends for good where a newer process has taken over: the lease in PostgreSQL says so
+//! before a session is opened, Kafka says so at the latest at the commit.
+
+mod alerts;
+mod batch;
+mod dead_letters;
+mod error;
+mod metrics;
+mod outage;
+mod record;
+mod session;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub use status::{Published, State, Status};
+
+use crate::config::Config;
+use anyhow::{Context, Result};
+use batch::{Position, Reader, check_lease};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use error::PublisherError;
+use outage::Outage;
+use postgres::Client;
+use session::{PATIENCE, Session, TRANSACTION_TIMEOUT};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use streamflow_connectors::kafka::{KafkaError, Topics};
+use streamflow_connectors::postgres::connect;
+use streamflow_dataflow::model::timestamp::SECOND;
+use streamflow_medallion::outbox::{Limits, Outbox};
+
+/// Creates those of the topics that are missing.
+///
+/// # Errors
+/// Kafka's: nobody answers, or creating is refused.
+pub fn create_topics(config: &Config) -> Result<(), KafkaError> {
+    let topics = Topics::connect(&config.kafka)?;
+    let mut missing = Vec::new();
+    // Asked one by one, because a client that may not create topics need not where there are all.
+    for topic in config.topics.outputs() {
+        match topics.partitions(&topic.name) {
+            Ok(_) => {}
+            Err(KafkaError::MissingTopic(_)) => missing.push(topic),
+            Err(error) => return Err(error),
+        }
+    }
+    if !missing.is_empty() {
+        let created = topics.create_missing(&missing)?;
+        tracing::info!(?created, "topics were created");
+    }
+    Ok(())
+}
+
+/// The owner's handle of the publisher's thread; dropping it stops the publisher and does not wait.
+pub struct Publishing {
+    /// Never used to send: the thread sees it vanish.
+    owner: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Publishing {
+    /// Starts it for the holder of the lease `generation`. `failed` is called where it ends because of an error.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn start(
+        config: &Config,
+        generation: i64,
+        status: Arc<Status>,
+        failed: impl FnOnce(String) + Send + 'static,
+    ) -> Result<Self> {
+        let (owner, stop) = bounded(0);
+        let mut publisher = Publisher::new(config.clone(), generation, status, stop);
+        let run = move || {
+            // A panic must not leave a pipeline that looks well and publishes nothing.
+            match catch_unwind(AssertUnwindSafe(|| publisher.run())) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => failed(error.to_string()),
+                Err(_) => failed("it panicked".to_owned()),
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("publisher".to_owned())
+            .spawn(run)
+            .context("cannot start the publisher's thread")?;
+        Ok(Self { owner, thread })
+    }
+
+    /// Stops it after the transaction under way; what is left is sent after the next start.
+    pub fn close(self) {
+        drop(self.owner);
+        // Its panics have been told as failures.
+        let _ = self.thread.join();
+    }
+}
+
+struct Publisher {
+    config: Config,
+    generation: i64,
+    status: Arc<Status>,
+    /// Disconnected once the owner is gone; nothing is ever sent.
+    stop: Receiver<()>,
+    reader: Reader,
+    client: Option<Client>,
+    session: Option<Session>,
+}
+
+impl Publisher {
+    fn new(config: Config, generation: i64, status: Arc<Status>, stop: Receiver<()>) -> Self {
+        let settings = &config.publisher;
+        let limits = Limits { rows: settings.batch_records.into(), bytes: settings.batch_bytes.into() };
+        let horizon = i64::from(config.correction_horizon_seconds) * SECOND;
+        let interval = Duration::from_millis(settings.metrics_interval_ms);
+        let reader = Reader::new(limits, horizon, interval);
+        Self { config, generation, status, stop, reader, client: None, session: None }
+    }
+
+    /// Publishes until it is stopped.
+    ///
+    /// # Errors
+    /// Those that waiting does not mend.
+    fn run(&mut self) -> Result<(), PublisherError> {
+        let poll = Duration::from_millis(self.config.publisher.poll_ms);
+        let mut outage = Outage::default();
+        let mut pause = Duration::ZERO;
+        while !self.is_stopped(pause) {
+            pause = match self.step() {
+                Ok(has_more) => {
+                    outage.over();
+                    if has_more { Duration::ZERO } else { poll }
+                }
+                Err(error) if error.is_retryable() => {
+                    self.forget(&error);
+                    self.status.retrying(&error);
+                    outage.note(&error)
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(())
+    }
+
+    fn is_stopped(&self, pause: Duration) -> bool {
+        if pause.is_zero() {
+            return self.stop.try_recv() == Err(TryRecvError::Disconnected);
+        }
+        self.stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected)
+    }
+
+    /// Publishes a batch, if there is something to be sent; true where there is more.
+    fn step(&mut self) -> Result<bool, PublisherError> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(connect(&self.config.postgres)?),
+        };
+        let session = match &mut self.session {
+            Some(session) => session,
+            none => none.insert(take_over(&self.config, self.generation, client)?),
+        };
+        let batch = self.reader.next(client, self.generation, session.position())?;
+        let has_more = batch.has_more;
+        if batch.is_empty() {
+            session.pass(batch.after);
+        } else {
+            session.prepare(&batch)?;
+            session.commit(batch, PATIENCE)?;
+        }
+        self.status.reached(&session.position().progress);
+        Ok(has_more)
+    }
+
+    /// Drops what the error has spoilt.
+    fn forget(&mut self, error: &PublisherError) {
+        match error {
+            PublisherError::Postgres(_) => self.client = None,
+            _ => self.session = None,
+        }
+    }
+}
+
+/// Opens a session, unless a newer process holds the lease: to fence that one would be wrong.
+fn take_over(config: &Config, generation: i64, client: &mut Client) -> Result<Session, PublisherError> {
+    check_lease(Outbox::open(client)?.committed(), generation)?;
+    let session = Session::open(config, TRANSACTION_TIMEOUT)?;
+    let Position { progress, .. } = session.position();
+    tracing::info!(?progress, "publishing goes on from here");
+    Ok(session)
+}

@@ -1,0 +1,106 @@
+//! A session with Kafka: from fencing the older publisher to the first error.
+
+use super::batch::{Batch, Position};
+use super::error::PublisherError;
+use super::record::Progress;
+use crate::config::{Config, TopicNames};
+use std::time::{Duration, Instant};
+use streamflow_connectors::kafka::{Message, TransactionError, TransactionalProducer, latest_record};
+
+/// How long Kafka may take for one request before another session is opened.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// After this the broker aborts a transaction whose publisher is gone, if no other publisher has done so before.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The only publisher of its name, until the next one fences it. After an error it is of no more use: drop it and open
+/// another, which finds out what took effect.
+pub struct Session {
+    producer: TransactionalProducer,
+    topics: TopicNames,
+    /// Key of the progress record.
+    key: Vec<u8>,
+    position: Position,
+    /// How long the broker keeps a transaction open.
+    timeout: Duration,
+    begun: Instant,
+}
+
+impl Session {
+    /// Fences older publishers and reads how far they came. `timeout` is that of transactions.
+    ///
+    /// # Errors
+    /// Kafka's, and [`PublisherError::Record`].
+    pub fn open(config: &Config, timeout: Duration) -> Result<Self, PublisherError> {
+        let name = &config.publisher.transactional_id;
+        let producer = TransactionalProducer::open(&config.kafka, name, timeout)?;
+        producer.fence(PATIENCE)?;
+        // Only now: before, an older publisher might still have committed.
+        let record = latest_record(&config.kafka, &config.topics.progress, name.as_bytes(), PATIENCE)?;
+        let progress = record.as_deref().map(Progress::decode).transpose()?.unwrap_or_default();
+        Ok(Self {
+            producer,
+            topics: config.topics.clone(),
+            key: name.clone().into_bytes(),
+            position: Position { progress, oldest_open: None },
+            timeout,
+            begun: Instant::now(),
+        })
+    }
+
+    /// What is published.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// Moves on past what needs no message.
+    pub fn pass(&mut self, position: Position) {
+        self.position = position;
+    }
+
+    /// Sends a batch and its progress record: they are with the brokers, and nobody sees them yet.
+    ///
+    /// # Errors
+    /// Kafka's.
+    pub fn prepare(&mut self, batch: &Batch) -> Result<(), PublisherError> {
+        let value = Some(batch.after.progress.encode()?);
+        let record = Message { key: self.key.clone(), value, headers: Vec::new() };
+        self.begun = Instant::now();
+        self.send(batch, &record).map_err(|error| self.judge(error))
+    }
+
+    fn send(&self, batch: &Batch, record: &Message) -> Result<(), TransactionError> {
+        self.producer.begin()?;
+        for (topic, messages) in [
+            (&self.topics.alerts, batch.alerts.as_slice()),
+            (&self.topics.dead_letters, &batch.dead_letters),
+            (&self.topics.metrics, &batch.windows),
+            (&self.topics.progress, std::slice::from_ref(record)),
+        ] {
+            messages.iter().try_for_each(|message| self.producer.send(topic, message, PATIENCE))?;
+        }
+        self.producer.flush(PATIENCE)
+    }
+
+    /// Makes the prepared batch visible, all at once.
+    ///
+    /// # Errors
+    /// Kafka's; unless it is final, whether the batch became visible is not known.
+    pub fn commit(&mut self, batch: Batch, within: Duration) -> Result<(), PublisherError> {
+        self.producer.commit(within).map_err(|error| self.judge(error))?;
+        self.position = batch.after;
+        Ok(())
+    }
+
+    /// The broker fences a producer whose transaction has timed out as it does one that has a successor. Which of the
+    /// two it is the lease tells, before another session is opened.
+    fn judge(&self, error: TransactionError) -> PublisherError {
+        let error = match error {
+            TransactionError::Fenced { doing, cause } if self.begun.elapsed() >= self.timeout => {
+                TransactionError::Interrupted { doing, cause }
+            }
+            error => error,
+        };
+        error.into()
+    }
+}
