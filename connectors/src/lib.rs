@@ -1,6 +1,8 @@
 //! Sources and sinks: Kafka, PostgreSQL and files. Knows records and rows, nothing of fraud.
 
+mod backoff;
 pub mod file;
 pub mod kafka;
+pub mod outage;
 pub mod postgres;
 pub mod source;

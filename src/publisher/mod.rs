@@ -18,7 +18,6 @@ mod batch;
 mod dead_letters;
 mod error;
 mod metrics;
-mod outage;
 mod record;
 mod session;
 mod status;
@@ -32,7 +31,6 @@ use anyhow::{Context, Result};
 use batch::{Position, Reader, check_lease};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use error::PublisherError;
-use outage::Outage;
 use postgres::Client;
 use session::{PATIENCE, Session, TRANSACTION_TIMEOUT};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,9 +38,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use streamflow_connectors::kafka::{KafkaError, Topics};
+use streamflow_connectors::outage::{Outage, Pauses, Words};
 use streamflow_connectors::postgres::connect;
 use streamflow_dataflow::model::timestamp::SECOND;
 use streamflow_medallion::outbox::{Limits, Outbox};
+
+const WORDS: Words = Words { wait: "publishing waits", go_on: "publishing goes on" };
+
+/// Between attempts to reach Kafka or PostgreSQL.
+const PAUSES: Pauses = Pauses { shortest: Duration::from_millis(50), longest: Duration::from_secs(5) };
 
 /// Creates those of the topics that are missing.
 ///
@@ -136,7 +140,7 @@ impl Publisher {
     /// Those that waiting does not mend.
     fn run(&mut self) -> Result<(), PublisherError> {
         let poll = Duration::from_millis(self.config.publisher.poll_ms);
-        let mut outage = Outage::default();
+        let mut outage = Outage::new(WORDS, PAUSES);
         let mut pause = Duration::ZERO;
         while !self.is_stopped(pause) {
             pause = match self.step() {

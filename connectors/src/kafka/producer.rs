@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerConte
 
 use super::client::Logging;
 use super::error::KafkaError;
-use super::settings::{Compression, KafkaSettings};
+use super::settings::KafkaSettings;
 
 /// How long to wait for acknowledgements to make room in a full buffer before looking again.
 const ROOM_CHECK: Duration = Duration::from_millis(1);
@@ -58,13 +58,7 @@ impl Producer {
             .set("delivery.timeout.ms", producer.delivery_timeout_ms.to_string())
             // As Java clients partition: all events of a customer share a partition, whoever sends them.
             .set("partitioner", "murmur2_random")
-            .set(
-                "compression.type",
-                match producer.compression {
-                    Compression::None => "none",
-                    Compression::Gzip => "gzip",
-                },
-            );
+            .set("compression.type", producer.compression.name());
         let context = Counting {
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),

@@ -46,6 +46,16 @@ pub enum Compression {
     Gzip,
 }
 
+impl Compression {
+    /// As the client calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
 /// Connection settings. They name where the password is and never hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

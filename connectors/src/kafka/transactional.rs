@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use super::client::Logging;
 use super::error::KafkaError;
-use super::settings::{Compression, KafkaSettings};
+use super::settings::KafkaSettings;
 
 const SENDING: &str = "sending records";
 
@@ -116,13 +116,7 @@ impl TransactionalProducer {
             .set("queue.buffering.max.messages", "0")
             // As Java clients partition: other producers of the topic put a key where this one does.
             .set("partitioner", "murmur2_random")
-            .set(
-                "compression.type",
-                match producer.compression {
-                    Compression::None => "none",
-                    Compression::Gzip => "gzip",
-                },
-            );
+            .set("compression.type", producer.compression.name());
         Ok(Self { client: config.create_with_context(Logging).map_err(KafkaError::Client)? })
     }
 

@@ -14,7 +14,6 @@
 //! Anything else means that another process wrote, or that an older state was restored: the committer
 //! stops with [`PostgresError::Fenced`].
 
-mod backoff;
 mod statistics;
 mod thread;
 

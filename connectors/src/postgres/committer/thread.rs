@@ -6,9 +6,9 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use postgres::Client;
 
-use super::backoff::Backoff;
 use super::statistics::{Commit, Shared};
 use super::{Batch, CommitterOptions, Notice, Writer, Written};
+use crate::outage::{Outage, Pauses, Words};
 use crate::postgres::connect::connect;
 use crate::postgres::error::PostgresError;
 use crate::postgres::settings::Settings;
@@ -81,7 +81,7 @@ where
 
     fn serve(&mut self) -> Result<(), End> {
         // Connect before there is work: the lease is taken and bad settings show at once.
-        let mut outage = Outage::new(&self.options);
+        let mut outage = self.outage();
         while let Err(error) = self.reconnect(None) {
             self.wait(&mut outage, error)?;
         }
@@ -117,7 +117,7 @@ where
     /// Returns once `pending` is durable.
     fn commit(&mut self, pending: &Pending<W::Batch>) -> Result<(), End> {
         let started = Instant::now();
-        let mut outage = Outage::new(&self.options);
+        let mut outage = self.outage();
         let mut in_doubt = None;
         let written = loop {
             let error = if self.client.is_some() {
@@ -199,47 +199,21 @@ where
         Ok(found)
     }
 
+    fn outage(&self) -> Outage {
+        let CommitterOptions { min_pause, max_pause, .. } = self.options;
+        let words = Words { wait: "commits wait", go_on: "commits go on" };
+        Outage::new(words, Pauses { shortest: min_pause, longest: max_pause })
+    }
+
     /// Pauses before a retry; ends when the error is final or the owner is gone.
     fn wait(&self, outage: &mut Outage, error: PostgresError) -> Result<(), End> {
         if !error.is_retryable() {
             return Err(End::Failed(error));
         }
         self.shared.retried();
-        let pause = outage.note(&error);
-        match self.owner.recv_timeout(pause.pause()) {
+        match self.owner.recv_timeout(outage.note(&error)) {
             Err(RecvTimeoutError::Disconnected) => Err(End::Abandoned),
             Ok(()) | Err(RecvTimeoutError::Timeout) => Ok(()),
-        }
-    }
-}
-
-/// A series of retries, logged when it begins and when it ends.
-struct Outage {
-    backoff: Backoff,
-    since: Option<Instant>,
-    attempts: u32,
-}
-
-impl Outage {
-    fn new(options: &CommitterOptions) -> Self {
-        Self { backoff: Backoff::new(options.min_pause, options.max_pause), since: None, attempts: 0 }
-    }
-
-    fn note(&mut self, error: &PostgresError) -> &mut Backoff {
-        if self.since.is_none() {
-            tracing::warn!(%error, "commits wait; retrying");
-        } else {
-            tracing::debug!(%error, attempts = self.attempts, "still retrying");
-        }
-        self.since.get_or_insert_with(Instant::now);
-        self.attempts += 1;
-        &mut self.backoff
-    }
-
-    fn over(&self) {
-        if let Some(since) = self.since {
-            let outage = since.elapsed();
-            tracing::info!(attempts = self.attempts, ?outage, "commits go on");
         }
     }
 }

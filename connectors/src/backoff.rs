@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 /// Grows with each pause; start a new one after a success.
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
     max: Duration,
 }
 
 impl Backoff {
-    pub(super) fn new(min: Duration, max: Duration) -> Self {
+    pub(crate) fn new(min: Duration, max: Duration) -> Self {
         Self { next: min.min(max), max }
     }
 
     /// The next pause, between half and all of the nominal one.
-    pub(super) fn pause(&mut self) -> Duration {
+    pub(crate) fn pause(&mut self) -> Duration {
         let nominal = self.next;
         self.next = (nominal * 2).min(self.max);
         nominal.mul_f64(rand::random_range(0.5..=1.0))
