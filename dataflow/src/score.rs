@@ -78,6 +78,14 @@ mod tests {
     }
 
     #[test]
+    fn a_score_exactly_between_two_roundings_is_rounded_up() {
+        // FR-002 at 1.0 and FR-004 at a sixth, z being 7/3: (1 * 0.25 + 1/6 * 0.15) / 0.4 = 0.6875.
+        let history = [579, 579, 600, 621, 621].map(|minute| (10_000, minute));
+        let context = Context { minute: 649, earlier: earlier(&history), in_window: 10, ..context() };
+        assert_eq!(verdict(&Rules::default(), &context).score.to_string(), "0.688");
+    }
+
+    #[test]
     fn several_detectors_are_weighted() {
         // FR-001 1.0 * 0.30 and FR-002 0.2 * 0.25: 0.35 / 0.55.
         let context =

@@ -4,8 +4,10 @@
 //! local day, std the sample standard deviation. With S and Q the sums of minutes and of squared minutes,
 //! z^2 = (n m - S)^2 (n - 1) / (n (n Q - S^2)), so the comparison is made in integers. Score: (z - 2) / 2.
 
+use crate::model::money::divide_rounded;
+use crate::model::root::Root;
 use crate::model::rules::UnusualHour;
-use crate::model::{Context, Evidence, Hit, Score};
+use crate::model::{Context, Evidence, Hit};
 
 /// The hit, if the hour is unusual.
 pub fn detect(rule: &UnusualHour, context: &Context<'_>) -> Option<Hit> {
@@ -23,17 +25,15 @@ pub fn detect(rule: &UnusualHour, context: &Context<'_>) -> Option<Hit> {
     if left <= right {
         return None;
     }
-    let mean = earlier.minutes as f64 / earlier.count as f64;
-    let deviation = (spread as f64 / (count * (count - 1)) as f64).sqrt();
-    let z = (f64::from(context.minute) - mean).abs() / deviation;
-    let limit = f64::from(rule.deviations.0) / 1000.0;
+    let z = Root::of_ratio(distance * distance * (count - 1), count * spread);
+    let deviation = Root::of_ratio(spread, count * (count - 1));
     Some(Hit {
-        score: Score::from_float((z - limit) / limit),
+        score: z.excess_over(rule.deviations.0),
         evidence: Evidence::UnusualHour {
             minute: context.minute,
-            z: (z * 1000.0).round() as i64,
-            mean: (mean * 100.0).round() as i64,
-            deviation: (deviation * 100.0).round() as i64,
+            z: z.rounded(1000),
+            mean: divide_rounded(100 * i128::from(earlier.minutes), count) as i64,
+            deviation: deviation.rounded(100),
             count: earlier.count,
         },
     })
@@ -67,6 +67,16 @@ mod tests {
         assert_eq!(hit(580, &history), None);
         let just_above = hit(621, &history).unwrap();
         assert_eq!(just_above.score.to_string(), "0.050");
+    }
+
+    #[test]
+    fn a_z_of_exactly_seven_thirds_is_exactly_a_sixth_above_the_limit() {
+        // Sum of squares about the mean of 600: 4 * 21 * 21, variance 441, deviation 21; 49 minutes off.
+        let hit = hit(649, &[579, 579, 600, 621, 621]).unwrap();
+        assert_eq!(hit.score.units(), 166_666_666_666_666);
+        let expected =
+            Evidence::UnusualHour { minute: 649, z: 2_333, mean: 60_000, deviation: 2_100, count: 5 };
+        assert_eq!(hit.evidence, expected);
     }
 
     #[test]

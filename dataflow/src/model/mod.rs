@@ -12,6 +12,7 @@ pub mod money;
 pub mod place;
 pub mod record;
 pub mod reference;
+pub mod root;
 pub mod rules;
 pub mod score;
 pub mod timestamp;
