@@ -115,11 +115,12 @@ impl Customer {
         if entry.voided() {
             self.voided += 1;
         } else {
-            self.total.add(entry.cents, minute);
+            self.total.add(entry.cents(), minute);
         }
-        // An eighth of spare room instead of doubling: memory is nearly all entries.
-        if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact(self.entries.len() / 8 + 1);
+        // Little spare room instead of doubling: memory is nearly all entries.
+        let count = self.entries.len();
+        if count == self.entries.capacity() {
+            self.entries.reserve_exact(room(count + 1) - count);
         }
         self.entries.insert(position, entry);
     }
@@ -129,7 +130,7 @@ impl Customer {
         if entry.voided() {
             self.voided -= 1;
         } else {
-            self.total.remove(entry.cents, minute);
+            self.total.remove(entry.cents(), minute);
         }
         entry
     }
@@ -198,10 +199,18 @@ impl Customer {
         self.behind = (behind.last_place.is_some() || !behind.recent.is_empty()).then_some(behind);
         if self.entries.is_empty() {
             self.entries = Vec::new();
-        } else if self.entries.capacity() > self.entries.len() * 5 / 4 + 2 {
-            self.entries.shrink_to(self.entries.len() + 1);
+        } else {
+            let count = self.entries.len();
+            if self.entries.capacity() > room(count + count / 8 + 1) {
+                self.entries.shrink_to(room(count));
+            }
         }
     }
+}
+
+/// Entries that the memory for `count` of them holds: allocators hand out sizes in steps of a quarter of a power of two.
+fn room(count: usize) -> usize {
+    count.next_multiple_of((count.next_power_of_two() / 8).max(1))
 }
 
 #[cfg(test)]
@@ -211,5 +220,11 @@ mod tests {
     #[test]
     fn a_customer_takes_two_cache_lines() {
         assert_eq!(size_of::<Customer>(), 128);
+    }
+
+    #[test]
+    fn room_grows_by_at_most_a_quarter() {
+        let rooms = [1, 2, 7, 8, 9, 16, 17, 20, 21, 33, 1000].map(room);
+        assert_eq!(rooms, [1, 2, 7, 8, 10, 16, 20, 20, 24, 40, 1024]);
     }
 }

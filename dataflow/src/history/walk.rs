@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
         let place = entry.place();
         let store = judge.store(shared.stores.value(entry.store));
         let context = Context {
-            amount: entry.cents,
+            amount: entry.cents(),
             event_time,
             place,
             minute,
@@ -83,7 +83,7 @@ impl<'a> Walk<'a> {
             verdict: judge.verdict(&context),
             first_in_minute: self.previous().is_none_or(|previous| previous < minute_start),
         };
-        self.earlier.add(entry.cents, minute);
+        self.earlier.add(entry.cents(), minute);
         self.position += 1;
         assessment
     }
@@ -141,7 +141,7 @@ fn first_after(entries: &[Entry], start: i64) -> usize {
 fn sums_before(customer: &Customer, position: usize, calendar: &Calendar) -> Sums {
     let mut sums = customer.total;
     for entry in customer.entries[position..].iter().filter(|entry| !entry.voided()) {
-        sums.remove(entry.cents, calendar.minute_of_day(entry.event_time));
+        sums.remove(entry.cents(), calendar.minute_of_day(entry.event_time));
     }
     sums
 }

@@ -1,13 +1,13 @@
-//! The ids that are remembered: 32 bytes each, whatever their length.
+//! The ids that are remembered: 28 bytes each, whatever their length.
 //!
 //! Ids and customers are kept as a keyed 128-bit hash (SipHash-1-3, the key drawn anew by each process): 96 bits tell ids
 //! apart, the rest customers. Among a hundred million ids two share a fingerprint with a probability of 1e-13.
 
 use crate::admission::Arrival;
-use crate::model::Transaction;
+use crate::model::{PartitionId, Transaction};
 use hashbrown::HashTable;
 use siphasher::sip128::{Hasher128, SipHasher13};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// What is remembered of a transaction's current version.
@@ -22,7 +22,7 @@ pub(super) struct Known {
     /// Revision.
     pub revision: u32,
     /// The partition of its event.
-    pub partition: crate::model::PartitionId,
+    pub partition: PartitionId,
 }
 
 impl Known {
@@ -100,7 +100,7 @@ impl KnownIds {
     pub(super) fn find(&self, entry: &Known) -> Option<(u32, Known)> {
         let same = |number: &u32| self.queue.get(*number).same_id(entry);
         let number = self.shards[self.shard(entry.id_high)].find(entry.id_high, same)?;
-        Some((*number, *self.queue.get(*number)))
+        Some((*number, self.queue.get(*number)))
     }
 
     /// Remembers an id that is not known.
@@ -108,12 +108,12 @@ impl KnownIds {
         let (hash, shard) = (entry.id_high, self.shard(entry.id_high));
         let number = self.queue.push(entry);
         let queue = &self.queue;
-        self.shards[shard].insert_unique(hash, number, |number| queue.get(*number).id_high);
+        self.shards[shard].insert_unique(hash, number, |number| queue.hash(*number));
     }
 
     /// Remembers `entry` in place of what is known of its id under `number`.
     pub(super) fn replace(&mut self, number: u32, entry: Known) {
-        *self.queue.get_mut(number) = entry;
+        self.queue.set(number, entry);
     }
 
     fn shard(&self, hash: u64) -> usize {
@@ -157,46 +157,120 @@ impl KnownIds {
 /// around: there is never room for 2^32 of them.
 #[derive(Default)]
 struct Queue {
-    blocks: VecDeque<Vec<Known>>,
+    blocks: VecDeque<Block>,
     /// Number of the first block's first entry.
     first: u32,
     /// Entries of the first block that have been let go.
     gone: usize,
+    /// Event times that lie too far from their block's, by number.
+    far: HashMap<u32, i64>,
+}
+
+/// Entries that came one after the other, their event times relative to the first one's.
+struct Block {
+    event_time: i64,
+    entries: Vec<Packed>,
+}
+
+/// A [`Known`] in 28 bytes.
+#[derive(Clone, Copy)]
+struct Packed {
+    id: [u32; 3],
+    customer: u32,
+    revision: u32,
+    event_time: Offset,
+    partition: PartitionId,
+}
+
+/// Microseconds in 48 bits with a sign: four years to either side.
+#[derive(Clone, Copy, PartialEq)]
+struct Offset([u16; 3]);
+
+impl Offset {
+    /// Stands for all that do not fit.
+    const FAR: Self = Self([0, 0, 1 << 15]);
+
+    fn new(micros: Option<i64>) -> Self {
+        let fits = |micros: &i64| micros.unsigned_abs() < 1 << 47;
+        let parts = |micros: i64| Self([micros as u16, (micros >> 16) as u16, (micros >> 32) as u16]);
+        micros.filter(fits).map_or(Self::FAR, parts)
+    }
+
+    /// `None` for one that did not fit.
+    fn micros(self) -> Option<i64> {
+        let [low, middle, high] = self.0;
+        let micros = i64::from(high as i16) << 32 | i64::from(middle) << 16 | i64::from(low);
+        (self != Self::FAR).then_some(micros)
+    }
 }
 
 const BLOCK: usize = 1024;
 
 impl Queue {
-    fn get(&self, number: u32) -> &Known {
+    fn get(&self, number: u32) -> Known {
         let place = number.wrapping_sub(self.first) as usize;
-        &self.blocks[place / BLOCK][place % BLOCK]
+        let block = &self.blocks[place / BLOCK];
+        let Packed { id: [low, middle, high], customer, revision, event_time, partition } =
+            block.entries[place % BLOCK];
+        let event_time = match event_time.micros() {
+            Some(offset) => block.event_time + offset,
+            None => self.far.get(&number).copied().unwrap_or(block.event_time),
+        };
+        let id_high = u64::from(high) << 32 | u64::from(middle);
+        Known { id_high, event_time, id_low: low, customer, revision, partition }
     }
 
-    fn get_mut(&mut self, number: u32) -> &mut Known {
+    fn hash(&self, number: u32) -> u64 {
         let place = number.wrapping_sub(self.first) as usize;
-        &mut self.blocks[place / BLOCK][place % BLOCK]
+        let [_, middle, high] = self.blocks[place / BLOCK].entries[place % BLOCK].id;
+        u64::from(high) << 32 | u64::from(middle)
+    }
+
+    fn set(&mut self, number: u32, entry: Known) {
+        let place = number.wrapping_sub(self.first) as usize;
+        let offset = entry.event_time.checked_sub(self.blocks[place / BLOCK].event_time);
+        let packed = self.pack(number, entry, offset);
+        self.blocks[place / BLOCK].entries[place % BLOCK] = packed;
     }
 
     /// Puts an entry behind the last one and returns its number.
     fn push(&mut self, entry: Known) -> u32 {
-        if self.blocks.back().is_none_or(|last| last.len() == BLOCK) {
-            self.blocks.push_back(Vec::with_capacity(BLOCK));
+        if self.blocks.back().is_none_or(|last| last.entries.len() == BLOCK) {
+            let entries = Vec::with_capacity(BLOCK);
+            self.blocks.push_back(Block { event_time: entry.event_time, entries });
         }
         let before = (self.blocks.len() - 1) * BLOCK;
-        let within = self.blocks.back_mut().map_or(0, |last| {
-            last.push(entry);
-            last.len() - 1
-        });
-        self.first.wrapping_add((before + within) as u32)
+        let last = self.blocks.back().map_or(0, |last| last.entries.len());
+        let number = self.first.wrapping_add((before + last) as u32);
+        let offset = self.blocks.back().and_then(|last| entry.event_time.checked_sub(last.event_time));
+        let packed = self.pack(number, entry, offset);
+        if let Some(last) = self.blocks.back_mut() {
+            last.entries.push(packed);
+        }
+        number
+    }
+
+    fn pack(&mut self, number: u32, entry: Known, offset: Option<i64>) -> Packed {
+        let Known { id_high, event_time, id_low, customer, revision, partition } = entry;
+        let offset = Offset::new(offset);
+        if offset == Offset::FAR {
+            self.far.insert(number, event_time);
+        }
+        let id = [id_low, id_high as u32, (id_high >> 32) as u32];
+        Packed { id, customer, revision, event_time: offset, partition }
     }
 
     /// The oldest entry and its number.
-    fn front(&self) -> Option<(u32, &Known)> {
-        let oldest = self.blocks.front()?.get(self.gone)?;
-        Some((self.first.wrapping_add(self.gone as u32), oldest))
+    fn front(&self) -> Option<(u32, Known)> {
+        let number = self.first.wrapping_add(self.gone as u32);
+        let first = self.blocks.front()?;
+        (self.gone < first.entries.len()).then(|| (number, self.get(number)))
     }
 
     fn pop(&mut self) {
+        if !self.far.is_empty() {
+            self.far.remove(&self.first.wrapping_add(self.gone as u32));
+        }
         self.gone += 1;
         if self.gone == BLOCK {
             self.blocks.pop_front();
@@ -217,11 +291,10 @@ fn shard(place: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PartitionId;
 
     #[test]
-    fn an_entry_takes_32_bytes() {
-        assert_eq!(size_of::<Known>(), 32);
+    fn an_entry_takes_28_bytes() {
+        assert_eq!(size_of::<Packed>(), 28);
     }
 
     fn known(id: u64, event_time: i64) -> Known {
@@ -251,6 +324,24 @@ mod tests {
         assert!(ids.queue.front().is_none() && ids.shards.iter().all(HashTable::is_empty));
         ids.add(known(1, 1));
         assert_eq!(ids.find(&known(1, 0)).unwrap().1.event_time, 1);
+    }
+
+    #[test]
+    fn any_event_time_is_remembered_exactly() {
+        let mut ids = KnownIds::default();
+        let limit = (1 << 47) - 1;
+        let times = [0, 1, -1, 1 << 32, -(1 << 32), limit, -limit, limit + 1, -limit - 1, i64::MAX, i64::MIN];
+        for (id, event_time) in times.into_iter().enumerate() {
+            ids.add(known(id as u64, event_time));
+        }
+        for (id, event_time) in times.into_iter().enumerate() {
+            assert_eq!(ids.find(&known(id as u64, 0)).unwrap().1, known(id as u64, event_time));
+        }
+        let (number, _) = ids.find(&known(1, 0)).unwrap();
+        ids.replace(number, known(1, i64::MIN));
+        assert_eq!(ids.find(&known(1, 0)).unwrap().1.event_time, i64::MIN);
+        (0..times.len()).for_each(|_| ids.queue.pop());
+        assert!(ids.queue.far.is_empty());
     }
 
     #[test]
