@@ -1,11 +1,13 @@
 # StreamFlow's commands. `make help` lists them.
 
 DEMO_ARGS ?=
+# Rounds of `make chaos`.
+ROUNDS ?= 50
 # Cargo features, for example FEATURES=tls for TLS and SCRAM towards Kafka.
 FEATURES ?=
 CARGO_FLAGS := --release $(if $(FEATURES),--features $(FEATURES))
 
-.PHONY: help setup jars build demo test fmt lint clean
+.PHONY: help setup jars build demo test chaos fmt lint clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +26,9 @@ demo: build ## Run everything embedded; DEMO_ARGS="..." are passed on
 
 test: jars ## Run all tests against a real Kafka and a real PostgreSQL
 	@scripts/test.sh
+
+chaos: jars ## Kill the worker and PostgreSQL under load, ROUNDS=50 times, and compare after each
+	STREAMFLOW_CHAOS_ROUNDS=$(ROUNDS) cargo test --profile checked --test end_to_end chaos -- --nocapture
 
 fmt: ## Format the sources
 	cargo fmt --all

@@ -17,13 +17,9 @@ const BINARY: &str = env!("CARGO_BIN_EXE_streamflow");
 const WARM_UP: Duration = Duration::from_secs(10);
 const PARTITIONS: i32 = 3;
 
-const TOPICS: [(&str, i32, [(&str, &str); 1]); 5] = [
-    ("transactions.raw", PARTITIONS, [("message.timestamp.type", "LogAppendTime")]),
-    ("reference.customers", 1, [("cleanup.policy", "compact")]),
-    ("reference.stores", 1, [("cleanup.policy", "compact")]),
-    ("reference.products", 1, [("cleanup.policy", "compact")]),
-    ("fraud.blacklist", 1, [("cleanup.policy", "compact")]),
-];
+const TRANSACTIONS: &str = "transactions.raw";
+const REFERENCE: [&str; 4] =
+    ["reference.customers", "reference.stores", "reference.products", "fraud.blacklist"];
 
 const COMMITTED: &str = "SELECT coalesce(sum(account.value::bigint), 0)::bigint, \
      (extract(epoch FROM clock_timestamp()) * 1000 - max(frontier))::bigint \
@@ -37,8 +33,9 @@ fn main() {
 
     let directory = tempfile::tempdir().unwrap();
     let kafka = KafkaServer::start().unwrap();
-    for (topic, partitions, configs) in TOPICS {
-        kafka.create_topic(topic, partitions, &configs).unwrap();
+    kafka.create_topic(TRANSACTIONS, PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
+    for topic in REFERENCE {
+        kafka.create_topic(topic, 1, &[("cleanup.policy", "compact")]).unwrap();
     }
     let postgres =
         PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() }).unwrap();
@@ -99,7 +96,11 @@ fn observe(postgres: &PrivatePostgres, offered: u64, seconds: u64) {
         rates[rates.len() / 2],
         rates[rates.len() - 1]
     );
-    println!("frontier  behind the clock: median {} ms, worst {} ms", lags[lags.len() / 2], lags[lags.len() - 1]);
+    println!(
+        "frontier  behind the clock: median {} ms, worst {} ms",
+        lags[lags.len() / 2],
+        lags[lags.len() - 1]
+    );
 }
 
 /// A command that ends with the bench.

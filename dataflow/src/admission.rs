@@ -10,6 +10,7 @@ use crate::model::timestamp::{Rfc3339, SECOND};
 use crate::model::views::PartitionProgress;
 use crate::model::{DeadLetter, PartitionId, Reason, Received, Settings, Transaction};
 use crate::operators::watermark::ReferenceTime;
+use crate::resume::Resume;
 use crate::tally::{Observation, Tallies, Tally};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -75,8 +76,8 @@ pub struct Admitted<'s> {
     pub references: StreamVec<'s, u64, ReferenceTime>,
 }
 
-/// Admits the events that this worker's sources deliver.
-pub fn admit<'s>(settings: &Settings, events: StreamVec<'s, u64, Event>) -> Admitted<'s> {
+/// Admits the events that this worker's sources deliver, going on from `resume`.
+pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64, Event>) -> Admitted<'s> {
     let mut builder = OperatorBuilder::new("admission".to_owned(), events.scope());
     let mut input = builder.new_input(events, Pipeline);
     let (arrivals_out, arrivals) = builder.new_output();
@@ -84,7 +85,7 @@ pub fn admit<'s>(settings: &Settings, events: StreamVec<'s, u64, Event>) -> Admi
     let (tallies_out, tallies) = builder.new_output();
     let (progress_out, progress) = builder.new_output();
     let (references_out, references) = builder.new_output();
-    let mut admission = Admission::new(settings);
+    let mut admission = Admission::new(settings, resume);
     builder.build(move |_| {
         let mut arrivals_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Arrival>>>::from(arrivals_out);
         let mut letters_out =
@@ -138,12 +139,16 @@ struct Partition {
 }
 
 impl Admission {
-    fn new(settings: &Settings) -> Self {
+    fn new(settings: &Settings, resume: &Resume) -> Self {
+        let stood = |progress: &PartitionProgress| {
+            let PartitionProgress { partition, next_offset, reference_time } = *progress;
+            (partition, Partition { next_offset, reference_time, moved: false })
+        };
         Self {
             horizon: settings.correction_horizon,
             future_allowance: settings.future_allowance,
             file_now: settings.file_now,
-            partitions: BTreeMap::new(),
+            partitions: resume.partitions.iter().map(stood).collect(),
             tallies: Tallies::default(),
         }
     }

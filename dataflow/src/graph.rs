@@ -11,13 +11,14 @@
 
 use crate::admission::admit;
 use crate::decode::Event;
-use crate::history::{ControlChange, history};
-use crate::identity::identify;
+use crate::history::{self, ControlChange, history};
+use crate::identity::{self, identify};
 use crate::model::record::Record;
 use crate::model::{RulesChange, Settings, Settled, ViewChange};
 use crate::operators::ordered;
 use crate::operators::watermark::{self, ReferenceTime};
 use crate::reference::{Role, reference};
+use crate::resume::{Restored, Resume};
 use crate::views;
 use timely::dataflow::StreamVec;
 use timely::dataflow::operators::Concatenate;
@@ -32,6 +33,8 @@ pub struct Inputs<'s> {
     pub rules: StreamVec<'s, u64, RulesChange>,
     /// Partitions that are announced, that follow the clock, or that have ended.
     pub references: StreamVec<'s, u64, ReferenceTime>,
+    /// What the tables hold where a graph goes on.
+    pub restored: Restored<'s>,
 }
 
 /// Which of the graph's outputs are wanted beside the views.
@@ -51,21 +54,31 @@ pub struct Outputs<'s> {
     pub settled: StreamVec<'s, u64, Settled>,
 }
 
-/// Builds the graph. `roles` gives what the topic at each place of the configuration holds.
-pub fn build<'s>(settings: &Settings, roles: &[Role], wanted: Wanted, inputs: Inputs<'s>) -> Outputs<'s> {
+/// Builds the graph. `roles` gives what the topic at each place of the configuration holds; `resume` is where it goes on.
+pub fn build<'s>(
+    settings: &Settings,
+    roles: &[Role],
+    wanted: Wanted,
+    resume: &Resume,
+    inputs: Inputs<'s>,
+) -> Outputs<'s> {
     let scope = inputs.transactions.scope();
+    let Restored { transactions: past, customers, views: rows } = inputs.restored;
     let reference = reference(settings, roles, inputs.reference);
-    let admitted = admit(settings, inputs.transactions);
+    let admitted = admit(settings, resume, inputs.transactions);
     let own_times = [inputs.references, admitted.references, reference.references];
     let times = watermark::broadcast(scope.concatenate(own_times));
-    let identified = identify(settings, wanted.transactions, admitted.arrivals, times.clone());
+    let known = identity::Past { resume, transactions: past.clone() };
+    let identified = identify(settings, wanted.transactions, known, admitted.arrivals, times.clone());
     let list_changes = ordered::flat_map("list changes", reference.changes.clone(), list_change);
     let rules_changes = ordered::flat_map("rules changes", inputs.rules.clone(), rules_change);
     let controls = ordered::broadcast("controls", scope.concatenate([list_changes, rules_changes]));
-    let histories = history(settings, wanted.settled, identified.versions, controls, times.clone());
+    let before = history::Past { resume, transactions: past, customers };
+    let histories = history(settings, wanted.settled, before, identified.versions, controls, times.clone());
     let contributions = views::contributions(settings, histories.scored.clone());
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
     let tallies = scope.concatenate([events.clone(), reference.tallies]);
+    let sums = views::restored(&rows);
 
     let mut changes = vec![
         reference.changes,
@@ -78,25 +91,36 @@ pub fn build<'s>(settings: &Settings, roles: &[Role], wanted: Wanted, inputs: In
         told(histories.alert_changes, ViewChange::AlertChange),
         told(histories.profiles, ViewChange::Profile),
         told(
-            views::agg_hourly_sales(settings, contributions.store_hours, times.clone()),
+            views::agg_hourly_sales(settings, sums.store_hours, contributions.store_hours, times.clone()),
             ViewChange::HourlySales,
         ),
         told(
-            views::store_performance(settings, contributions.store_days, times.clone()),
+            views::store_performance(settings, sums.store_days, contributions.store_days, times.clone()),
             ViewChange::StorePerformance,
         ),
-        told(views::agg_daily_fraud(settings, contributions.days, times.clone()), ViewChange::DailyFraud),
         told(
-            views::rule_performance(settings, contributions.rule_days, times.clone()),
+            views::agg_daily_fraud(settings, sums.days, contributions.days, times.clone()),
+            ViewChange::DailyFraud,
+        ),
+        told(
+            views::rule_performance(settings, sums.rule_days, contributions.rule_days, times.clone()),
             ViewChange::RulePerformance,
         ),
-        told(views::realtime_metrics(settings, contributions.minutes, times.clone()), ViewChange::Minute),
         told(
-            views::realtime_store_metrics(settings, contributions.store_minutes, times.clone()),
+            views::realtime_metrics(settings, sums.minutes, contributions.minutes, times.clone()),
+            ViewChange::Minute,
+        ),
+        told(
+            views::realtime_store_metrics(
+                settings,
+                sums.store_minutes,
+                contributions.store_minutes,
+                times.clone(),
+            ),
             ViewChange::StoreMinute,
         ),
-        told(views::books(settings, tallies, times.clone()), ViewChange::Books),
-        told(views::quality(settings, events, times), ViewChange::Quality),
+        told(views::books(settings, sums.books, tallies, times.clone()), ViewChange::Books),
+        told(views::quality(settings, sums.quality, events, times), ViewChange::Quality),
     ];
     if wanted.transactions {
         changes.push(told(identified.received, ViewChange::Received));

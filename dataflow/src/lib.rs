@@ -11,6 +11,7 @@ pub mod identity;
 pub mod model;
 pub mod operators;
 pub mod reference;
+pub mod resume;
 pub mod roster;
 pub mod score;
 pub mod tally;

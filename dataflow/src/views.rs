@@ -5,7 +5,9 @@ use crate::model::views::{
     DailyFraud, Measure, Minute, QualityKey, RuleDay, RulePerformance, Sales, StoreDay, StoreHour,
     StoreMinute,
 };
-use crate::model::{Account, BooksEntry, Calendar, Rule, Scored, Settings, Transaction, Upsert, Verdict};
+use crate::model::{
+    Account, BooksEntry, Calendar, Rule, Scored, Settings, Transaction, Upsert, Verdict, ViewChange,
+};
 use crate::operators::accumulate::{Key, accumulate};
 use crate::operators::watermark::ReferenceTime;
 use crate::tally::{Observation, Tally, WINDOW};
@@ -33,6 +35,71 @@ pub struct Contributions<'s> {
     pub minutes: StreamVec<'s, u64, (MinuteStart, Minute)>,
     /// To a store's minute.
     pub store_minutes: StreamVec<'s, u64, (StoreMinute, Sales)>,
+}
+
+/// Sums by key that the tables hold where a graph goes on.
+pub struct RestoredSums<'s> {
+    /// Of a store's hour.
+    pub store_hours: StreamVec<'s, u64, (StoreHour, Sales)>,
+    /// Of a store's day.
+    pub store_days: StreamVec<'s, u64, (StoreDay, Sales)>,
+    /// Of a day.
+    pub days: StreamVec<'s, u64, (Day, DailyFraud)>,
+    /// Of a rule's day.
+    pub rule_days: StreamVec<'s, u64, (RuleDay, RulePerformance)>,
+    /// Of a minute.
+    pub minutes: StreamVec<'s, u64, (MinuteStart, Minute)>,
+    /// Of a store's minute.
+    pub store_minutes: StreamVec<'s, u64, (StoreMinute, Sales)>,
+    /// Of an account.
+    pub books: StreamVec<'s, u64, (BooksEntry, i64)>,
+    /// Of what a data-quality check counts.
+    pub quality: StreamVec<'s, u64, (QualityKey, i64)>,
+}
+
+/// The rows of each view among `rows`.
+pub fn restored<'s>(rows: &StreamVec<'s, u64, ViewChange>) -> RestoredSums<'s> {
+    RestoredSums {
+        store_hours: sums(rows, |row| match row {
+            ViewChange::HourlySales((key, sum)) => Some((key, sum?)),
+            _ => None,
+        }),
+        store_days: sums(rows, |row| match row {
+            ViewChange::StorePerformance((key, sum)) => Some((key, sum?)),
+            _ => None,
+        }),
+        days: sums(rows, |row| match row {
+            ViewChange::DailyFraud((day, sum)) => Some((Day(day), sum?)),
+            _ => None,
+        }),
+        rule_days: sums(rows, |row| match row {
+            ViewChange::RulePerformance((key, sum)) => Some((key, sum?)),
+            _ => None,
+        }),
+        minutes: sums(rows, |row| match row {
+            ViewChange::Minute((start, sum)) => Some((MinuteStart(start), sum?)),
+            _ => None,
+        }),
+        store_minutes: sums(rows, |row| match row {
+            ViewChange::StoreMinute((key, sum)) => Some((key, sum?)),
+            _ => None,
+        }),
+        books: sums(rows, |row| match row {
+            ViewChange::Books((entry, events)) => Some((entry, events?)),
+            _ => None,
+        }),
+        quality: sums(rows, |row| match row {
+            ViewChange::Quality((key, events)) => Some((key, events?)),
+            _ => None,
+        }),
+    }
+}
+
+fn sums<'s, K: Clone + 'static, V: Clone + 'static>(
+    rows: &StreamVec<'s, u64, ViewChange>,
+    row: impl Fn(ViewChange) -> Option<(K, V)> + 'static,
+) -> StreamVec<'s, u64, (K, V)> {
+    rows.clone().flat_map(row)
 }
 
 /// The contributions of each scored transaction: one operator for all, so that a transaction is looked at once.
@@ -133,10 +200,11 @@ fn rule_performances(
 /// ```
 pub fn agg_hourly_sales<'s>(
     settings: &Settings,
+    restored: StreamVec<'s, u64, (StoreHour, Sales)>,
     contributions: StreamVec<'s, u64, (StoreHour, Sales)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<StoreHour, Sales>> {
-    accumulate("agg_hourly_sales", settings.correction_horizon, contributions, references)
+    accumulate("agg_hourly_sales", settings.correction_horizon, restored, contributions, references)
 }
 
 /// `gold.store_performance`: what did each store sell on each day, and how much of it was alerted?
@@ -146,10 +214,11 @@ pub fn agg_hourly_sales<'s>(
 /// ```
 pub fn store_performance<'s>(
     settings: &Settings,
+    restored: StreamVec<'s, u64, (StoreDay, Sales)>,
     contributions: StreamVec<'s, u64, (StoreDay, Sales)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<StoreDay, Sales>> {
-    accumulate("store_performance", settings.correction_horizon, contributions, references)
+    accumulate("store_performance", settings.correction_horizon, restored, contributions, references)
 }
 
 /// `gold.agg_daily_fraud`: how much of each day was alerted, and mostly by which rule?
@@ -160,10 +229,12 @@ pub fn store_performance<'s>(
 /// ```
 pub fn agg_daily_fraud<'s>(
     settings: &Settings,
+    restored: StreamVec<'s, u64, (Day, DailyFraud)>,
     contributions: StreamVec<'s, u64, (Day, DailyFraud)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<i32, DailyFraud>> {
-    let days = accumulate("agg_daily_fraud", settings.correction_horizon, contributions, references);
+    let days =
+        accumulate("agg_daily_fraud", settings.correction_horizon, restored, contributions, references);
     days.map(|(Day(day), daily)| (day, daily))
 }
 
@@ -174,10 +245,11 @@ pub fn agg_daily_fraud<'s>(
 /// ```
 pub fn rule_performance<'s>(
     settings: &Settings,
+    restored: StreamVec<'s, u64, (RuleDay, RulePerformance)>,
     contributions: StreamVec<'s, u64, (RuleDay, RulePerformance)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<RuleDay, RulePerformance>> {
-    accumulate("rule_performance", settings.correction_horizon, contributions, references)
+    accumulate("rule_performance", settings.correction_horizon, restored, contributions, references)
 }
 
 /// `gold.realtime_metrics`, all stores: what happened in each minute?
@@ -188,10 +260,12 @@ pub fn rule_performance<'s>(
 /// ```
 pub fn realtime_metrics<'s>(
     settings: &Settings,
+    restored: StreamVec<'s, u64, (MinuteStart, Minute)>,
     contributions: StreamVec<'s, u64, (MinuteStart, Minute)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<i64, Minute>> {
-    let minutes = accumulate("realtime_metrics", settings.correction_horizon, contributions, references);
+    let minutes =
+        accumulate("realtime_metrics", settings.correction_horizon, restored, contributions, references);
     minutes.map(|(MinuteStart(start), minute)| (start, minute))
 }
 
@@ -203,15 +277,17 @@ pub fn realtime_metrics<'s>(
 /// ```
 pub fn realtime_store_metrics<'s>(
     settings: &Settings,
+    restored: StreamVec<'s, u64, (StoreMinute, Sales)>,
     contributions: StreamVec<'s, u64, (StoreMinute, Sales)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<StoreMinute, Sales>> {
-    accumulate("realtime_store_metrics", settings.correction_horizon, contributions, references)
+    accumulate("realtime_store_metrics", settings.correction_horizon, restored, contributions, references)
 }
 
 /// The books: how many events were read from each topic, and where did each of them end?
 pub fn books<'s>(
     settings: &Settings,
+    restored: StreamVec<'s, u64, (BooksEntry, i64)>,
     tallies: StreamVec<'s, u64, Tally>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<BooksEntry, i64>> {
@@ -227,12 +303,13 @@ pub fn books<'s>(
         };
         Some((entry, tally.events))
     });
-    accumulate("books", settings.correction_horizon, contributions, references)
+    accumulate("books", settings.correction_horizon, restored, contributions, references)
 }
 
 /// The counts behind `silver.quality_check_results`, by quarter hour of reference time; `tallies` of transaction topics only.
 pub fn quality<'s>(
     settings: &Settings,
+    restored: StreamVec<'s, u64, (QualityKey, i64)>,
     tallies: StreamVec<'s, u64, Tally>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<QualityKey, i64>> {
@@ -252,16 +329,16 @@ pub fn quality<'s>(
         };
         Some((QualityKey { window_start: tally.window_start, measure }, tally.events))
     });
-    accumulate("quality", settings.correction_horizon, contributions, references)
+    accumulate("quality", settings.correction_horizon, restored, contributions, references)
 }
 
 /// A local day, in days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Day(i32);
+pub struct Day(pub i32);
 
 /// When a minute began, microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct MinuteStart(i64);
+pub struct MinuteStart(pub i64);
 
 impl Key for Day {
     fn closes_at(&self) -> Option<i64> {

@@ -128,6 +128,7 @@ impl Load {
             transaction: Arc::new(transaction),
             verdict: Verdict { score, alert, hits },
             first_in_minute: true,
+            alert_changes: 0,
         }
     }
 }

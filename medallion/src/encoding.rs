@@ -3,7 +3,7 @@
 //! Both take the same pushes through [`Fields`], so that a row is described once however it is written.
 
 use bytes::{BufMut, BytesMut};
-use postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
+use postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 use std::borrow::Cow;
 use std::error::Error;
 use streamflow_connectors::postgres::CopyRows;
@@ -77,6 +77,14 @@ fn timestamptz(micros: i64) -> i64 {
         i64::MAX
     } else {
         since_2000
+    }
+}
+
+/// Microseconds since 1970 from a `timestamptz` as it is sent; infinite ones are the first and the last number.
+pub(crate) fn micros_of(timestamptz: i64) -> i64 {
+    match timestamptz {
+        i64::MIN | i64::MAX => timestamptz,
+        since_2000 => since_2000.saturating_add(EPOCH_MICROS),
     }
 }
 
@@ -297,6 +305,16 @@ impl Money {
 /// A `timestamptz` parameter, microseconds since 1970.
 #[derive(Debug)]
 pub(crate) struct Instant(pub(crate) i64);
+
+impl<'a> FromSql<'a> for Instant {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(micros_of(i64::from_be_bytes(raw.try_into()?))))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::TIMESTAMPTZ
+    }
+}
 
 impl ToSql for Instant {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {

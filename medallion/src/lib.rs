@@ -15,6 +15,7 @@
 
 mod changes;
 mod encoding;
+pub mod hydration;
 mod keys;
 mod medallion;
 mod migrations;

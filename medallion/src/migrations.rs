@@ -8,7 +8,7 @@ pub fn migrations() -> &'static [Migration] {
     &MIGRATIONS
 }
 
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration {
         number: 1,
         name: "schemas_and_roles",
@@ -23,4 +23,5 @@ const MIGRATIONS: [Migration; 10] = [
     Migration { number: 8, name: "quality", sql: include_str!("../../sql/008_quality.sql") },
     Migration { number: 9, name: "grants", sql: include_str!("../../sql/009_grants.sql") },
     Migration { number: 10, name: "publisher", sql: include_str!("../../sql/010_publisher.sql") },
+    Migration { number: 11, name: "hydration", sql: include_str!("../../sql/011_hydration.sql") },
 ];

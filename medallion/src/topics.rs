@@ -16,6 +16,13 @@ impl Topics {
         self.0.get(usize::from(topic)).map_or("", String::as_str)
     }
 
+    /// The number of a topic; `None` for one that the configuration does not have.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u16> {
+        let place = self.0.iter().position(|topic| topic == name)?;
+        u16::try_from(place).ok()
+    }
+
     /// All names in order.
     #[must_use]
     pub fn names(&self) -> &[String] {

@@ -29,14 +29,20 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// Inputs that stand at the beginning of time.
+    /// Inputs whose first epoch is `epoch`: the committed frontier.
     pub fn new(
+        epoch: u64,
         transactions: Handle<Event>,
         reference: Handle<Record>,
         rules: Handle<RulesChange>,
         references: Handle<ReferenceTime>,
     ) -> Self {
-        Self { transactions, reference, rules, references, epoch: 0 }
+        Self { transactions, reference, rules, references, epoch }
+    }
+
+    /// Opens the first epoch, which is the same on all workers.
+    pub fn open_first_epoch(&mut self) {
+        self.advance_to(self.epoch);
     }
 
     /// Opens the next epoch, by the clock, and returns it; `None` while the clock has not moved on, so that epochs do

@@ -10,6 +10,7 @@
 //! Sources stop reading while too many of their records are not yet durable; that is the whole flow control.
 
 mod feed;
+mod hydrate;
 mod plan;
 mod sink;
 mod status;
@@ -25,17 +26,17 @@ use plan::Plan;
 use sink::Committing;
 use std::sync::{Arc, Mutex};
 use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice, connect, migrate};
-use streamflow_medallion::{Medallion, Progress, Topics, migrations};
+use streamflow_medallion::{Medallion, Progress, migrations};
 
 /// Runs until `stop` is asked for, then commits what is in flight.
 ///
 /// # Errors
 /// One line: what cannot be reached or is refused, and who can mend it.
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
-    let progress = take_lease(config)?;
-    let plan = Arc::new(Plan::make(config)?);
-    let publishing = start_publisher(config, &progress, stop, status)?;
-    let committing = Arc::new(Mutex::new(Some(start_committer(config, &plan, progress, status)?)));
+    let plan = Arc::new(take_lease(config)?);
+    status.start(plan.progress.frontier);
+    let publishing = start_publisher(config, &plan.progress, stop, status)?;
+    let committing = Arc::new(Mutex::new(Some(start_committer(config, &plan, status)?)));
     let timely = timely::Config::process(config.workers);
     let (worker_stop, worker_status) = (Arc::clone(stop), Arc::clone(status));
     let workers = timely::execute(timely, move |worker| {
@@ -57,21 +58,17 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
     }
 }
 
-fn take_lease(config: &Config) -> Result<Progress> {
+/// Takes the lease, which ends the worker that holds it, and plans from where that one stopped.
+fn take_lease(config: &Config) -> Result<Plan> {
     let mut client = connect(&config.postgres)?;
     let outstanding = migrate::outstanding(&mut client, migrations())?;
     if let Some(first) = outstanding.first() {
         bail!("the database lacks migration {:03}_{}: run `streamflow migrate`", first.number, first.name);
     }
-    // Looked at before the lease is taken, which ends the worker that holds it.
-    let frontier = Progress::read(&mut client)?.frontier;
-    if frontier > 0 {
-        bail!(
-            "the database already holds results up to frontier {frontier}: resuming from them is not supported yet; \
-             begin with an empty database"
-        );
-    }
-    Ok(Progress::take_lease(&mut client, config.time_zone)?)
+    let progress = Progress::take_lease(&mut client, config.time_zone)?;
+    let Progress { frontier, generation, .. } = progress;
+    tracing::info!(frontier, generation, "the lease is taken");
+    Plan::make(config, &mut client, progress)
 }
 
 /// One publisher for all processes, beside the committer.
@@ -95,15 +92,10 @@ fn tell_published(published: &Published) {
     }
 }
 
-fn start_committer(
-    config: &Config,
-    plan: &Plan,
-    progress: Progress,
-    status: &Arc<Status>,
-) -> Result<Committing> {
-    let topics = Arc::new(Topics::new(plan.topics.iter().map(|(name, _)| name.clone())));
-    let frontier = progress.frontier;
-    let writer = Medallion::new(progress, Arc::clone(&topics), config.time_zone);
+fn start_committer(config: &Config, plan: &Plan, status: &Arc<Status>) -> Result<Committing> {
+    let topics = Arc::clone(&plan.names);
+    let frontier = plan.progress.frontier;
+    let writer = Medallion::new(plan.progress.clone(), Arc::clone(&topics), config.time_zone);
     let status = Arc::clone(status);
     let notify = move |notice: Notice<'_>| match notice {
         Notice::Committed(commit) => status.committed(commit),

@@ -1,10 +1,17 @@
 //! What is to be read: topics, their partitions, and which worker reads which.
 
+use super::feed::now_ms;
 use crate::config::{Config, PipelineSettings};
 use anyhow::{Context, Result, bail};
-use streamflow_connectors::kafka::{Assignment, KafkaSettings, Topics};
-use streamflow_dataflow::model::{PartitionId, Settings};
+use postgres::Client;
+use std::sync::Arc;
+use streamflow_connectors::kafka::{Assignment, KafkaSettings, OffsetRange, Topics};
+use streamflow_dataflow::history::ControlChange;
+use streamflow_dataflow::model::timestamp::SECOND;
+use streamflow_dataflow::model::{PartitionId, RulesChange, Settings};
 use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::resume::Resume;
+use streamflow_medallion::{Progress, hydration};
 
 /// What all workers know.
 pub struct Plan {
@@ -14,17 +21,29 @@ pub struct Plan {
     pub pipeline: PipelineSettings,
     /// Where Kafka is.
     pub kafka: KafkaSettings,
+    /// Where PostgreSQL is.
+    pub postgres: streamflow_connectors::postgres::Settings,
     /// All topics and what they hold, by their number.
     pub topics: Vec<(String, Role)>,
+    /// Names of the topics.
+    pub names: Arc<streamflow_medallion::Topics>,
+    /// How far the database is.
+    pub progress: Progress,
+    /// What the graph goes on from.
+    pub resume: Resume,
+    /// What the configuration changes of the rules that the database knows.
+    pub rules_change: Option<RulesChange>,
     /// All partitions and where to begin.
     assignments: Vec<Assignment>,
 }
 
 impl Plan {
-    /// Asks Kafka for the partitions.
-    pub fn make(config: &Config) -> Result<Self> {
+    /// Asks Kafka for the partitions, which are read from where `progress`, the lease just taken, has come to.
+    pub fn make(config: &Config, client: &mut Client, progress: Progress) -> Result<Self> {
         let kafka = Topics::connect(&config.kafka)?;
         let topics = config.topics.roles();
+        let names = Arc::new(streamflow_medallion::Topics::new(topics.iter().map(|(name, _)| name.clone())));
+        let resume = hydration::resume(client, &progress, &names)?;
         let mut assignments = Vec::new();
         for (number, (topic, role)) in topics.iter().enumerate() {
             if *role == Role::Transactions && config.pipeline.require_log_append_time {
@@ -38,7 +57,8 @@ impl Plan {
                         PartitionId::PARTITIONS
                     )
                 })?;
-                let start = kafka.offsets(topic, partition)?.earliest;
+                let stored = progress.offsets.get(topic).and_then(|offsets| offsets.get(&partition));
+                let start = start(topic, partition, stored.copied(), &kafka.offsets(topic, partition)?)?;
                 assignments.push(Assignment { topic: topic.clone(), partition: id, start });
             }
         }
@@ -50,7 +70,12 @@ impl Plan {
             settings,
             pipeline: config.pipeline.clone(),
             kafka: config.kafka.clone(),
+            postgres: config.postgres.clone(),
             topics,
+            names,
+            rules_change: rules_change(config, &resume),
+            progress,
+            resume,
             assignments,
         })
     }
@@ -63,5 +88,71 @@ impl Plan {
     /// The partitions of one of `peers` workers: dealt out one by one.
     pub fn assignments(&self, index: usize, peers: usize) -> Vec<Assignment> {
         self.assignments.iter().skip(index).step_by(peers).cloned().collect()
+    }
+}
+
+/// Where to read on. What is gone, or is no longer what was read, cannot be made up for: whoever runs this must decide.
+fn start(topic: &str, partition: u16, stored: Option<u64>, offsets: &OffsetRange) -> Result<u64> {
+    let OffsetRange { earliest, latest } = *offsets;
+    match stored {
+        None => Ok(earliest),
+        Some(stored) if stored < earliest => bail!(
+            "topic {topic}, partition {partition}: read up to offset {stored}, but Kafka has deleted what lies before \
+             {earliest}: {} events are lost; see the runbook, \"Offsets that Kafka no longer has\"",
+            earliest - stored
+        ),
+        Some(stored) if stored > latest => bail!(
+            "topic {topic}, partition {partition}: read up to offset {stored}, but it ends at {latest}: it was deleted \
+             and created anew, or Kafka lost data; see the runbook, \"Offsets that Kafka no longer has\""
+        ),
+        Some(stored) => Ok(stored),
+    }
+}
+
+/// The first rules apply to everything; later ones to what is not yet final, as a change of the list does.
+fn rules_change(config: &Config, resume: &Resume) -> Option<RulesChange> {
+    let known = resume.controls.iter().rev().find_map(|change| match change {
+        ControlChange::Rules(change) => Some(&change.rules),
+        ControlChange::List(_) => None,
+    });
+    let rules = config.rules.clone();
+    match known {
+        Some(known) if *known == rules => None,
+        Some(_) => {
+            let now = i64::try_from(now_ms()).unwrap_or(i64::MAX).saturating_mul(1000);
+            let horizon = i64::from(config.correction_horizon_seconds) * SECOND;
+            tracing::info!("the rules have changed: what lies within the horizon is judged again");
+            Some(RulesChange { applies_from: now - horizon, rules })
+        }
+        None => Some(RulesChange { applies_from: i64::MIN, rules }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_goes_on_only_where_nothing_is_missing() {
+        let offsets = OffsetRange { earliest: 10, latest: 20 };
+        for (stored, expected) in [(None, Some(10)), (Some(10), Some(10)), (Some(20), Some(20))] {
+            assert_eq!(start("t", 0, stored, &offsets).ok(), expected);
+        }
+        let lost = start("t", 3, Some(4), &offsets).unwrap_err().to_string();
+        assert!(lost.contains("partition 3") && lost.contains("6 events are lost"), "{lost}");
+        let recreated = start("t", 0, Some(21), &offsets).unwrap_err().to_string();
+        assert!(recreated.contains("created anew"), "{recreated}");
+    }
+
+    #[test]
+    fn only_other_rules_are_a_change() {
+        let mut config = Config::default();
+        let first = rules_change(&config, &Resume::default()).unwrap();
+        assert_eq!(first.applies_from, i64::MIN);
+        let resume = Resume { controls: vec![ControlChange::Rules(first)], ..Resume::default() };
+        assert_eq!(rules_change(&config, &resume), None);
+        config.rules.velocity.limit += 1;
+        let change = rules_change(&config, &resume).unwrap();
+        assert!(change.applies_from > 0 && change.rules == config.rules);
     }
 }

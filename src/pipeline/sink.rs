@@ -48,7 +48,7 @@ pub fn sink<'s>(
                     committing: Some(committing),
                     durable: Some(capability),
                     epochs: BTreeMap::new(),
-                    submitted: 0,
+                    submitted: status.durable.load(Ordering::Acquire),
                     submitted_at: Instant::now(),
                     status,
                     stop,

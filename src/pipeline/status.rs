@@ -5,6 +5,7 @@ use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_connectors::postgres::committer::Commit;
 use streamflow_dataflow::model::{AlertChange, BooksEntry};
@@ -60,6 +61,8 @@ pub struct Status {
     latencies: Mutex<Latencies>,
     recent_alerts: Mutex<VecDeque<AlertChange>>,
     books: Mutex<BTreeMap<BooksEntry, i64>>,
+    /// When the pipeline was started, until its first commit.
+    started: Mutex<Option<Instant>>,
     wake: Mutex<Vec<std::thread::Thread>>,
     activate: Mutex<Option<timely::scheduling::SyncActivator>>,
 }
@@ -97,10 +100,20 @@ impl Status {
     /// Takes note of a commit, and wakes whoever waits for one.
     pub fn committed(&self, commit: &Commit) {
         self.durable.store(commit.frontier, Ordering::Release);
+        if let Some(started) = lock(&self.started).take() {
+            let seconds = started.elapsed().as_secs_f64();
+            tracing::info!(seconds, frontier = commit.frontier, "the first commit since the start");
+        }
         self.commits.fetch_add(1, Ordering::Relaxed);
         let rows = commit.written.rows.iter().map(|(_, rows)| rows).sum();
         self.rows.fetch_add(rows, Ordering::Relaxed);
         self.wake_all();
+    }
+
+    /// The pipeline goes on from a durable frontier, ms since 1970.
+    pub fn start(&self, frontier: u64) {
+        self.durable.store(frontier, Ordering::Release);
+        *lock(&self.started) = Some(Instant::now());
     }
 
     /// Takes note of a failed commit: the sink sees it when it looks.

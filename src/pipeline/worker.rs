@@ -1,6 +1,7 @@
 //! One worker: polls its partitions, feeds the graph, keeps to the limits.
 
 use super::feed::{Idle, InFlight, Inbound, now_ms};
+use super::hydrate::{Restoring, hydrate};
 use super::plan::Plan;
 use super::sink::{Committing, sink};
 use super::status::{Status, Stop};
@@ -12,9 +13,9 @@ use streamflow_connectors::kafka::KafkaSource;
 use streamflow_connectors::source::{SourceEvent, Wake};
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::graph::{self, Inputs, Wanted};
-use streamflow_dataflow::model::Record;
-use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_dataflow::model::{PartitionId, Record, RulesChange};
 use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::resume::Restored;
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::{Input, Probe};
 use timely::worker::Worker;
@@ -41,7 +42,8 @@ pub fn run(
     } else {
         None
     };
-    let (inbound, durable) = build(worker, plan, committing, stop, status);
+    let (inbound, restoring, durable) = build(worker, plan, committing, stop, status);
+    hydrate(worker, plan, restoring)?;
     status.wake_at_commits(std::thread::current());
     let assignments = plan.assignments(worker.index(), worker.peers());
     let thread = std::thread::current();
@@ -55,9 +57,11 @@ pub fn run(
         in_flight: InFlight::default(),
         idle: Idle::default(),
         idle_told: Instant::now(),
+        rules_change: plan.rules_change.clone().filter(|_| worker.index() == 0),
         status,
     };
-    feeder.announce(&assignments.iter().map(|assignment| assignment.partition).collect::<Vec<_>>());
+    let partitions: Vec<PartitionId> = assignments.iter().map(|assignment| assignment.partition).collect();
+    feeder.announce(&partitions);
     let heartbeat = Duration::from_millis(plan.pipeline.heartbeat_ms);
     while !stop.is_asked() {
         match feeder.feed()? {
@@ -81,24 +85,33 @@ fn build(
     committing: Option<Committing>,
     stop: &Arc<Stop>,
     status: &Arc<Status>,
-) -> (Inbound, ProbeHandle<u64>) {
+) -> (Inbound, Restoring, ProbeHandle<u64>) {
     let roles: Vec<Role> = plan.topics.iter().map(|(_, role)| *role).collect();
     worker.dataflow(|scope| {
         let (transactions, transactions_in) = scope.new_input();
         let (reference, reference_in) = scope.new_input();
         let (rules, rules_in) = scope.new_input();
         let (references, references_in) = scope.new_input();
+        let (restored, transactions_restored) = scope.new_input();
+        let (customers, customers_restored) = scope.new_input();
+        let (views, views_restored) = scope.new_input();
         let inputs = Inputs {
             transactions: transactions_in,
             reference: reference_in,
             rules: rules_in,
             references: references_in,
+            restored: Restored {
+                transactions: transactions_restored,
+                customers: customers_restored,
+                views: views_restored,
+            },
         };
         let wanted = Wanted { transactions: true, settled: false };
-        let outputs = graph::build(&plan.settings, &roles, wanted, inputs);
+        let outputs = graph::build(&plan.settings, &roles, wanted, &plan.resume, inputs);
         let durable = ProbeHandle::new();
         sink(outputs.changes, committing, Arc::clone(stop), Arc::clone(status)).probe_with(&durable);
-        (Inbound::new(transactions, reference, rules, references), durable)
+        let inbound = Inbound::new(plan.progress.frontier, transactions, reference, rules, references);
+        (inbound, Restoring { transactions: restored, customers, views }, durable)
     })
 }
 
@@ -121,22 +134,29 @@ struct Feeder<'a> {
     in_flight: InFlight,
     idle: Idle,
     idle_told: Instant,
+    /// Still to be told, by the first worker.
+    rules_change: Option<RulesChange>,
     status: &'a Status,
 }
 
 impl Feeder<'_> {
-    /// Announces the partitions on which the watermark depends: it waits for each of them.
-    fn announce(&mut self, partitions: &[streamflow_dataflow::model::PartitionId]) {
+    /// Announces the partitions on which the watermark depends: it waits for each of them. All workers do so in one epoch, the
+    /// first, in which nothing else is said: else records of one worker would be decided upon before the partitions of another
+    /// are known.
+    fn announce(&mut self, partitions: &[PartitionId]) {
+        self.inbound.open_first_epoch();
         for partition in partitions {
             if matches!(self.plan.role(*partition), Role::Transactions | Role::Blacklist) {
-                self.inbound.references.send(ReferenceTime { partition: *partition, time: i64::MIN });
+                self.inbound.references.send(self.plan.resume.announcement(*partition));
             }
         }
+        self.inbound.complete_epoch();
     }
 
     /// Gives what has been read to the graph as one epoch.
     fn feed(&mut self) -> Result<Fed> {
         let Some(epoch) = self.inbound.open_epoch() else { return Ok(Fed::TooEarly) };
+        self.rules_change.take().into_iter().for_each(|change| self.inbound.rules.send(change));
         let mut batches = 0;
         let room = self.in_flight.records() < self.plan.pipeline.uncommitted_records;
         while room && batches < BATCHES_AN_EPOCH {

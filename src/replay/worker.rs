@@ -13,6 +13,7 @@ use streamflow_dataflow::graph::{self, Inputs, Wanted};
 use streamflow_dataflow::model::{PartitionId, Record, RulesChange, Settings};
 use streamflow_dataflow::operators::watermark::ReferenceTime;
 use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::resume::{Restored, Resume};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;
 use timely::dataflow::channels::pact::Pipeline;
@@ -156,9 +157,10 @@ fn build(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> (Inboun
             reference: reference_in,
             rules: rules_in,
             references: references_in,
+            restored: Restored::none(scope),
         };
         let wanted = Wanted { transactions: false, settled: true };
-        let outputs = graph::build(&plan.settings, &ROLES, wanted, inputs);
+        let outputs = graph::build(&plan.settings, &ROLES, wanted, &Resume::default(), inputs);
         let probe = ProbeHandle::new();
         hand_on(outputs.changes, "write changes", changes_out, Message::Changes).probe_with(&probe);
         hand_on(outputs.settled, "write settled", settled_out, Message::Settled).probe_with(&probe);

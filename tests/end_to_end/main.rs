@@ -6,9 +6,12 @@ mod command;
 mod consumer;
 mod events;
 mod foreign;
+mod parts;
 mod results;
 mod traffic;
 
+/// Kill after kill under load: after each every table is what the events give, and consumers see each change once.
+mod chaos;
 /// Bad configuration stops the start with one line that says what to mend.
 mod configuration;
 /// The JSON forms that others read.

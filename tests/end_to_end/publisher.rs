@@ -1,16 +1,13 @@
 //! What `streamflow run` sends to Kafka: alert changes, dead letters and one-minute windows.
 
-use crate::command::{self, Running};
-use crate::consumer::{Consumed, read_committed, table_windows, told_windows};
+use crate::command::Running;
+use crate::consumer::{Consumed, table_windows, told_windows};
 use crate::foreign;
+use crate::parts::Parts;
 use postgres::Client;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
-use streamflow_test_support::KafkaServer;
-use tempfile::TempDir;
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -18,39 +15,22 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// A store with one transaction.
 const LONELY: &str = "foreign-lonely-store";
 
-/// Kafka with the topics that are read, PostgreSQL with the schema, and a running pipeline.
+/// A running pipeline.
 struct World {
-    kafka: KafkaServer,
-    _postgres: PrivatePostgres,
+    parts: Parts,
     client: Client,
     run: Running,
-    directory: TempDir,
 }
 
 impl World {
     fn start() -> Self {
-        let kafka = KafkaServer::start().unwrap();
-        let postgres = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
-        for (topic, config) in [
-            ("customers", ("cleanup.policy", "compact")),
-            ("stores", ("cleanup.policy", "compact")),
-            ("products", ("cleanup.policy", "compact")),
-            ("blacklist", ("cleanup.policy", "compact")),
-            ("transactions", ("message.timestamp.type", "LogAppendTime")),
-        ] {
-            kafka.create_topic(&unique(topic), 1, &[config]).unwrap();
-        }
-        let directory = tempfile::tempdir().unwrap();
-        let config = configuration(&directory, &kafka, &postgres);
-        let config = config.to_str().unwrap();
-        command::succeed(&["migrate", "--config", config]);
-        let client = connect(&postgres.settings()).unwrap();
-        let run = Running::start(&["run", "--config", config], &directory.path().join("run.log"));
-        Self { kafka, _postgres: postgres, client, run, directory }
+        let parts = Parts::start("published", 1, &json!({}));
+        let (client, run) = (parts.connect(), parts.run());
+        Self { parts, client, run }
     }
 
     fn consume(&self, topic: &str) -> Vec<Consumed> {
-        read_committed(self.kafka.brokers(), &unique(topic))
+        self.parts.consume(topic)
     }
 
     /// Transactions in the windows of the lonely store, as they were told.
@@ -61,7 +41,7 @@ impl World {
     }
 
     fn write(&self, batch: &foreign::Batch) {
-        self.kafka.write(&unique("transactions"), None, &batch.bytes).unwrap();
+        self.parts.kafka.write(&self.parts.topic("transactions"), None, &batch.bytes).unwrap();
     }
 
     fn wait_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
@@ -81,31 +61,6 @@ impl World {
         let read = "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books WHERE account = 'read'";
         self.wait_until("all is committed", |world| world.count(read) == events);
     }
-}
-
-/// Another Kafka may be used by several test runs.
-fn unique(topic: &str) -> String {
-    format!("published.{}.{topic}", std::process::id())
-}
-
-fn configuration(directory: &TempDir, kafka: &KafkaServer, postgres: &PrivatePostgres) -> PathBuf {
-    let settings = postgres.settings();
-    let names =
-        ["customers", "stores", "products", "blacklist", "alerts", "metrics", "dead_letters", "progress"];
-    let names = names.map(|name| (name.to_owned(), json!(unique(name))));
-    let mut topics: serde_json::Map<String, Value> = names.into_iter().collect();
-    topics.insert("transactions".to_owned(), json!([unique("transactions")]));
-    // JSON is YAML.
-    let configuration = json!({
-        "kafka": {"brokers": [kafka.brokers()]},
-        "postgres": {"hosts": settings.hosts, "port": settings.port, "database": settings.database,
-                     "user": settings.user},
-        "topics": topics,
-        "publisher": {"transactional_id": unique("publisher")},
-    });
-    let path = directory.path().join("streamflow.yaml");
-    std::fs::write(&path, configuration.to_string()).unwrap();
-    path
 }
 
 #[test]
@@ -137,7 +92,6 @@ fn consumers_see_what_is_committed() {
     assert_eq!(told_windows(&world.consume("metrics")), table_windows(&mut world.client));
     let told = format!("alert_number={alerts} dead_letter_number={letters}");
     assert!(world.run.printed().contains(&told), "{}", world.run.printed());
-    drop(world.directory);
 }
 
 /// The only transaction of its store, and its void.
@@ -184,7 +138,7 @@ fn check_alerts(world: &mut World) {
         "transaction_id",
     ];
     assert_eq!(burst[0].as_object().unwrap().keys().collect::<Vec<_>>(), keys);
-    assert_eq!(burst[0]["source"]["topic"], unique("transactions"));
+    assert_eq!(burst[0]["source"]["topic"], world.parts.topic("transactions"));
     let mut partitions: BTreeMap<Vec<u8>, i32> = BTreeMap::new();
     for record in world.consume("alerts") {
         assert_eq!(record.json()["customer_id"].as_str().unwrap().as_bytes(), record.key);
@@ -200,7 +154,7 @@ fn check_dead_letters(world: &World) {
     for letter in &letters {
         let text = |name: &str| String::from_utf8(header(letter, name).to_vec()).unwrap();
         let (topic, partition, offset) = (text("dlq.topic"), text("dlq.partition"), text("dlq.offset"));
-        assert_eq!(topic, unique("transactions"));
+        assert_eq!(topic, world.parts.topic("transactions"));
         assert_eq!(letter.key, format!("{topic}-{partition}-{offset}").as_bytes());
         // Plain records without transactions: offsets have no gaps.
         let event = &events[offset.parse::<usize>().unwrap()];

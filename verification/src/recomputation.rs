@@ -5,7 +5,7 @@ use crate::bronze::Received;
 use crate::error::unreadable;
 use crate::progress::State;
 use crate::rules::for_oracle;
-use crate::snapshot::{Snapshot, instant, instant_or_null, narrow, text};
+use crate::snapshot::{Snapshot, instant_or_null, narrow, text};
 use crate::topics::Topics;
 use serde_json::json;
 use streamflow_dataflow::model::Rules;
@@ -65,10 +65,15 @@ fn list_versions(snapshot: &mut Snapshot<'_>, topics: &Topics) -> Result<Vec<Raw
 }
 
 fn rules_versions(snapshot: &mut Snapshot<'_>) -> Result<Vec<RulesVersion>, VerificationError> {
-    let sql = "SELECT applies_from, rules::text FROM streamflow.rules ORDER BY version";
+    let sql = "SELECT CASE WHEN isfinite(applies_from) THEN applies_from END, rules::text \
+         FROM streamflow.rules ORDER BY version";
     snapshot.rows(sql, |row| {
         let rules: Rules =
             serde_json::from_str(row.try_get(1)?).map_err(|error| unreadable("streamflow.rules", &error))?;
-        Ok(RulesVersion { epoch: 0, applies_from: instant(row, 0)?, rules: for_oracle(&rules) })
+        Ok(RulesVersion {
+            epoch: 0,
+            applies_from: instant_or_null(row, 0)?.unwrap_or(i64::MIN),
+            rules: for_oracle(&rules),
+        })
     })
 }

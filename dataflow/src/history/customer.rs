@@ -2,7 +2,7 @@
 
 use super::entry::Entry;
 use crate::model::views::Profile;
-use crate::model::{Id, Place, Sums};
+use crate::model::{Id, Place, Sums, Transaction};
 use crate::roster::Member;
 use std::hint::black_box;
 
@@ -117,12 +117,16 @@ impl Customer {
         } else {
             self.total.add(entry.cents(), minute);
         }
-        // Little spare room instead of doubling: memory is nearly all entries.
+        self.make_room();
+        self.entries.insert(position, entry);
+    }
+
+    /// Little spare room instead of doubling: memory is nearly all entries.
+    fn make_room(&mut self) {
         let count = self.entries.len();
         if count == self.entries.capacity() {
             self.entries.reserve_exact(room(count + 1) - count);
         }
-        self.entries.insert(position, entry);
     }
 
     pub(super) fn remove(&mut self, position: usize, minute: u16) -> Entry {
@@ -174,6 +178,42 @@ impl Customer {
             last_seen: seen.last,
             alerts: u64::from(self.alerts),
         })
+    }
+
+    /// Takes in the sums over all current transactions, of which those before `folded_before` are folded.
+    pub(super) fn restore(&mut self, profile: &Profile, last_folded: Option<i64>, folded_before: i64) {
+        self.total = profile.sums;
+        self.alerts = u32::try_from(profile.alerts).unwrap_or(u32::MAX);
+        if profile.first_seen < folded_before {
+            self.folded.include(profile.first_seen);
+        }
+        last_folded.into_iter().for_each(|instant| self.folded.include(instant));
+    }
+
+    /// Takes in an entry that the sums already hold.
+    pub(super) fn restore_entry(&mut self, entry: Entry) {
+        let position = self.position(entry.key());
+        self.voided += u32::from(entry.voided());
+        self.make_room();
+        self.entries.insert(position, entry);
+    }
+
+    /// Takes in a current folded transaction that the sums already hold.
+    pub(super) fn restore_folded(&mut self, transaction: &Transaction, window_start: i64) {
+        let event_time = transaction.event_time;
+        self.folded.include(event_time);
+        let mut behind = self.behind.take().unwrap_or_default();
+        if event_time >= window_start {
+            let place = behind.recent.partition_point(|time| *time <= event_time);
+            behind.recent.insert(place, event_time);
+        }
+        if let Some(place) = transaction.place {
+            let later = |last: &FoldedPlace| (last.event_time, &last.id) > (event_time, &transaction.id);
+            if !behind.last_place.as_ref().is_some_and(later) {
+                behind.last_place = Some(FoldedPlace { event_time, place, id: transaction.id.clone() });
+            }
+        }
+        self.behind = Some(behind);
     }
 
     /// Takes the first `count` entries out. Event times before `window_start` can be seen by no window any more.

@@ -2,6 +2,7 @@
 
 use super::symbols::{Symbol, Symbols};
 use crate::model::{Cents, Currency, Id, Place, Source, Transaction};
+use crate::resume::RestoredTransaction;
 
 /// What the transactions of a worker share: each store and each combination of details once.
 #[derive(Default)]
@@ -17,6 +18,8 @@ struct Details {
     payment_method: Option<Id>,
     currency: Currency,
     revision: u32,
+    /// The upper bits of how many changes the alert has had.
+    many_alert_changes: u32,
 }
 
 /// A transaction as its customer's history holds it, everything but the customer: one cache line.
@@ -32,34 +35,35 @@ pub(super) struct Entry {
     details: Symbol,
 }
 
-/// In one word: from the lowest bit on, whether it is voided, whether a detector hit it, how many changes its alert has had (22
-/// bits), and its amount in cents (40 bits, which hold the twelve digits that an amount may have).
+/// In one word: from the lowest bit on, whether it is voided, whether a detector hit it, the low 15 bits of how many changes its
+/// alert has had, and its amount in cents: 47 bits hold the twelve digits and two decimals that an amount may have.
 #[derive(Clone, Copy)]
 struct Standing(u64);
 
 impl Standing {
     const VOIDED: u64 = 1;
     const HIT: u64 = 1 << 1;
-    const CHANGES: u64 = ((1 << 22) - 1) << 2;
     /// One change of the alert.
     const CHANGE: u64 = 1 << 2;
+    const CHANGES: u64 = ((1 << CHANGES_BITS) - 1) * Self::CHANGE;
     /// One cent.
-    const CENT: u64 = 1 << 24;
+    const CENT: u64 = 1 << (2 + CHANGES_BITS);
 
     fn new(amount: Cents, voided: bool) -> Self {
         Self((amount.0 as u64 * Self::CENT) | if voided { Self::VOIDED } else { 0 })
     }
 
-    fn changes(self) -> u64 {
-        (self.0 & Self::CHANGES) / Self::CHANGE
+    fn changes(self) -> u32 {
+        ((self.0 & Self::CHANGES) / Self::CHANGE) as u32
     }
 
-    fn set_changes(&mut self, changes: u64) {
-        // After four million changes the last number stays.
-        let field = (changes * Self::CHANGE).min(Self::CHANGES);
-        self.0 = self.0 & !Self::CHANGES | field;
+    fn set_changes(&mut self, changes: u32) {
+        self.0 = self.0 & !Self::CHANGES | (u64::from(changes) * Self::CHANGE) & Self::CHANGES;
     }
 }
+
+/// What is beyond them is in the details: nearly no alert has more than a few changes.
+const CHANGES_BITS: u32 = 15;
 
 const NO_PLACE: Place = Place { latitude: i32::MIN, longitude: i32::MIN };
 
@@ -70,6 +74,7 @@ impl Entry {
             payment_method: transaction.payment_method.clone(),
             currency: transaction.currency,
             revision: transaction.revision,
+            many_alert_changes: 0,
         };
         Self {
             event_time: transaction.event_time,
@@ -80,6 +85,14 @@ impl Entry {
             details: shared.details.acquire(&details),
             standing: Standing::new(transaction.amount, transaction.voided),
         }
+    }
+
+    /// The entry of a transaction as the tables hold it.
+    pub(super) fn restore(restored: &RestoredTransaction, shared: &mut Shared) -> Self {
+        let mut entry = Self::new(&restored.transaction, shared);
+        entry.set_hit(restored.hit);
+        entry.set_alert_changes(restored.alert_changes, shared);
+        entry
     }
 
     pub(super) fn voided(&self) -> bool {
@@ -96,19 +109,30 @@ impl Entry {
     }
 
     /// Counts a change of its alert and returns its number, from 1.
-    pub(super) fn count_alert_change(&mut self) -> u32 {
-        self.standing.set_changes(self.standing.changes() + 1);
-        self.alert_changes()
+    pub(super) fn count_alert_change(&mut self, shared: &mut Shared) -> u32 {
+        let changes = self.alert_changes(shared).saturating_add(1);
+        self.set_alert_changes(changes, shared);
+        changes
     }
 
     /// How many changes its alert has had.
-    pub(super) fn alert_changes(&self) -> u32 {
-        self.standing.changes() as u32
+    pub(super) fn alert_changes(&self, shared: &Shared) -> u32 {
+        shared.details.value(self.details).many_alert_changes << CHANGES_BITS | self.standing.changes()
+    }
+
+    fn set_alert_changes(&mut self, changes: u32, shared: &mut Shared) {
+        self.standing.set_changes(changes);
+        let details = shared.details.value(self.details);
+        let many_alert_changes = changes >> CHANGES_BITS;
+        if details.many_alert_changes != many_alert_changes {
+            let details = shared.details.acquire(&Details { many_alert_changes, ..details.clone() });
+            shared.details.release(std::mem::replace(&mut self.details, details));
+        }
     }
 
     /// Takes over the count of the version that it replaces.
-    pub(super) fn continue_alert_of(&mut self, replaced: &Self) {
-        self.standing.set_changes(replaced.standing.changes());
+    pub(super) fn continue_alert_of(&mut self, replaced: &Self, shared: &mut Shared) {
+        self.set_alert_changes(replaced.alert_changes(shared), shared);
     }
 
     /// The amount in cents.
@@ -161,10 +185,43 @@ mod tests {
 
     #[test]
     fn the_largest_amount_and_all_that_is_said_of_it_stay_apart() {
-        let mut standing = Standing::new(Cents(999_999_999_999), true);
-        standing.set_changes(u64::from(u32::MAX));
-        assert_eq!((standing.0 / Standing::CENT, standing.changes()), (999_999_999_999, (1 << 22) - 1));
+        let mut standing = Standing::new(Cents(99_999_999_999_999), true);
+        standing.set_changes(u32::MAX);
+        assert_eq!((standing.0 / Standing::CENT, standing.changes()), (99_999_999_999_999, (1 << 15) - 1));
         standing.set_changes(5);
         assert_eq!((standing.changes(), standing.0 % Standing::CHANGE), (5, Standing::VOIDED));
+    }
+
+    #[test]
+    fn any_number_of_changes_is_counted() {
+        let mut shared = Shared::default();
+        let mut entry = Entry::new(&transaction(), &mut shared);
+        for number in [1 << 15, (1 << 15) - 1, 7 << 15, 3] {
+            entry.set_alert_changes(number - 1, &mut shared);
+            assert_eq!(entry.count_alert_change(&mut shared), number);
+            let mut next = Entry::new(&transaction(), &mut shared);
+            next.continue_alert_of(&entry, &mut shared);
+            entry.release(&mut shared);
+            assert_eq!(next.alert_changes(&shared), number);
+            entry = next;
+        }
+        assert_eq!(entry.transaction(&"c".into(), &shared), transaction());
+    }
+
+    fn transaction() -> Transaction {
+        Transaction {
+            id: "t".into(),
+            customer: "c".into(),
+            store: "s".into(),
+            product: Some("p".into()),
+            payment_method: None,
+            amount: Cents(99_999_999_999_900),
+            currency: Currency::BRL,
+            place: None,
+            event_time: 7,
+            revision: 3,
+            voided: false,
+            source: Source::new(crate::model::PartitionId::new(0, 1).unwrap(), 5),
+        }
     }
 }

@@ -23,9 +23,12 @@ mod customer;
 mod entry;
 mod judge;
 mod operator;
+mod restore;
+mod slicing;
 mod state;
 mod symbols;
 mod walk;
 
 pub use judge::ControlChange;
-pub use operator::{Histories, history};
+pub use operator::{Histories, Past, history};
+pub use slicing::Slicing;

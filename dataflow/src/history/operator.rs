@@ -7,6 +7,7 @@ use crate::model::views::Profile;
 use crate::model::{AlertChange, Id, Scored, Settings, Settled, Upsert, id};
 use crate::operators::stash::Stash;
 use crate::operators::watermark::{ReferenceTime, Watermark};
+use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use differential_dataflow::{AsCollection, VecCollection};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -27,6 +28,16 @@ pub struct Histories<'s> {
     pub settled: StreamVec<'s, u64, Settled>,
 }
 
+/// What a history goes on from.
+pub struct Past<'a, 's> {
+    /// What is known before anything is read.
+    pub resume: &'a Resume,
+    /// Transactions that can still be seen.
+    pub transactions: StreamVec<'s, u64, RestoredTransaction>,
+    /// All customers.
+    pub customers: StreamVec<'s, u64, RestoredCustomer>,
+}
+
 /// What concerns all customers: changes of lists and rules, and the time.
 #[derive(Clone, Debug)]
 enum Common {
@@ -39,6 +50,7 @@ enum Common {
 pub fn history<'s>(
     settings: &Settings,
     settled_wanted: bool,
+    past: Past<'_, 's>,
     versions: StreamVec<'s, u64, Version>,
     controls: StreamVec<'s, u64, ControlChange>,
     references: StreamVec<'s, u64, ReferenceTime>,
@@ -48,11 +60,15 @@ pub fn history<'s>(
     let by_customer = Exchange::new(|version: &Version| id::route(&version.transaction.customer));
     let mut versions = builder.new_input(versions, by_customer);
     let mut common = builder.new_input(common, Pipeline);
+    let by_customer = |restored: &RestoredTransaction| id::route(&restored.transaction.customer);
+    let mut transactions = builder.new_input(past.transactions, Exchange::new(by_customer));
+    let by_id = |restored: &RestoredCustomer| id::route(&restored.id);
+    let mut customers = builder.new_input(past.customers, Exchange::new(by_id));
     let (scored_out, scored) = builder.new_output();
     let (changes_out, alert_changes) = builder.new_output();
     let (profiles_out, profiles) = builder.new_output();
     let (settled_out, settled) = builder.new_output();
-    let mut history = History::new(settings, settled_wanted);
+    let mut history = History::new(settings, settled_wanted, past.resume);
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
         let mut scored_out =
@@ -68,6 +84,15 @@ pub fn history<'s>(
         move |frontiers| {
             versions.for_each(|capability, data| stash.hold_first(&capability, data));
             common.for_each(|capability, data| stash.hold_second(&capability, data));
+            transactions.for_each(|_, data| {
+                data.drain(..).for_each(|restored| history.restore_transaction(&restored));
+            });
+            customers.for_each(|_, data| {
+                data.drain(..).for_each(|restored| history.restore_customer(&restored));
+            });
+            if !(frontiers[2].is_empty() && frontiers[3].is_empty()) {
+                return;
+            }
             while let Some(mut epoch) = stash.next_complete(&[&frontiers[0], &frontiers[1]]) {
                 let [on_scored, on_changes, on_profiles, on_settled] = epoch.capabilities.as_slice() else {
                     return;

@@ -3,19 +3,18 @@
 use super::customer::Customer;
 use super::entry::{Entry, Shared};
 use super::judge::{ControlChange, Judge};
+use super::slicing::Slicing;
 use super::walk::{Assessment, Surroundings, assess, assess_last};
 use crate::identity::Version;
-use crate::model::timestamp::{MINUTE, SECOND};
+use crate::model::timestamp::MINUTE;
 use crate::model::views::Profile;
 use crate::model::{
     Alert, AlertChange, Calendar, Cause, ChangeKind, Entity, Id, Scored, Settings, Settled, Upsert, Verdict,
 };
+use crate::resume::Resume;
 use crate::roster::{BATCH, Member, Roster};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Slices of event time in a horizon: fewer keep more beyond it, more look at each customer more often.
-const SLICES: i64 = 64;
 
 /// What happened, gathered until it is sent.
 #[derive(Default)]
@@ -26,12 +25,11 @@ pub(super) struct Outcome {
 }
 
 pub(super) struct History {
-    /// Length of a slice of event time, microseconds: what settles together.
-    slice: i64,
+    slicing: Slicing,
     settled_wanted: bool,
-    customers: Roster<Customer>,
-    shared: Shared,
-    judge: Judge,
+    pub(super) customers: Roster<Customer>,
+    pub(super) shared: Shared,
+    pub(super) judge: Judge,
     calendar: Calendar,
     /// Customers with entries in a slice of event time, by slice.
     slices: BTreeMap<i64, Vec<u32>>,
@@ -67,18 +65,22 @@ impl Touched {
 }
 
 impl History {
-    pub(super) fn new(settings: &Settings, settled_wanted: bool) -> Self {
-        Self {
-            slice: (settings.correction_horizon / SLICES).max(SECOND),
+    /// Histories that go on from `resume`, whose transactions and customers are still to be restored.
+    pub(super) fn new(settings: &Settings, settled_wanted: bool, resume: &Resume) -> Self {
+        let mut history = Self {
+            slicing: Slicing::new(settings.correction_horizon),
             settled_wanted,
             customers: Roster::default(),
             shared: Shared::default(),
             judge: Judge::new(settings.rules.clone()),
             calendar: Calendar::new(settings.time_zone),
             slices: BTreeMap::new(),
-            settled: i64::MIN,
+            settled: resume.settled(settings),
             touched: Touched::default(),
-        }
+        };
+        let folded_before = history.folded_before();
+        resume.controls.iter().for_each(|change| history.judge.apply(change.clone(), folded_before));
+        history
     }
 
     /// The slots of the next versions' customers, whose memory is then on its way.
@@ -116,14 +118,16 @@ impl History {
         customer.insert(end, entry, minute);
         let (customer, surroundings) = self.look_at(slot);
         let Assessment { verdict, first_in_minute } = assess_last(customer, surroundings);
-        let scored = Scored { transaction: version.transaction, verdict, first_in_minute };
+        let mut scored =
+            Scored { transaction: version.transaction, verdict, first_in_minute, alert_changes: 0 };
         if !scored.verdict.hits.is_empty() {
             let customer = self.customers.get_mut(slot);
             let entry = &mut customer.entries[end];
             entry.set_hit(true);
             if let Some(alert) = Alert::of(&scored) {
                 customer.alerts += 1;
-                let sequence = entry.count_alert_change();
+                let sequence = entry.count_alert_change(&mut self.shared);
+                scored.alert_changes = sequence;
                 let (kind, cause) = (ChangeKind::Raised, Cause::Transaction);
                 out.alert_changes.push(AlertChange { sequence, kind, cause, alert });
             }
@@ -148,7 +152,7 @@ impl History {
         if let Some(position) = replaced {
             let minute = self.minute_at(slot, position);
             let removed = self.customers.get_mut(slot).remove(position, minute);
-            entry.continue_alert_of(&removed);
+            entry.continue_alert_of(&removed, &mut self.shared);
             let scored = self.scored(slot, &removed, &before[position - from]);
             removed.release(&mut self.shared);
             old = Some(scored);
@@ -219,7 +223,7 @@ impl History {
     /// Folds what lies a horizon behind the watermark, whole slices at a time.
     pub(super) fn settle(&mut self, settled: i64, out: &mut Outcome) {
         while let Some(first) = self.slices.first_entry() {
-            let end = (first.key() + 1).saturating_mul(self.slice);
+            let end = self.slicing.start(first.key() + 1);
             if end > settled {
                 break;
             }
@@ -235,8 +239,8 @@ impl History {
     }
 
     /// Everything before this event time is folded: whole slices, so it lies up to a slice behind `settled`.
-    fn folded_before(&self) -> i64 {
-        self.settled.div_euclid(self.slice).saturating_mul(self.slice)
+    pub(super) fn folded_before(&self) -> i64 {
+        self.slicing.folded_before(self.settled)
     }
 
     fn fold(&mut self, slot: u32, end: i64, out: &mut Outcome) {
@@ -282,13 +286,13 @@ impl History {
     }
 
     /// Sees to it that the customer is looked at when the slice of `event_time` settles.
-    fn register(&mut self, slot: u32, event_time: i64) {
-        let slice_of = |event_time: i64| event_time.div_euclid(self.slice);
+    pub(super) fn register(&mut self, slot: u32, event_time: i64) {
+        let slice_of = |event_time| self.slicing.slice(event_time);
         let slice = slice_of(event_time);
         let customer = self.customers.get(slot);
         let known = match customer.newest() {
             Some(newest) if slice_of(newest) > slice => {
-                let next = customer.entries.get(customer.position_at(slice * self.slice));
+                let next = customer.entries.get(customer.position_at(self.slicing.start(slice)));
                 next.is_some_and(|next| slice_of(next.event_time) == slice)
             }
             newest => newest.is_some_and(|newest| slice_of(newest) == slice),
@@ -318,6 +322,7 @@ impl History {
             transaction: Arc::new(entry.transaction(self.customers.get(slot).id(), &self.shared)),
             verdict: assessment.verdict.clone(),
             first_in_minute: assessment.first_in_minute,
+            alert_changes: entry.alert_changes(&self.shared),
         }
     }
 
@@ -346,7 +351,7 @@ impl History {
         cause: Cause,
         out: &mut Outcome,
     ) {
-        let new = self.scored(slot, &self.customers.get(slot).entries[position], assessment);
+        let mut new = self.scored(slot, &self.customers.get(slot).entries[position], assessment);
         let before = old.as_ref().and_then(Alert::of);
         let after = Alert::of(&new);
         self.touched.add(slot);
@@ -355,7 +360,8 @@ impl History {
         entry.set_hit(!new.verdict.hits.is_empty());
         customer.alerts = customer.alerts + u32::from(after.is_some()) - u32::from(before.is_some());
         if let Some((kind, alert)) = alert_change(before, after) {
-            let sequence = entry.count_alert_change();
+            let sequence = entry.count_alert_change(&mut self.shared);
+            new.alert_changes = sequence;
             out.alert_changes.push(AlertChange { sequence, kind, cause, alert });
         }
         if let Some(old) = old {

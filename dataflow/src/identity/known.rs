@@ -77,6 +77,11 @@ impl KnownIds {
         entries
     }
 
+    /// Remembers a transaction that is not known.
+    pub(super) fn remember(&mut self, transaction: &Transaction) {
+        self.add(self.entry_for(transaction));
+    }
+
     fn entry_for(&self, transaction: &Transaction) -> Known {
         let id = self.fingerprint(&transaction.id);
         Known {

@@ -19,6 +19,7 @@ use crate::model::timestamp::{MINUTE, Rfc3339};
 use crate::model::{Account, DeadLetter, Id, Reason, Received, Settings, Transaction, id};
 use crate::operators::stash::Stash;
 use crate::operators::watermark::{ReferenceTime, Watermark};
+use crate::resume::{RestoredTransaction, Resume};
 use crate::tally::{Observation, Tallies, Tally};
 use known::{Known, KnownIds};
 use serde::{Deserialize, Serialize};
@@ -50,10 +51,19 @@ pub struct Identified<'s> {
     pub tallies: StreamVec<'s, u64, Tally>,
 }
 
+/// What identity goes on from.
+pub struct Past<'a, 's> {
+    /// What is known before anything is read.
+    pub resume: &'a Resume,
+    /// Transactions whose ids are remembered.
+    pub transactions: StreamVec<'s, u64, RestoredTransaction>,
+}
+
 /// Tells new transactions, duplicates, corrections and voids apart. Without `received_wanted` nothing is received.
 pub fn identify<'s>(
     settings: &Settings,
     received_wanted: bool,
+    past: Past<'_, 's>,
     arrivals: StreamVec<'s, u64, Arrival>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> Identified<'s> {
@@ -61,11 +71,14 @@ pub fn identify<'s>(
     let by_id = Exchange::new(|arrival: &Arrival| id::route(&arrival.transaction.id));
     let mut arrivals = builder.new_input(arrivals, by_id);
     let mut references = builder.new_input(references, Pipeline);
+    let by_id = |restored: &RestoredTransaction| id::route(&restored.transaction.id);
+    let mut restored = builder.new_input(past.transactions, Exchange::new(by_id));
     let (versions_out, versions) = builder.new_output();
     let (received_out, received) = builder.new_output();
     let (letters_out, dead_letters) = builder.new_output();
     let (tallies_out, tallies) = builder.new_output();
     let mut identity = Identity::new(settings);
+    let remembered_since = past.resume.settled(settings).saturating_sub(settings.identity_retention);
     builder.build(move |_| {
         let mut versions_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Version>>>::from(versions_out);
         let mut received_out =
@@ -77,6 +90,16 @@ pub fn identify<'s>(
         move |frontiers| {
             arrivals.for_each(|capability, data| stash.hold_first(&capability, data));
             references.for_each(|capability, data| stash.hold_second(&capability, data));
+            restored.for_each(|_, data| {
+                for RestoredTransaction { transaction, .. } in data.drain(..) {
+                    if transaction.event_time >= remembered_since {
+                        identity.known.remember(&transaction);
+                    }
+                }
+            });
+            if !frontiers[2].is_empty() {
+                return;
+            }
             while let Some(mut epoch) = stash.next_complete(&[&frontiers[0], &frontiers[1]]) {
                 let [on_versions, on_received, on_letters, on_tallies] = epoch.capabilities.as_slice() else {
                     return;

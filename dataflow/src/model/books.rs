@@ -23,6 +23,13 @@ pub enum Account {
 }
 
 impl Account {
+    /// The account of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        let accepted = [Self::New, Self::Correcting, Self::Voiding, Self::Duplicate, Self::Superseded];
+        let others = [Self::Reference].into_iter().chain(Reason::ALL.map(Self::DeadLetter));
+        accepted.into_iter().chain(others).find(|account| account.as_str() == name)
+    }
+
     /// The name that users see.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,4 +59,18 @@ pub enum BooksEntry {
         /// Where they ended.
         account: Account,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_account_is_found_by_its_name() {
+        let names = ["new", "correcting", "voiding", "duplicate", "superseded", "reference", "too_late"];
+        assert!(
+            names.iter().all(|name| Account::named(name).is_some_and(|account| account.as_str() == *name))
+        );
+        assert_eq!(Account::named("read"), None);
+    }
 }

@@ -1,6 +1,6 @@
 //! Local days, hours and minutes of the configured time zone.
 
-use crate::model::timestamp::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
+use crate::model::timestamp::{DAY, HOUR, MINUTE, SECOND, civil_from_days, days_from_civil};
 use chrono::{Offset, TimeZone};
 use chrono_tz::Tz;
 use std::cell::Cell;
@@ -63,10 +63,20 @@ pub fn date_key(day: i32) -> i32 {
     (year * 10_000 + month * 100 + day) as i32
 }
 
+/// The day of a key: the inverse of [`date_key`].
+pub fn day_of_key(key: i32) -> i32 {
+    days_from_civil(i64::from(key / 10_000), i64::from(key / 100 % 100), i64::from(key % 100)) as i32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::timestamp::parse;
+
+    #[test]
+    fn a_day_is_found_by_its_key() {
+        assert!((-3000..40_000).all(|day| day_of_key(date_key(day)) == day));
+    }
 
     #[test]
     fn local_time_of_sao_paulo() {

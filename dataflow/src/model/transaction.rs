@@ -91,6 +91,8 @@ pub struct Scored {
     pub verdict: Verdict,
     /// It is its customer's first in its minute of event time (never for a voided one).
     pub first_in_minute: bool,
+    /// How many changes its alert has had, over all its versions.
+    pub alert_changes: u32,
 }
 
 /// A transaction that has left the horizon, voided ones included: nothing can change it any more.

@@ -10,9 +10,11 @@ use crate::model::Upsert;
 use std::hash::Hash;
 use std::ops::AddAssign;
 use timely::ExchangeData;
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 type Map<K, V> = hashbrown::HashMap<K, V, foldhash::fast::FixedState>;
 
@@ -27,31 +29,45 @@ pub trait Sum: ExchangeData + Clone + Default + PartialEq + AddAssign {}
 
 impl<V: ExchangeData + Clone + Default + PartialEq + AddAssign> Sum for V {}
 
-/// The sums of `contributions` by key, as upserts: the new sum of each key that changed, none where it came to zero.
+/// The sums of `contributions` by key, as upserts: the new sum of each key that changed, none where it came to zero. Those
+/// of `restored` are there from the beginning, without a word.
 pub fn accumulate<'s, K: Key, V: Sum>(
     name: &str,
     horizon: i64,
+    restored: StreamVec<'s, u64, (K, V)>,
     contributions: StreamVec<'s, u64, (K, V)>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<K, V>> {
-    let pact = Exchange::new(|(key, _): &(K, V)| hash(key));
-    contributions.binary_frontier(references, pact, Pipeline, name, move |_, _| {
+    let by_key = || Exchange::new(|(key, _): &(K, V)| hash(key));
+    let mut builder = OperatorBuilder::new(name.to_owned(), contributions.scope());
+    let mut contributions = builder.new_input(contributions, by_key());
+    let mut references = builder.new_input(references, Pipeline);
+    let mut restored = builder.new_input(restored, by_key());
+    let (changes_out, changes) = builder.new_output();
+    builder.build(move |_| {
+        let mut changes_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<Upsert<K, V>>>>::from(changes_out);
         let mut stash = Stash::new(1);
         let mut watermark = Watermark::default();
         let mut sums = Sums::default();
-        move |(contributions, frontier), (references, reference_frontier), output| {
+        move |frontiers| {
             contributions.for_each(|capability, data| stash.hold_first(&capability, data));
             references.for_each(|capability, data| stash.hold_second(&capability, data));
-            while let Some(mut epoch) = stash.next_complete(&[frontier, reference_frontier]) {
+            restored.for_each(|_, data| sums.restore(data.drain(..)));
+            if !frontiers[2].is_empty() {
+                return;
+            }
+            while let Some(mut epoch) = stash.next_complete(&[&frontiers[0], &frontiers[1]]) {
                 sums.add(epoch.first.drain(..));
                 if let Some(capability) = epoch.capabilities.first() {
-                    output.session(capability).give_iterator(sums.take_changes());
+                    changes_out.activate().session(capability).give_iterator(sums.take_changes());
                 }
                 watermark.update(epoch.second.drain(..));
                 sums.forget(watermark.settled(horizon));
             }
         }
-    })
+    });
+    changes
 }
 
 fn hash<K: Hash>(key: &K) -> u64 {
@@ -92,6 +108,10 @@ impl<K: Key, V: Sum> Sums<K, V> {
                 self.changed.push(key);
             }
         }
+    }
+
+    fn restore(&mut self, sums: impl Iterator<Item = (K, V)>) {
+        sums.for_each(|(key, sum)| self.open.entry(key).or_default().sum += sum);
     }
 
     fn take_changes(&mut self) -> impl Iterator<Item = Upsert<K, V>> + '_ {

@@ -11,6 +11,7 @@ mod examples;
 mod generator;
 mod payload;
 mod properties;
+mod resumed;
 mod run;
 mod shrink;
 mod tables;

@@ -5,7 +5,7 @@ use crate::compare::{alert_log, differences};
 use crate::cut::cut;
 use crate::dice::Dice;
 use crate::generator::{self, Scope};
-use crate::run::run;
+use crate::run::{run, run_resumed};
 use crate::shrink::shrink;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -52,6 +52,31 @@ fn every_view_equals_the_recomputation_on_two_workers() {
 #[test]
 fn every_view_equals_the_recomputation_on_three_workers() {
     check(3, EVERYTHING, 250);
+}
+
+/// A graph that goes on from the tables is as good as one that never stopped, on any number of workers.
+#[test]
+fn every_view_equals_the_recomputation_after_a_restart() {
+    for seed in seeds(400) {
+        let case = generator::case(seed, EVERYTHING);
+        let mut dice = Dice::new(seed);
+        let cut = dice.between(1, case.last_epoch() as i64) as u64;
+        let workers = [1 + dice.below(3), 1 + dice.below(3)];
+        let findings = |case: &Case| {
+            run_resumed(case, cut, workers)
+                .map_or_else(|panic| vec![panic], |observed| differences(case, observed))
+        };
+        let found = findings(&case);
+        if !found.is_empty() {
+            let limit = Duration::from_secs(setting("STREAMFLOW_SHRINK_SECONDS", 20));
+            let small = shrink(&case, limit, |case| !findings(case).is_empty());
+            let small_found = findings(&small).join("\n");
+            panic!(
+                "cut at {cut}, {workers:?} workers\n{small}\n{small_found}\nat first:\n{}",
+                found.join("\n")
+            );
+        }
+    }
 }
 
 /// Where producers keep their rule, neither the cut of epochs nor the number of workers shows in the changes of any alert.

@@ -1,6 +1,7 @@
 //! Running the graph on a case and collecting what it says, with the epochs in which it says it.
 
 use crate::case::{Case, graph_rules, partition_id};
+use crate::resumed::Past;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::graph::{Inputs, Wanted, build};
 use streamflow_dataflow::model::{Record, RulesChange, Settled, Source, ViewChange};
 use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_dataflow::resume::{Restored, RestoredCustomer, RestoredTransaction};
 use streamflow_oracle::RawEvent;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
@@ -31,12 +33,28 @@ type Collected<D> = Arc<Mutex<Vec<(u64, D)>>>;
 
 /// Runs the case to its end on `workers` workers; an error where a worker panics.
 pub(crate) fn run(case: &Case, workers: usize) -> Result<Observed, String> {
+    run_between(case, Past::default(), case.last_epoch() + 1, workers)
+}
+
+/// Runs the case up to epoch `cut` on some workers and goes on with others; without a restart where the tables cannot tell.
+pub(crate) fn run_resumed(case: &Case, cut: u64, workers: [usize; 2]) -> Result<Observed, String> {
+    let mut all = run_between(case, Past::default(), cut, workers[0])?;
+    let Some(past) = Past::of(case, cut, &all.changes) else { return run(case, workers[0]) };
+    let rest = run_between(case, past, case.last_epoch() + 1, workers[1])?;
+    all.changes.extend(rest.changes);
+    all.settled.extend(rest.settled);
+    Ok(all)
+}
+
+/// Runs the case from where `past` ends to before epoch `end`.
+fn run_between(case: &Case, past: Past, end: u64, workers: usize) -> Result<Observed, String> {
+    let past = Arc::new(past);
     let observed: Arc<Vec<(Collected<ViewChange>, Collected<Settled>)>> =
         Arc::new((0..workers).map(|_| Default::default()).collect());
     let (shared, collected) = (Arc::new(case.clone()), observed.clone());
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
         let (changes, settled) = collected[worker.index()].clone();
-        drive(worker, &shared, changes, settled);
+        drive(worker, &shared, &past, end, changes, settled);
     })?;
     for outcome in guards.join() {
         outcome.map_err(|panic| format!("a worker panicked: {panic}"))?;
@@ -67,9 +85,41 @@ impl Handles {
     }
 }
 
-fn drive(worker: &mut Worker, case: &Case, changes: Collected<ViewChange>, settled: Collected<Settled>) {
+/// The inputs of what is restored.
+struct Restoring {
+    transactions: Handle<u64, RestoredTransaction>,
+    customers: Handle<u64, RestoredCustomer>,
+    views: Handle<u64, ViewChange>,
+}
+
+impl Restoring {
+    /// Each worker gives a share, in steps; then the partitions are announced in an epoch of their own.
+    fn give(mut self, worker: &mut Worker, past: &Past, handles: &mut Handles) {
+        let (index, peers) = (worker.index(), worker.peers());
+        for row in past.transactions.iter().rev().skip(index).step_by(peers) {
+            self.transactions.send(row.clone());
+        }
+        worker.step();
+        past.customers.iter().skip(index).step_by(peers).for_each(|row| self.customers.send(row.clone()));
+        past.views.iter().skip(index).step_by(peers).for_each(|row| self.views.send(row.clone()));
+        if past.cut > 0 && index == 0 {
+            handles.advance_to(past.cut - 1);
+            past.announcements.iter().for_each(|reference| handles.references.send(*reference));
+        }
+    }
+}
+
+fn drive(
+    worker: &mut Worker,
+    case: &Case,
+    past: &Past,
+    end: u64,
+    changes: Collected<ViewChange>,
+    settled: Collected<Settled>,
+) {
     let mut probe = ProbeHandle::new();
-    let mut handles = dataflow(worker, case, changes, settled, &mut probe);
+    let (mut handles, restoring) = dataflow(worker, case, past, changes, settled, &mut probe);
+    restoring.give(worker, past, &mut handles);
     let (index, peers) = (worker.index() as u64, worker.peers() as u64);
     let own = |event: &RawEvent| {
         let place = u64::from(event.topic) * 7 + u64::from(event.partition) + case.seed;
@@ -79,8 +129,7 @@ fn drive(worker: &mut Worker, case: &Case, changes: Collected<ViewChange>, settl
     for event in case.events.iter().filter(|event| own(event)) {
         by_epoch.entry(event.epoch).or_default().push(event);
     }
-    let last = case.last_epoch();
-    for epoch in 1..=last {
+    for epoch in past.cut.max(1)..end {
         handles.advance_to(epoch);
         for event in by_epoch.remove(&epoch).unwrap_or_default() {
             let transactions = matches!(event.topic, 0 | 5);
@@ -99,7 +148,7 @@ fn drive(worker: &mut Worker, case: &Case, changes: Collected<ViewChange>, settl
             worker.step_or_park(Some(PAUSE));
         }
     }
-    handles.advance_to(last + 1);
+    handles.advance_to(end);
     drop(handles);
     while !probe.done() {
         worker.step_or_park(Some(PAUSE));
@@ -131,26 +180,36 @@ fn record(event: &RawEvent) -> Record {
 fn dataflow(
     worker: &mut Worker,
     case: &Case,
+    past: &Past,
     changes: Collected<ViewChange>,
     settled: Collected<Settled>,
     probe: &mut ProbeHandle<u64>,
-) -> Handles {
+) -> (Handles, Restoring) {
     worker.dataflow(|scope| {
         let (transactions, transactions_in) = scope.new_input();
         let (reference, reference_in) = scope.new_input();
         let (rules, rules_in) = scope.new_input();
         let (references, references_in) = scope.new_input();
+        let (restored, transactions_restored) = scope.new_input();
+        let (customers, customers_restored) = scope.new_input();
+        let (views, views_restored) = scope.new_input();
         let inputs = Inputs {
             transactions: transactions_in,
             reference: reference_in,
             rules: rules_in,
             references: references_in,
+            restored: Restored {
+                transactions: transactions_restored,
+                customers: customers_restored,
+                views: views_restored,
+            },
         };
         let wanted = Wanted { transactions: true, settled: true };
-        let outputs = build(&case.settings(), &Case::roles(), wanted, inputs);
+        let outputs = build(&case.settings(), &Case::roles(), wanted, &past.resume, inputs);
         collect(outputs.changes, changes, probe);
         collect(outputs.settled, settled, probe);
-        Handles { transactions, reference, rules, references }
+        let restoring = Restoring { transactions: restored, customers, views };
+        (Handles { transactions, reference, rules, references }, restoring)
     })
 }
 

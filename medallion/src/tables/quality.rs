@@ -42,6 +42,25 @@ impl Rows<QualityKey, i64> for Counts {
     }
 }
 
+/// What a name in `silver.quality_counts.measure` stands for.
+pub(crate) fn measure(text: &str) -> Option<Measure> {
+    let mut measures = MEASURES.into_iter().chain(Reason::ALL.map(Measure::DeadLetter));
+    measures.find(|measure| name(*measure) == text)
+}
+
+/// All that are no dead letters.
+const MEASURES: [Measure; 9] = [
+    Measure::Read,
+    Measure::Accepted,
+    Measure::NoPlace,
+    Measure::NoProduct,
+    Measure::NoPaymentMethod,
+    Measure::NewerSchema,
+    Measure::InvalidAmount,
+    Measure::Late,
+    Measure::Duplicate,
+];
+
 /// The name in `silver.quality_counts.measure`.
 fn name(measure: Measure) -> &'static str {
     match measure {

@@ -17,7 +17,7 @@ const TABLE: &str = "silver.transactions";
 const COPY: &str = "COPY silver.transactions (transaction_at, amount_cents, source_offset, revision, \
      customer_key, store_key, product_key, date_key, latitude, longitude, topic_key, source_partition, \
      score_thousandths, fr_001, fr_002, fr_003, fr_004, fr_005, is_fraud, voided, currency, payment_method, \
-     transaction_id) FROM STDIN (FORMAT binary)";
+     alert_changes, transaction_id) FROM STDIN (FORMAT binary)";
 
 const UPDATE: &str = "UPDATE silver.transactions AS t SET transaction_at = n.transaction_at, \
      amount_cents = n.amount_cents, source_offset = n.source_offset, revision = n.revision, \
@@ -25,17 +25,19 @@ const UPDATE: &str = "UPDATE silver.transactions AS t SET transaction_at = n.tra
      date_key = n.date_key, latitude = n.latitude, longitude = n.longitude, topic_key = n.topic_key, \
      source_partition = n.source_partition, score_thousandths = n.score_thousandths, fr_001 = n.fr_001, \
      fr_002 = n.fr_002, fr_003 = n.fr_003, fr_004 = n.fr_004, fr_005 = n.fr_005, is_fraud = n.is_fraud, \
-     voided = n.voided, currency = n.currency, payment_method = n.payment_method \
+     voided = n.voided, currency = n.currency, payment_method = n.payment_method, \
+     alert_changes = n.alert_changes \
      FROM unnest($1::timestamptz[], $2::int8[], $3::int8[], $4::int8[], $5::int4[], $6::int4[], $7::int4[], \
          $8::int4[], $9::int4[], $10::int4[], $11::int2[], $12::int2[], $13::int2[], $14::int2[], $15::int2[], \
          $16::int2[], $17::int2[], $18::int2[], $19::bool[], $20::bool[], $21::text[], $22::text[], \
-         $23::text[]) AS n (transaction_at, amount_cents, source_offset, revision, customer_key, store_key, \
-         product_key, date_key, latitude, longitude, topic_key, source_partition, score_thousandths, fr_001, \
-         fr_002, fr_003, fr_004, fr_005, is_fraud, voided, currency, payment_method, transaction_id) \
+         $23::int4[], $24::text[]) AS n (transaction_at, amount_cents, source_offset, revision, \
+         customer_key, store_key, product_key, date_key, latitude, longitude, topic_key, source_partition, \
+         score_thousandths, fr_001, fr_002, fr_003, fr_004, fr_005, is_fraud, voided, currency, \
+         payment_method, alert_changes, transaction_id) \
      WHERE t.transaction_id = n.transaction_id";
 
 /// The columns, in the order of COPY and UPDATE.
-const COLUMNS: [Type; 23] = [
+const COLUMNS: [Type; 24] = [
     Type::TIMESTAMPTZ,
     Type::INT8,
     Type::INT8,
@@ -58,6 +60,7 @@ const COLUMNS: [Type; 23] = [
     Type::BOOL,
     Type::TEXT,
     Type::TEXT,
+    Type::INT4,
     Type::TEXT,
 ];
 
@@ -128,7 +131,7 @@ impl Transactions<'_> {
 
     /// Pushes a row and returns its local day.
     fn push(&mut self, row: &mut impl Fields, scored: &Scored) -> i32 {
-        let Scored { transaction, verdict, first_in_minute: _ } = scored;
+        let Scored { transaction, verdict, first_in_minute: _, alert_changes } = scored;
         let Transaction {
             id,
             customer,
@@ -163,6 +166,7 @@ impl Transactions<'_> {
         row.boolean(*voided);
         row.text(currency.as_str());
         row.text_or_null(payment_method.as_ref());
+        row.nullable((*alert_changes > 0).then_some(*alert_changes as i32), Fields::int4);
         row.text(id);
         day
     }

@@ -185,7 +185,7 @@ impl World {
             source: self.next_source(),
         };
         let verdict = self.verdict();
-        Scored { transaction: Arc::new(transaction), verdict, first_in_minute: false }
+        Scored { transaction: Arc::new(transaction), verdict, first_in_minute: false, alert_changes: 0 }
     }
 
     fn corrected(&mut self, mut old: Scored) -> Scored {

@@ -1,0 +1,29 @@
+//! Histories from what the tables hold. The order in which it comes does not matter.
+
+use super::entry::Entry;
+use super::state::History;
+use crate::model::timestamp::MINUTE;
+use crate::resume::{RestoredCustomer, RestoredTransaction};
+
+impl History {
+    /// Takes in a customer's sums.
+    pub(super) fn restore_customer(&mut self, restored: &RestoredCustomer) {
+        let folded_before = self.folded_before();
+        let slot = self.customers.slot(&restored.id);
+        self.customers.get_mut(slot).restore(&restored.profile, restored.last_folded, folded_before);
+    }
+
+    /// Takes in a transaction: as an entry, or as what detectors still see of the folded ones.
+    pub(super) fn restore_transaction(&mut self, restored: &RestoredTransaction) {
+        let transaction = &restored.transaction;
+        let slot = self.customers.slot(&transaction.customer);
+        if transaction.event_time >= self.folded_before() {
+            self.register(slot, transaction.event_time);
+            let entry = Entry::restore(restored, &mut self.shared);
+            self.customers.get_mut(slot).restore_entry(entry);
+        } else if !transaction.voided {
+            let window_start = self.folded_before() - self.judge.longest_window().max(MINUTE);
+            self.customers.get_mut(slot).restore_folded(transaction, window_start);
+        }
+    }
+}

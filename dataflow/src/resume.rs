@@ -1,0 +1,89 @@
+//! Going on from a committed frontier: the state that the tables hold is given back to the operators.
+//!
+//! Law: an operator that was given the state at a frontier behaves as if it had seen every event before it. What is restored
+//! is never told again; nothing is decided before all of it is there, which is when these streams have ended.
+
+use crate::history::ControlChange;
+use crate::model::views::{PartitionProgress, Profile};
+use crate::model::{Id, Settings, Transaction, ViewChange};
+use crate::operators::watermark::ReferenceTime;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::{Scope, StreamVec};
+
+/// What every worker knows before the graph is built; the default is the beginning of everything.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    /// The committed watermark, microseconds since 1970; `i64::MIN` where nothing was known.
+    pub watermark: i64,
+    /// How far each partition was read.
+    pub partitions: Vec<PartitionProgress>,
+    /// All changes of the rules and the list, in the order in which they came.
+    pub controls: Vec<ControlChange>,
+}
+
+impl Default for Resume {
+    fn default() -> Self {
+        Self { watermark: i64::MIN, partitions: Vec::new(), controls: Vec::new() }
+    }
+}
+
+impl Resume {
+    /// What lay before this instant was final, microseconds since 1970.
+    #[must_use]
+    pub fn settled(&self, settings: &Settings) -> i64 {
+        match self.watermark {
+            i64::MAX => i64::MAX,
+            watermark => watermark.saturating_sub(settings.correction_horizon),
+        }
+    }
+
+    /// What to announce of a partition before anything else is said: it does not hold back what was final before.
+    #[must_use]
+    pub fn announcement(&self, partition: crate::model::PartitionId) -> ReferenceTime {
+        let known = self.partitions.iter().find(|progress| progress.partition == partition);
+        let time = known.and_then(|progress| progress.reference_time).unwrap_or(i64::MIN);
+        ReferenceTime { partition, time: time.max(self.watermark) }
+    }
+}
+
+/// A current transaction, voided or not, that can still be seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RestoredTransaction {
+    /// The transaction.
+    pub transaction: Arc<Transaction>,
+    /// Some detector hits it.
+    pub hit: bool,
+    /// How many changes its alert has had.
+    pub alert_changes: u32,
+}
+
+/// A customer with current transactions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RestoredCustomer {
+    /// The customer.
+    pub id: Id,
+    /// The profile.
+    pub profile: Profile,
+    /// Event time of the last current transaction that is folded, microseconds since 1970.
+    pub last_folded: Option<i64>,
+}
+
+/// State by key, from any worker in any order.
+pub struct Restored<'s> {
+    /// Transactions within the horizon, the identity retention, and what detectors look back.
+    pub transactions: StreamVec<'s, u64, RestoredTransaction>,
+    /// All customers.
+    pub customers: StreamVec<'s, u64, RestoredCustomer>,
+    /// Rows of aggregates that can still change, the counts of quality and the books.
+    pub views: StreamVec<'s, u64, ViewChange>,
+}
+
+impl<'s> Restored<'s> {
+    /// Nothing.
+    #[must_use]
+    pub fn none(scope: Scope<'s, u64>) -> Self {
+        Self { transactions: empty(scope), customers: empty(scope), views: empty(scope) }
+    }
+}

@@ -1,0 +1,147 @@
+//! A graph that stops at a frontier, and another one that goes on from what the tables hold by then.
+
+use crate::case::{Case, graph_rules, partition_id};
+use std::collections::BTreeMap;
+use streamflow_dataflow::history::{ControlChange, Slicing};
+use streamflow_dataflow::model::views::{PartitionProgress, Profile};
+use streamflow_dataflow::model::{Id, PartitionId, Scored, Settings, ViewChange};
+use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
+
+/// Where a graph goes on, with everything that the changes before it add up to.
+#[derive(Default)]
+pub(crate) struct Past {
+    /// The epoch from which on events are still to be read; 0 for the beginning of everything.
+    pub cut: u64,
+    pub resume: Resume,
+    pub announcements: Vec<ReferenceTime>,
+    pub transactions: Vec<RestoredTransaction>,
+    pub customers: Vec<RestoredCustomer>,
+    pub views: Vec<ViewChange>,
+}
+
+#[derive(Default)]
+struct Rows {
+    scored: BTreeMap<Id, Scored>,
+    profiles: BTreeMap<Id, Profile>,
+    partitions: BTreeMap<PartitionId, PartitionProgress>,
+    /// The last row of each key, by the key's text.
+    views: BTreeMap<String, ViewChange>,
+    controls: Vec<ControlChange>,
+    watermark: Option<i64>,
+    /// An id was used again after it had been forgotten: its row holds the later transaction only.
+    id_used_again: bool,
+}
+
+impl Past {
+    /// What a graph goes on from that stopped before epoch `cut`, having said `changes`. `None` where the tables cannot tell,
+    /// because an id was used again.
+    pub(crate) fn of(case: &Case, cut: u64, changes: &[(u64, ViewChange)]) -> Option<Self> {
+        let mut rows = Rows::default();
+        changes.iter().for_each(|(_, change)| rows.apply(change.clone()));
+        if rows.id_used_again {
+            return None;
+        }
+        let resume = Resume {
+            watermark: rows.watermark.unwrap_or(i64::MIN),
+            partitions: rows.partitions.into_values().collect(),
+            controls: rows.controls,
+        };
+        let settings = case.settings();
+        let settled = resume.settled(&settings);
+        let folded_before = Slicing::new(case.horizon).folded_before(settled);
+        let seen_since = settled
+            .saturating_sub(settings.identity_retention)
+            .min(folded_before.saturating_sub(look_back(case, &settings)));
+        // Clocks and ends are told again: they are no records, and no table has them.
+        let said = case.references.iter().filter(|reference| reference.epoch < cut);
+        let announcements = said.map(|said| {
+            let announcement = resume.announcement(partition_id(said.topic, said.partition));
+            ReferenceTime { time: announcement.time.max(said.time), ..announcement }
+        });
+        let last_folded = |customer: &Id| {
+            let own = rows.scored.values().map(|scored| &scored.transaction);
+            let own = own.filter(|transaction| transaction.customer == *customer && !transaction.voided);
+            own.map(|transaction| transaction.event_time).filter(|time| *time < folded_before).max()
+        };
+        Some(Self {
+            cut,
+            announcements: announcements.collect(),
+            customers: rows
+                .profiles
+                .iter()
+                .map(|(id, profile)| RestoredCustomer {
+                    id: id.clone(),
+                    profile: *profile,
+                    last_folded: last_folded(id),
+                })
+                .collect(),
+            transactions: rows
+                .scored
+                .values()
+                .filter(|scored| scored.transaction.event_time >= seen_since)
+                .map(|scored| RestoredTransaction {
+                    transaction: scored.transaction.clone(),
+                    hit: !scored.verdict.hits.is_empty(),
+                    alert_changes: scored.alert_changes,
+                })
+                .collect(),
+            views: rows.views.into_values().collect(),
+            resume,
+        })
+    }
+}
+
+/// The longest stretch that any version of the rules looks back, microseconds.
+fn look_back(case: &Case, settings: &Settings) -> i64 {
+    let versions = case.rules_versions.iter().map(|version| graph_rules(&version.rules));
+    let reach = versions.chain([settings.rules.clone()]);
+    let minute = 60_000_000;
+    reach
+        .map(|rules| rules.velocity.window().max(rules.impossible_travel.within()))
+        .max()
+        .unwrap_or(0)
+        .max(minute)
+}
+
+impl Rows {
+    fn apply(&mut self, change: ViewChange) {
+        let key = match &change {
+            ViewChange::HourlySales((key, _)) => format!("{key:?}"),
+            ViewChange::StorePerformance((key, _)) => format!("{key:?}"),
+            ViewChange::StoreMinute((key, _)) => format!("{key:?}"),
+            ViewChange::DailyFraud((key, _)) => format!("day {key}"),
+            ViewChange::Minute((key, _)) => format!("minute {key}"),
+            ViewChange::RulePerformance((key, _)) => format!("{key:?}"),
+            ViewChange::Quality((key, _)) => format!("{key:?}"),
+            ViewChange::Books((key, _)) => format!("{key:?}"),
+            _ => return self.apply_other(change),
+        };
+        self.views.insert(key, change);
+    }
+
+    fn apply_other(&mut self, change: ViewChange) {
+        match change {
+            ViewChange::Scored(scored, 1) => {
+                let before = self.scored.insert(scored.transaction.id.clone(), scored);
+                self.id_used_again |= before.is_some();
+            }
+            ViewChange::Scored(scored, _) => {
+                self.scored.remove(&scored.transaction.id);
+            }
+            ViewChange::Profile((id, Some(profile))) => {
+                self.profiles.insert(id, profile);
+            }
+            ViewChange::Profile((id, None)) => {
+                self.profiles.remove(&id);
+            }
+            ViewChange::Progress(progress) => {
+                self.partitions.insert(progress.partition, progress);
+            }
+            ViewChange::Watermark(watermark) => self.watermark = self.watermark.max(Some(watermark)),
+            ViewChange::ListChange(change) => self.controls.push(ControlChange::List(change)),
+            ViewChange::RulesChange(change) => self.controls.push(ControlChange::Rules(change)),
+            _ => {}
+        }
+    }
+}

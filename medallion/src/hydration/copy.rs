@@ -1,0 +1,98 @@
+//! Rows by binary COPY: a million in about a second.
+
+use crate::encoding::micros_of;
+use postgres::Transaction;
+use postgres::binary_copy::{BinaryCopyOutIter, BinaryCopyOutRow};
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::{FromSql, Type};
+use streamflow_connectors::postgres::PostgresError;
+use streamflow_dataflow::model::Id;
+use streamflow_dataflow::model::timestamp::Rfc3339;
+
+/// A row, read from left to right.
+pub(super) struct Fields<'a> {
+    row: &'a BinaryCopyOutRow,
+    next: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// The next column.
+    pub(super) fn get<T: FromSql<'a>>(&mut self) -> Result<T, PostgresError> {
+        self.next += 1;
+        Ok(self.row.try_get(self.next - 1)?)
+    }
+
+    /// A `timestamptz`, to be described as `INT8`, in microseconds since 1970.
+    pub(super) fn instant(&mut self) -> Result<i64, PostgresError> {
+        self.get().map(micros_of)
+    }
+
+    /// A `timestamptz` that can be null.
+    pub(super) fn nullable_instant(&mut self) -> Result<Option<i64>, PostgresError> {
+        Ok(self.get::<Option<i64>>()?.map(micros_of))
+    }
+
+    /// An identifier.
+    pub(super) fn id(&mut self) -> Result<Id, PostgresError> {
+        self.get::<&str>().map(Id::from)
+    }
+
+    /// A whole number of any length, given as text.
+    pub(super) fn wide(&mut self) -> Result<i128, PostgresError> {
+        let text: &str = self.get()?;
+        text.parse().map_err(|_| impossible(format!("`{text}` is no whole number")))
+    }
+
+    /// A `bigint` that is never negative.
+    pub(super) fn count(&mut self) -> Result<u64, PostgresError> {
+        let count: i64 = self.get()?;
+        u64::try_from(count).map_err(|_| impossible(format!("{count} is no count")))
+    }
+}
+
+/// Gives what `read` makes of each row of a query to `give`.
+pub(super) fn rows<T>(
+    snapshot: &mut Transaction<'_>,
+    query: &str,
+    types: &[Type],
+    read: impl Fn(&mut Fields<'_>) -> Result<T, PostgresError>,
+    give: &mut dyn FnMut(T),
+) -> Result<(), PostgresError> {
+    let reader = snapshot.copy_out(&format!("COPY ({query}) TO STDOUT (FORMAT binary)"))?;
+    let mut rows = BinaryCopyOutIter::new(reader, types);
+    while let Some(row) = rows.next()? {
+        give(read(&mut Fields { row: &row, next: 0 })?);
+    }
+    Ok(())
+}
+
+/// What the tables can hold only if somebody else wrote to them.
+pub(super) fn impossible(problem: impl Into<String>) -> PostgresError {
+    PostgresError::Fenced(format!("hydration: {}", problem.into()))
+}
+
+/// Instants that are written as they are, microseconds since 1970: the years 1 to 9999.
+const WRITABLE: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+
+/// An instant as a literal; COPY takes no parameters.
+pub(super) fn literal(micros: i64) -> String {
+    if micros < WRITABLE.start {
+        "timestamptz '-infinity'".to_owned()
+    } else if micros >= WRITABLE.end {
+        "timestamptz 'infinity'".to_owned()
+    } else {
+        format!("timestamptz '{}'", Rfc3339(micros))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_beyond_the_calendar_are_infinite() {
+        assert_eq!(literal(0), "timestamptz '1970-01-01T00:00:00.000000Z'");
+        assert_eq!(literal(i64::MIN), "timestamptz '-infinity'");
+        assert_eq!(literal(i64::MAX), "timestamptz 'infinity'");
+    }
+}

@@ -1,0 +1,64 @@
+//! The sums of customers.
+
+use super::copy::{self, Fields, literal};
+use super::{Hydration, Share};
+use postgres::Transaction as Snapshot;
+use postgres::types::Type;
+use streamflow_connectors::postgres::PostgresError;
+use streamflow_dataflow::model::Sums;
+use streamflow_dataflow::model::views::Profile;
+use streamflow_dataflow::resume::RestoredCustomer;
+
+const TYPES: [Type; 9] = [
+    Type::TEXT,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::TEXT,
+    Type::INT8,
+];
+
+impl Hydration<'_> {
+    /// Each worker reads a stretch of keys.
+    pub(super) fn customers(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        share: Share,
+        give: &mut dyn FnMut(RestoredCustomer),
+    ) -> Result<(), PostgresError> {
+        let last: i32 = snapshot
+            .query_one("SELECT coalesce(max(customer_key), 0) FROM gold.customer_totals", &[])?
+            .try_get(0)?;
+        let (from, to) = share.of_range(0, i64::from(last) + 1);
+        let query = format!(
+            "SELECT c.customer_id, t.first_seen, t.last_seen, t.transaction_count, t.minute_sum, \
+                 t.minute_square_sum, t.alert_count, (t.total_amount * 100)::numeric(60)::text, {} \
+             FROM gold.customer_totals AS t JOIN gold.dim_customer AS c USING (customer_key) \
+             WHERE t.customer_key >= {from} AND t.customer_key < {to}",
+            last_folded(&literal(self.folded_before))
+        );
+        copy::rows(snapshot, &query, &TYPES, customer, give)
+    }
+}
+
+/// Only of customers with transactions on both sides of the line it has to be looked for.
+fn last_folded(line: &str) -> String {
+    format!(
+        "CASE WHEN t.last_seen < {line} THEN t.last_seen WHEN t.first_seen < {line} THEN \
+             (SELECT s.transaction_at FROM silver.transactions AS s \
+              WHERE s.customer_key = t.customer_key AND s.transaction_at < {line} AND NOT s.voided \
+              ORDER BY s.transaction_at DESC LIMIT 1) END"
+    )
+}
+
+fn customer(row: &mut Fields<'_>) -> Result<RestoredCustomer, PostgresError> {
+    let (id, first_seen, last_seen) = (row.id()?, row.instant()?, row.instant()?);
+    let (count, minutes, squared_minutes) = (row.count()?, row.count()?, row.count()?);
+    let alerts = row.count()?;
+    let sums = Sums { count, cents: row.wide()?, minutes, squared_minutes };
+    let profile = Profile { sums, first_seen, last_seen, alerts };
+    Ok(RestoredCustomer { id, profile, last_folded: row.nullable_instant()? })
+}

@@ -1,0 +1,155 @@
+//! Reading the state at the committed frontier back: what the dataflow goes on from after a restart.
+//!
+//! ```text
+//! streamflow.progress, rules, silver.blacklist ──> Resume      before the graph is built
+//! silver.transactions ──> transactions ──┐
+//! gold.customer_totals ─> customers ─────┼─ each worker reads its share, the graph routes the rows
+//! other tables of gold, the books ─> views ┘
+//! ```
+//!
+//! Law: while the lease is held and nothing has been committed under it, nobody changes these tables; so what several
+//! connections read at different moments is the state at one frontier. It is read within one snapshot each all the same.
+
+mod copy;
+mod customers;
+mod resume;
+mod transactions;
+mod views;
+
+pub use resume::resume;
+
+use crate::progress::Progress;
+use crate::topics::Topics;
+use postgres::{Client, IsolationLevel, Transaction};
+use streamflow_connectors::postgres::PostgresError;
+use streamflow_dataflow::history::{ControlChange, Slicing};
+use streamflow_dataflow::model::timestamp::MINUTE;
+use streamflow_dataflow::model::{Rules, Settings, ViewChange};
+use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
+
+/// The part of the rows that one worker reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// From 0.
+    pub index: usize,
+    /// In all.
+    pub of: usize,
+}
+
+impl Share {
+    /// Its part of the numbers from `start` to before `end`.
+    fn of_range(self, start: i64, end: i64) -> (i64, i64) {
+        let length = i128::from(end) - i128::from(start);
+        let bound =
+            |index: usize| (i128::from(start) + length * index as i128 / self.of.max(1) as i128) as i64;
+        (bound(self.index), bound(self.index + 1))
+    }
+}
+
+/// A restored row.
+#[derive(Clone, Debug)]
+pub enum Row {
+    /// Of `silver.transactions`.
+    Transaction(RestoredTransaction),
+    /// Of `gold.customer_totals`.
+    Customer(RestoredCustomer),
+    /// Of another view.
+    View(ViewChange),
+}
+
+/// Which rows can still be seen.
+#[derive(Clone, Debug)]
+pub struct Hydration<'a> {
+    progress: &'a Progress,
+    topics: &'a Topics,
+    watermark: i64,
+    /// What lies before it is final, microseconds since 1970.
+    settled: i64,
+    /// Transactions before it are folded.
+    folded_before: i64,
+    /// Transactions before it are seen by nobody.
+    seen_since: i64,
+}
+
+/// Nothing waits for this connection but the start itself.
+const SESSION: &str = "SET statement_timeout = 0; SET timezone = 'UTC'; SET jit = off";
+
+impl<'a> Hydration<'a> {
+    /// What can still be seen under `settings` after `resume`.
+    #[must_use]
+    pub fn new(settings: &Settings, resume: &Resume, progress: &'a Progress, topics: &'a Topics) -> Self {
+        let settled = resume.settled(settings);
+        let folded_before = Slicing::new(settings.correction_horizon).folded_before(settled);
+        let remembered_since = settled.saturating_sub(settings.identity_retention);
+        let looked_back_to = folded_before.saturating_sub(longest_look_back(&settings.rules, resume));
+        Self {
+            progress,
+            topics,
+            watermark: resume.watermark,
+            settled,
+            folded_before,
+            seen_since: remembered_since.min(looked_back_to),
+        }
+    }
+
+    /// Gives the rows of a share to `give` and returns how many they are.
+    ///
+    /// # Errors
+    /// The server's and the connection's; [`PostgresError::Settings`] where a topic is no longer configured.
+    pub fn read(
+        &self,
+        client: &mut Client,
+        share: Share,
+        mut give: impl FnMut(Row),
+    ) -> Result<u64, PostgresError> {
+        client.batch_execute(SESSION)?;
+        let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+        let mut snapshot = snapshot.read_only(true).start()?;
+        let mut rows = 0;
+        let mut count = |row| {
+            rows += 1;
+            give(row);
+        };
+        self.read_all(&mut snapshot, share, &mut count)?;
+        snapshot.commit()?;
+        Ok(rows)
+    }
+
+    fn read_all(
+        &self,
+        snapshot: &mut Transaction<'_>,
+        share: Share,
+        give: &mut dyn FnMut(Row),
+    ) -> Result<(), PostgresError> {
+        self.transactions(snapshot, share, &mut |row| give(Row::Transaction(row)))?;
+        self.customers(snapshot, share, &mut |row| give(Row::Customer(row)))?;
+        if share.index == 0 {
+            self.views(snapshot, &mut |row| give(Row::View(row)))?;
+        }
+        Ok(())
+    }
+}
+
+/// How far back a detector can look from a transaction, microseconds, whatever rules apply to it.
+fn longest_look_back(rules: &Rules, resume: &Resume) -> i64 {
+    let versions = resume.controls.iter().filter_map(|change| match change {
+        ControlChange::Rules(change) => Some(&change.rules),
+        ControlChange::List(_) => None,
+    });
+    let reach = |rules: &Rules| rules.velocity.window().max(rules.impossible_travel.within());
+    versions.chain([rules]).map(reach).max().unwrap_or_default().max(MINUTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_cover_a_range_once() {
+        let parts = |of, start, end| -> Vec<_> {
+            (0..of).map(|index| Share { index, of }.of_range(start, end)).collect()
+        };
+        assert_eq!(parts(3, -1, 7), [(-1, 1), (1, 4), (4, 7)]);
+        assert_eq!(parts(2, i64::MIN, i64::MAX), [(i64::MIN, -1), (-1, i64::MAX)]);
+    }
+}

@@ -1,0 +1,70 @@
+//! What every worker knows before the graph is built.
+
+use super::copy::impossible;
+use crate::encoding::Instant;
+use crate::progress::Progress;
+use crate::topics::Topics;
+use postgres::{Client, Row};
+use streamflow_connectors::postgres::PostgresError;
+use streamflow_dataflow::history::ControlChange;
+use streamflow_dataflow::model::views::PartitionProgress;
+use streamflow_dataflow::model::{Entity, ListChange, ListEntry, PartitionId, RulesChange};
+use streamflow_dataflow::resume::Resume;
+
+/// Both in the order in which they came; infinite instants have no number.
+const CONTROLS: &str = "SELECT ingested_at, version, applies_from, NULL AS kind, NULL AS id, \
+         false AS removed, NULL::timestamptz AS valid_from, NULL::timestamptz AS expires_at, NULL AS reason, \
+         rules::text AS rules FROM streamflow.rules \
+     UNION ALL SELECT ingested_at, version, applies_from, entity_kind, entity_id, removed, valid_from, expires_at, \
+         reason, NULL FROM silver.blacklist \
+     ORDER BY ingested_at, version";
+
+/// Reads it, as of `progress`, the lease just taken.
+///
+/// # Errors
+/// The server's and the connection's; [`PostgresError::Fenced`] for what no pipeline wrote.
+pub fn resume(client: &mut Client, progress: &Progress, topics: &Topics) -> Result<Resume, PostgresError> {
+    let rows = client.query(CONTROLS, &[])?;
+    Ok(Resume {
+        watermark: progress.watermark.unwrap_or(i64::MIN),
+        partitions: partitions(progress, topics),
+        controls: rows.iter().map(control).collect::<Result<_, _>>()?,
+    })
+}
+
+fn partitions(progress: &Progress, topics: &Topics) -> Vec<PartitionProgress> {
+    let mut partitions = Vec::new();
+    for (topic, offsets) in &progress.offsets {
+        let Some(number) = topics.number(topic) else { continue };
+        let times = progress.reference_times.get(topic);
+        partitions.extend(offsets.iter().filter_map(|(partition, next_offset)| {
+            Some(PartitionProgress {
+                partition: PartitionId::new(number, *partition)?,
+                next_offset: *next_offset,
+                reference_time: times.and_then(|times| times.get(partition)).copied(),
+            })
+        }));
+    }
+    partitions
+}
+
+fn control(row: &Row) -> Result<ControlChange, PostgresError> {
+    let applies_from = instant(row, "applies_from")?.unwrap_or(i64::MIN);
+    if let Some(rules) = row.try_get::<_, Option<&str>>("rules")? {
+        let rules = serde_json::from_str(rules).map_err(|error| impossible(format!("rules: {error}")))?;
+        return Ok(ControlChange::Rules(RulesChange { applies_from, rules }));
+    }
+    let (kind, id): (&str, &str) = (row.try_get("kind")?, row.try_get("id")?);
+    let entity = Entity::new(kind, id).ok_or_else(|| impossible(format!("a listed `{kind}`")))?;
+    let removed: bool = row.try_get("removed")?;
+    let entry = ListEntry {
+        valid_from: instant(row, "valid_from")?,
+        expires_at: instant(row, "expires_at")?,
+        reason: row.try_get("reason")?,
+    };
+    Ok(ControlChange::List(ListChange { entity, applies_from, entry: (!removed).then_some(entry) }))
+}
+
+fn instant(row: &Row, column: &str) -> Result<Option<i64>, PostgresError> {
+    Ok(row.try_get::<_, Option<Instant>>(column)?.map(|Instant(micros)| micros))
+}

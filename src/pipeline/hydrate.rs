@@ -1,0 +1,50 @@
+//! Giving the graph back what the tables hold, before anything is read from Kafka.
+
+use super::feed::Handle;
+use super::plan::Plan;
+use anyhow::{Context, Result};
+use std::time::Instant;
+use streamflow_connectors::postgres::connect;
+use streamflow_dataflow::model::ViewChange;
+use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction};
+use streamflow_medallion::hydration::{Hydration, Row, Share};
+use timely::worker::Worker;
+
+/// The inputs of what is restored; dropping them says that it is all there.
+pub struct Restoring {
+    /// Transactions that can still be seen.
+    pub transactions: Handle<RestoredTransaction>,
+    /// Sums of customers.
+    pub customers: Handle<RestoredCustomer>,
+    /// Rows of other views.
+    pub views: Handle<ViewChange>,
+}
+
+/// Rows after which the worker takes a step, so that they do not pile up in front of the operators.
+const ROWS_A_STEP: u64 = 8192;
+
+/// Reads this worker's share. A database without results has nothing to give back.
+pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: Restoring) -> Result<()> {
+    if plan.progress.frontier == 0 {
+        return Ok(());
+    }
+    let started = Instant::now();
+    let share = Share { index: worker.index(), of: worker.peers() };
+    let mut client = connect(&plan.postgres)?;
+    let mut given = 0;
+    let hydration = Hydration::new(&plan.settings, &plan.resume, &plan.progress, &plan.names);
+    let rows = hydration.read(&mut client, share, |row| {
+        match row {
+            Row::Transaction(row) => inputs.transactions.send(row),
+            Row::Customer(row) => inputs.customers.send(row),
+            Row::View(row) => inputs.views.send(row),
+        }
+        given += 1;
+        if given % ROWS_A_STEP == 0 {
+            worker.step();
+        }
+    });
+    let rows = rows.context("cannot restore the state")?;
+    tracing::info!(worker = share.index, rows, seconds = started.elapsed().as_secs_f64(), "state restored");
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! A real Kafka with the topics that are read, a real PostgreSQL with the schema, and the configuration that names them.
+
+use crate::command::{self, Running};
+use crate::consumer::{Consumed, read_committed};
+use postgres::Client;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
+use streamflow_test_support::KafkaServer;
+use tempfile::TempDir;
+
+/// What a pipeline runs on.
+pub struct Parts {
+    /// The broker.
+    pub kafka: KafkaServer,
+    /// The database.
+    pub postgres: PrivatePostgres,
+    directory: TempDir,
+    prefix: String,
+}
+
+impl Parts {
+    /// Starts them. `more` is added to the configuration.
+    pub fn start(name: &str, partitions: i32, more: &Value) -> Self {
+        let kafka = KafkaServer::start().unwrap();
+        let postgres =
+            PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() }).unwrap();
+        // Another Kafka may be used by several test runs.
+        let prefix = format!("{name}.{}", std::process::id());
+        let parts = Self { kafka, postgres, directory: tempfile::tempdir().unwrap(), prefix };
+        for topic in ["customers", "stores", "products", "blacklist"] {
+            parts.kafka.create_topic(&parts.topic(topic), 1, &[("cleanup.policy", "compact")]).unwrap();
+        }
+        let broker_clock = [("message.timestamp.type", "LogAppendTime")];
+        parts.kafka.create_topic(&parts.topic("transactions"), partitions, &broker_clock).unwrap();
+        std::fs::write(parts.config(), parts.configuration(more).to_string()).unwrap();
+        command::succeed(&["migrate", "--config", parts.config().to_str().unwrap()]);
+        parts
+    }
+
+    /// The name of a topic.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.directory.path().join("streamflow.yaml")
+    }
+
+    /// A connection of its owner.
+    pub fn connect(&self) -> Client {
+        connect(&self.postgres.settings()).unwrap()
+    }
+
+    /// The pipeline.
+    pub fn run(&self) -> Running {
+        self.command("run", &[])
+    }
+
+    /// A command that reads the configuration.
+    pub fn command(&self, name: &str, options: &[&str]) -> Running {
+        let config = self.config();
+        let mut arguments = vec![name, "--config", config.to_str().unwrap()];
+        arguments.extend(options);
+        Running::start(&arguments, &self.directory.path().join(format!("{name}.log")))
+    }
+
+    /// What is committed in a topic.
+    pub fn consume(&self, topic: &str) -> Vec<Consumed> {
+        read_committed(self.kafka.brokers(), &self.topic(topic))
+    }
+
+    fn configuration(&self, more: &Value) -> Value {
+        let settings = self.postgres.settings();
+        let names =
+            ["customers", "stores", "products", "blacklist", "alerts", "metrics", "dead_letters", "progress"];
+        let names = names.map(|name| (name.to_owned(), json!(self.topic(name))));
+        let mut topics: serde_json::Map<String, Value> = names.into_iter().collect();
+        topics.insert("transactions".to_owned(), json!([self.topic("transactions")]));
+        // JSON is YAML.
+        let mut configuration = json!({
+            "kafka": {"brokers": [self.kafka.brokers()]},
+            "postgres": {"hosts": settings.hosts, "port": settings.port, "database": settings.database,
+                         "user": settings.user},
+            "topics": topics,
+            "publisher": {"transactional_id": self.topic("publisher")},
+        });
+        configuration.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        configuration
+    }
+}
