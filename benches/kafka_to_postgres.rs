@@ -3,6 +3,7 @@
 //!
 //! The generator offers a fixed rate of live traffic and shares the machine, as Kafka and PostgreSQL do. Printed are the rates of
 //! what was committed, second by second, after a warm-up; a rate below the one offered says that the pipeline falls behind.
+//! At the end the worker is killed and started again, and the time to its first commit is printed.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::File;
@@ -45,11 +46,33 @@ fn main() {
     let migrated = Command::new(BINARY).args(["migrate", "--config", config]).status().unwrap();
     assert!(migrated.success());
 
-    let _worker = Process::start(&["run", "--config", config], &directory.path().join("run.log"));
+    let run = ["run", "--config", config];
+    let worker = Process::start(&run, &directory.path().join("run.log"));
     let offered = rate.to_string();
     let generator = ["generate", "--config", config, "--rate", &offered, "--customers", "1000000"];
-    let _generator = Process::start(&generator, &directory.path().join("generate.log"));
+    let generator = Process::start(&generator, &directory.path().join("generate.log"));
     observe(&postgres, rate, seconds);
+    // Killed in the middle of its work, as is the generator: what is timed is going on, not catching up.
+    drop((worker, generator));
+    let log = directory.path().join("restart.log");
+    let started = Instant::now();
+    let _worker = Process::start(&run, &log);
+    restarted(&postgres, &log, started);
+}
+
+/// Waits for the first commit after a restart.
+fn restarted(postgres: &PrivatePostgres, log: &Path, started: Instant) {
+    while !std::fs::read_to_string(log).unwrap().contains("the first commit since the start") {
+        sleep(Duration::from_millis(10));
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let sql =
+        "SELECT (SELECT count(*) FROM silver.transactions), (SELECT count(*) FROM gold.customer_totals)";
+    let row = connect(&postgres.settings()).unwrap().query_one(sql, &[]).unwrap();
+    let (transactions, customers): (i64, i64) = (row.get(0), row.get(1));
+    println!(
+        "restarted {seconds:.1} s from kill -9 to the first commit; {transactions} transactions, {customers} customers"
+    );
 }
 
 fn configuration(kafka: &KafkaServer, postgres: &PrivatePostgres) -> String {
