@@ -78,7 +78,7 @@ pub fn build<'s>(
     let contributions = views::contributions(settings, histories.scored.clone());
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
     let tallies = scope.concatenate([events.clone(), reference.tallies]);
-    let sums = views::restored(&rows);
+    let views::Restored { sums, books, quality } = views::restored(&rows);
 
     let mut changes = vec![
         reference.changes,
@@ -119,8 +119,8 @@ pub fn build<'s>(
             ),
             ViewChange::StoreMinute,
         ),
-        told(views::books(settings, sums.books, tallies, times.clone()), ViewChange::Books),
-        told(views::quality(settings, sums.quality, events, times), ViewChange::Quality),
+        told(views::books(settings, books, tallies, times.clone()), ViewChange::Books),
+        told(views::quality(settings, quality, events, times), ViewChange::Quality),
     ];
     if wanted.transactions {
         changes.push(told(identified.received, ViewChange::Received));

@@ -37,65 +37,56 @@ pub struct Contributions<'s> {
     pub store_minutes: StreamVec<'s, u64, (StoreMinute, Sales)>,
 }
 
-/// Sums by key that the tables hold where a graph goes on.
-pub struct RestoredSums<'s> {
-    /// Of a store's hour.
-    pub store_hours: StreamVec<'s, u64, (StoreHour, Sales)>,
-    /// Of a store's day.
-    pub store_days: StreamVec<'s, u64, (StoreDay, Sales)>,
-    /// Of a day.
-    pub days: StreamVec<'s, u64, (Day, DailyFraud)>,
-    /// Of a rule's day.
-    pub rule_days: StreamVec<'s, u64, (RuleDay, RulePerformance)>,
-    /// Of a minute.
-    pub minutes: StreamVec<'s, u64, (MinuteStart, Minute)>,
-    /// Of a store's minute.
-    pub store_minutes: StreamVec<'s, u64, (StoreMinute, Sales)>,
-    /// Of an account.
+/// What the tables hold where a graph goes on.
+pub struct Restored<'s> {
+    /// The sums of the aggregates.
+    pub sums: Contributions<'s>,
+    /// Events of each account.
     pub books: StreamVec<'s, u64, (BooksEntry, i64)>,
-    /// Of what a data-quality check counts.
+    /// What the data-quality checks counted.
     pub quality: StreamVec<'s, u64, (QualityKey, i64)>,
 }
 
 /// The rows of each view among `rows`.
-pub fn restored<'s>(rows: &StreamVec<'s, u64, ViewChange>) -> RestoredSums<'s> {
-    RestoredSums {
-        store_hours: sums(rows, |row| match row {
+pub fn restored<'s>(rows: &StreamVec<'s, u64, ViewChange>) -> Restored<'s> {
+    let sums = Contributions {
+        store_hours: pick(rows, |row| match row {
             ViewChange::HourlySales((key, sum)) => Some((key, sum?)),
             _ => None,
         }),
-        store_days: sums(rows, |row| match row {
+        store_days: pick(rows, |row| match row {
             ViewChange::StorePerformance((key, sum)) => Some((key, sum?)),
             _ => None,
         }),
-        days: sums(rows, |row| match row {
+        days: pick(rows, |row| match row {
             ViewChange::DailyFraud((day, sum)) => Some((Day(day), sum?)),
             _ => None,
         }),
-        rule_days: sums(rows, |row| match row {
+        rule_days: pick(rows, |row| match row {
             ViewChange::RulePerformance((key, sum)) => Some((key, sum?)),
             _ => None,
         }),
-        minutes: sums(rows, |row| match row {
+        minutes: pick(rows, |row| match row {
             ViewChange::Minute((start, sum)) => Some((MinuteStart(start), sum?)),
             _ => None,
         }),
-        store_minutes: sums(rows, |row| match row {
+        store_minutes: pick(rows, |row| match row {
             ViewChange::StoreMinute((key, sum)) => Some((key, sum?)),
             _ => None,
         }),
-        books: sums(rows, |row| match row {
-            ViewChange::Books((entry, events)) => Some((entry, events?)),
-            _ => None,
-        }),
-        quality: sums(rows, |row| match row {
-            ViewChange::Quality((key, events)) => Some((key, events?)),
-            _ => None,
-        }),
-    }
+    };
+    let books = pick(rows, |row| match row {
+        ViewChange::Books((entry, events)) => Some((entry, events?)),
+        _ => None,
+    });
+    let quality = pick(rows, |row| match row {
+        ViewChange::Quality((key, events)) => Some((key, events?)),
+        _ => None,
+    });
+    Restored { sums, books, quality }
 }
 
-fn sums<'s, K: Clone + 'static, V: Clone + 'static>(
+fn pick<'s, K: Clone + 'static, V: Clone + 'static>(
     rows: &StreamVec<'s, u64, ViewChange>,
     row: impl Fn(ViewChange) -> Option<(K, V)> + 'static,
 ) -> StreamVec<'s, u64, (K, V)> {
