@@ -5,8 +5,8 @@
 
 use crate::history::ControlChange;
 use crate::model::views::{PartitionProgress, Profile};
-use crate::model::{Id, Settings, Transaction, ViewChange};
-use crate::operators::watermark::ReferenceTime;
+use crate::model::{Id, PartitionId, Settings, Transaction, ViewChange};
+use crate::operators::watermark::{self, ReferenceTime};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use timely::dataflow::operators::generic::operator::empty;
@@ -33,15 +33,12 @@ impl Resume {
     /// What lay before this instant was final, microseconds since 1970.
     #[must_use]
     pub fn settled(&self, settings: &Settings) -> i64 {
-        match self.watermark {
-            i64::MAX => i64::MAX,
-            watermark => watermark.saturating_sub(settings.correction_horizon),
-        }
+        watermark::settled(self.watermark, settings.correction_horizon)
     }
 
     /// What to announce of a partition before anything else is said: it does not hold back what was final before.
     #[must_use]
-    pub fn announcement(&self, partition: crate::model::PartitionId) -> ReferenceTime {
+    pub fn announcement(&self, partition: PartitionId) -> ReferenceTime {
         let known = self.partitions.iter().find(|progress| progress.partition == partition);
         let time = known.and_then(|progress| progress.reference_time).unwrap_or(i64::MIN);
         ReferenceTime { partition, time: time.max(self.watermark) }

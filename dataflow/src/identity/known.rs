@@ -187,6 +187,14 @@ struct Packed {
     partition: PartitionId,
 }
 
+impl Packed {
+    /// The upper 64 bits of the id.
+    fn hash(&self) -> u64 {
+        let [_, middle, high] = self.id;
+        u64::from(high) << 32 | u64::from(middle)
+    }
+}
+
 /// Microseconds in 48 bits with a sign: four years to either side.
 #[derive(Clone, Copy, PartialEq)]
 struct Offset([u16; 3]);
@@ -213,29 +221,34 @@ const BLOCK: usize = 1024;
 
 impl Queue {
     fn get(&self, number: u32) -> Known {
-        let place = number.wrapping_sub(self.first) as usize;
-        let block = &self.blocks[place / BLOCK];
-        let Packed { id: [low, middle, high], customer, revision, event_time, partition } =
-            block.entries[place % BLOCK];
+        let (block, place) = self.place(number);
+        let block = &self.blocks[block];
+        let packed = block.entries[place];
+        let Packed { id: [low, ..], customer, revision, event_time, partition } = packed;
         let event_time = match event_time.micros() {
             Some(offset) => block.event_time + offset,
             None => self.far.get(&number).copied().unwrap_or(block.event_time),
         };
-        let id_high = u64::from(high) << 32 | u64::from(middle);
+        let id_high = packed.hash();
         Known { id_high, event_time, id_low: low, customer, revision, partition }
     }
 
     fn hash(&self, number: u32) -> u64 {
+        let (block, place) = self.place(number);
+        self.blocks[block].entries[place].hash()
+    }
+
+    /// The block of an entry, and its place there.
+    fn place(&self, number: u32) -> (usize, usize) {
         let place = number.wrapping_sub(self.first) as usize;
-        let [_, middle, high] = self.blocks[place / BLOCK].entries[place % BLOCK].id;
-        u64::from(high) << 32 | u64::from(middle)
+        (place / BLOCK, place % BLOCK)
     }
 
     fn set(&mut self, number: u32, entry: Known) {
-        let place = number.wrapping_sub(self.first) as usize;
-        let offset = entry.event_time.checked_sub(self.blocks[place / BLOCK].event_time);
+        let (block, place) = self.place(number);
+        let offset = entry.event_time.checked_sub(self.blocks[block].event_time);
         let packed = self.pack(number, entry, offset);
-        self.blocks[place / BLOCK].entries[place % BLOCK] = packed;
+        self.blocks[block].entries[place] = packed;
     }
 
     /// Puts an entry behind the last one and returns its number.

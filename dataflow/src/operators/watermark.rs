@@ -41,10 +41,15 @@ impl Watermark {
 
     /// What lies before this instant is final.
     pub fn settled(&self, horizon: i64) -> i64 {
-        match self.time() {
-            i64::MAX => i64::MAX,
-            time => time.saturating_sub(horizon),
-        }
+        settled(self.time(), horizon)
+    }
+}
+
+/// What lies before this instant is final at a watermark, all in microseconds; once nothing more can come, everything is.
+pub fn settled(watermark: i64, horizon: i64) -> i64 {
+    match watermark {
+        i64::MAX => i64::MAX,
+        time => time.saturating_sub(horizon),
     }
 }
 

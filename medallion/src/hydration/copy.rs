@@ -9,6 +9,9 @@ use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::model::Id;
 use streamflow_dataflow::model::timestamp::Rfc3339;
 
+/// `total_amount` in cents, as text for [`Fields::wide`]: exact, however large.
+pub(super) const CENTS: &str = "(total_amount * 100)::numeric(60)::text";
+
 /// A row, read from left to right.
 pub(super) struct Fields<'a> {
     row: &'a BinaryCopyOutRow,

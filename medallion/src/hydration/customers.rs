@@ -1,6 +1,6 @@
 //! The sums of customers.
 
-use super::copy::{self, Fields, literal};
+use super::copy::{self, CENTS, Fields, literal};
 use super::{Hydration, Share};
 use postgres::Transaction as Snapshot;
 use postgres::types::Type;
@@ -35,7 +35,7 @@ impl Hydration<'_> {
         let (from, to) = share.of_range(0, i64::from(last) + 1);
         let query = format!(
             "SELECT c.customer_id, t.first_seen, t.last_seen, t.transaction_count, t.minute_sum, \
-                 t.minute_square_sum, t.alert_count, (t.total_amount * 100)::numeric(60)::text, {} \
+                 t.minute_square_sum, t.alert_count, {CENTS}, {} \
              FROM gold.customer_totals AS t JOIN gold.dim_customer AS c USING (customer_key) \
              WHERE t.customer_key >= {from} AND t.customer_key < {to}",
             last_folded(&literal(self.folded_before))

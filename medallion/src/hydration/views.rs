@@ -1,7 +1,7 @@
 //! Rows of aggregates that can still change, and the books.
 
 use super::Hydration;
-use super::copy::{self, Fields, impossible, literal};
+use super::copy::{self, CENTS, Fields, impossible, literal};
 use crate::tables::quality::measure;
 use postgres::Transaction as Snapshot;
 use postgres::types::Type;
@@ -16,6 +16,9 @@ use streamflow_dataflow::tally::WINDOW;
 
 /// Local days differ from UTC's by less than one, and a day is open as long as the dataflow may think so.
 const OPEN_DAYS: i64 = 4;
+
+/// An instant, a store, and the columns of [`sales`].
+const STORE_SALES: &[Type] = &[Type::INT8, Type::TEXT, Type::INT8, Type::TEXT, Type::INT8];
 
 /// A table, and how its rows are read.
 struct Source {
@@ -45,17 +48,17 @@ impl Hydration<'_> {
         [
             Source {
                 query: format!(
-                    "SELECT hour_timestamp, store_id, transaction_count, (total_amount * 100)::numeric(60)::text, \
+                    "SELECT hour_timestamp, store_id, transaction_count, {CENTS}, \
                          fraud_count FROM gold.agg_hourly_sales JOIN gold.dim_store USING (store_key) \
                      WHERE hour_timestamp >= {}",
                     since(HOUR)
                 ),
-                types: &[Type::INT8, Type::TEXT, Type::INT8, Type::TEXT, Type::INT8],
+                types: STORE_SALES,
                 read: hourly_sales,
             },
             Source {
                 query: format!(
-                    "SELECT date_key, store_id, transaction_count, (total_amount * 100)::numeric(60)::text, \
+                    "SELECT date_key, store_id, transaction_count, {CENTS}, \
                          alert_count FROM gold.store_performance JOIN gold.dim_store USING (store_key) \
                      WHERE date_key >= {first_day}"
                 ),
@@ -91,7 +94,7 @@ impl Hydration<'_> {
             },
             Source {
                 query: format!(
-                    "SELECT window_start, transaction_count, (total_amount * 100)::numeric(60)::text, alert_count, \
+                    "SELECT window_start, transaction_count, {CENTS}, alert_count, \
                          distinct_customers FROM gold.realtime_metrics WHERE store_key IS NULL AND window_start >= {}",
                     since(MINUTE)
                 ),
@@ -100,12 +103,12 @@ impl Hydration<'_> {
             },
             Source {
                 query: format!(
-                    "SELECT window_start, store_id, transaction_count, (total_amount * 100)::numeric(60)::text, \
+                    "SELECT window_start, store_id, transaction_count, {CENTS}, \
                          alert_count FROM gold.realtime_metrics JOIN gold.dim_store USING (store_key) \
                      WHERE window_start >= {}",
                     since(MINUTE)
                 ),
-                types: &[Type::INT8, Type::TEXT, Type::INT8, Type::TEXT, Type::INT8],
+                types: STORE_SALES,
                 read: store_minute,
             },
             Source {
