@@ -100,14 +100,15 @@ pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64
             let (mut tallies_out, mut progress_out) = (tallies_out.activate(), progress_out.activate());
             let mut references_out = references_out.activate();
             input.for_each(|capability, events| {
-                let mut arrivals = arrivals_out.session(&capability);
+                let mut arrivals = Vec::with_capacity(events.len());
                 let mut letters = letters_out.session(&capability);
                 for event in events.drain(..) {
                     match admission.admit(event) {
-                        Ok(arrival) => arrivals.give(arrival),
+                        Ok(arrival) => arrivals.push(arrival),
                         Err(letter) => letters.give(letter),
                     }
                 }
+                arrivals_out.session(&capability).give_container(&mut arrivals);
                 tallies_out.session(&capability).give_iterator(admission.tallies.take());
                 let progress = admission.take_progress();
                 let known = progress.iter().filter_map(|progress| {

@@ -6,9 +6,10 @@ use crate::model::views::{
     StoreMinute,
 };
 use crate::model::{
-    Account, BooksEntry, Calendar, Rule, Scored, Settings, Transaction, Upsert, Verdict, ViewChange,
+    Account, BooksEntry, Calendar, Id, Rule, Scored, Settings, Transaction, Upsert, Verdict, ViewChange,
 };
 use crate::operators::accumulate::{Key, accumulate};
+use crate::operators::combine::Combined;
 use crate::operators::watermark::ReferenceTime;
 use crate::tally::{Observation, Tally, WINDOW};
 use differential_dataflow::VecCollection;
@@ -106,7 +107,7 @@ pub fn contributions<'s>(
     let (rules_out, rule_days) = builder.new_output();
     let (minutes_out, minutes) = builder.new_output();
     let (store_minutes_out, store_minutes) = builder.new_output();
-    let calendar = Calendar::new(settings.time_zone);
+    let mut batch = Batch::new(settings);
     builder.build(move |_| {
         let mut hours_out = OutputBuilder::<_, Buffer<_>>::from(hours_out);
         let mut store_days_out = OutputBuilder::<_, Buffer<_>>::from(store_days_out);
@@ -119,25 +120,17 @@ pub fn contributions<'s>(
             let (mut days, mut rules) = (days_out.activate(), rules_out.activate());
             let (mut minutes, mut store_minutes) = (minutes_out.activate(), store_minutes_out.activate());
             input.for_each(|capability, data| {
+                data.drain(..).for_each(|(scored, _, diff)| batch.add(&scored, diff as i64));
+                days.session(&capability).give_iterator(batch.days.drain());
+                rules.session(&capability).give_iterator(batch.rule_days.drain());
+                minutes.session(&capability).give_iterator(batch.minutes.drain());
                 let (mut hours, mut store_days) =
                     (hours.session(&capability), store_days.session(&capability));
-                let (mut days, mut rules) = (days.session(&capability), rules.session(&capability));
-                let mut minutes = minutes.session(&capability);
                 let mut store_minutes = store_minutes.session(&capability);
-                for (scored, _, diff) in data.drain(..).filter(|(scored, _, _)| !scored.transaction.voided) {
-                    let Transaction { ref store, event_time, .. } = *scored.transaction;
-                    let diff = diff as i64;
-                    let day = calendar.day(event_time);
-                    let minute_start = event_time - event_time.rem_euclid(MINUTE);
-                    let sales = sales(&scored, diff);
-                    rules.give_iterator(rule_performances(&scored, day, diff));
-                    days.give((Day(day), daily_fraud(&scored.verdict, diff)));
-                    let customers = if scored.first_in_minute { diff } else { 0 };
-                    minutes.give((MinuteStart(minute_start), Minute { sales, customers }));
+                for (Bucket { day, hour_start, minute_start, store }, sales) in batch.stores.drain() {
                     store_days.give((StoreDay { day, store: store.clone() }, sales));
-                    let hour_start = calendar.hour_start(event_time);
                     hours.give((StoreHour { hour_start, store: store.clone() }, sales));
-                    store_minutes.give((StoreMinute { minute_start, store: store.clone() }, sales));
+                    store_minutes.give((StoreMinute { minute_start, store }, sales));
                 }
             });
         }
@@ -146,6 +139,54 @@ pub fn contributions<'s>(
 }
 
 type Buffer<D> = CapacityContainerBuilder<Vec<D>>;
+
+/// What a batch of transactions contributes.
+struct Batch {
+    calendar: Calendar,
+    days: Combined<Day, DailyFraud>,
+    rule_days: Combined<RuleDay, RulePerformance>,
+    minutes: Combined<MinuteStart, Minute>,
+    stores: Combined<Bucket, Sales>,
+}
+
+/// Where a transaction belongs in all aggregates by store.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Bucket {
+    day: i32,
+    hour_start: i64,
+    minute_start: i64,
+    store: Id,
+}
+
+impl Batch {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            calendar: Calendar::new(settings.time_zone),
+            days: Combined::default(),
+            rule_days: Combined::default(),
+            minutes: Combined::default(),
+            stores: Combined::default(),
+        }
+    }
+
+    fn add(&mut self, scored: &Scored, diff: i64) {
+        let Transaction { ref store, event_time, voided, .. } = *scored.transaction;
+        if voided {
+            return;
+        }
+        let day = self.calendar.day(event_time);
+        let minute_start = event_time - event_time.rem_euclid(MINUTE);
+        let sales = sales(scored, diff);
+        let customers = if scored.first_in_minute { diff } else { 0 };
+        let hour_start = self.calendar.hour_start(event_time);
+        self.days.add(Day(day), daily_fraud(&scored.verdict, diff));
+        self.minutes.add(MinuteStart(minute_start), Minute { sales, customers });
+        self.stores.add(Bucket { day, hour_start, minute_start, store: store.clone() }, sales);
+        for (key, performance) in rule_performances(scored, day, diff) {
+            self.rule_days.add(key, performance);
+        }
+    }
+}
 
 fn sales(scored: &Scored, diff: i64) -> Sales {
     Sales {

@@ -97,8 +97,6 @@ pub fn history<'s>(
                 let [on_scored, on_changes, on_profiles, on_settled] = epoch.capabilities.as_slice() else {
                     return;
                 };
-                let mut scored_out = scored_out.activate();
-                let mut scored = scored_out.session(on_scored);
                 for common in epoch.second.drain(..) {
                     match common {
                         Common::Control(change) => history.control(change, &mut out),
@@ -107,22 +105,25 @@ pub fn history<'s>(
                 }
                 epoch.first.sort_by_key(|version| version.transaction.source);
                 let time = epoch.time;
+                let mut scored = Vec::with_capacity(epoch.first.len());
                 let mut versions = epoch.first.into_iter();
                 while !versions.as_slice().is_empty() {
                     let slots = history.look_ahead(versions.as_slice());
                     for (slot, version) in slots.into_iter().zip(versions.by_ref()) {
                         history.apply(slot, version, &mut out);
                     }
-                    scored.give_iterator(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
+                    scored.extend(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
                 }
-                history.settle(watermark.settled(horizon), &mut out);
-                scored.give_iterator(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
+                scored.extend(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
+                scored_out.activate().session(on_scored).give_container(&mut scored);
+                let mut settled_out = settled_out.activate();
+                let mut settled = settled_out.session(on_settled);
+                history.settle(watermark.settled(horizon), |mut some| settled.give_container(&mut some));
                 changes_out.activate().session(on_changes).give_iterator(out.alert_changes.drain(..));
                 profiles_out
                     .activate()
                     .session(on_profiles)
                     .give_iterator(history.take_profiles().into_iter());
-                settled_out.activate().session(on_settled).give_iterator(out.settled.drain(..));
             }
         }
     });

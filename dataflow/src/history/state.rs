@@ -21,8 +21,10 @@ use std::sync::Arc;
 pub(super) struct Outcome {
     pub scored: Vec<(Scored, isize)>,
     pub alert_changes: Vec<AlertChange>,
-    pub settled: Vec<Settled>,
 }
+
+/// Settled transactions that are handed on at once: they are large, and many become final together.
+const SETTLED_AT_ONCE: usize = 2048;
 
 pub(super) struct History {
     slicing: Slicing,
@@ -220,8 +222,9 @@ impl History {
         }
     }
 
-    /// Folds what lies a horizon behind the watermark, whole slices at a time.
-    pub(super) fn settle(&mut self, settled: i64, out: &mut Outcome) {
+    /// Folds what lies a horizon behind the watermark, whole slices at a time, and hands it on if that is wanted.
+    pub(super) fn settle(&mut self, settled: i64, mut hand_on: impl FnMut(Vec<Settled>)) {
+        let mut folded = Vec::new();
         while let Some(first) = self.slices.first_entry() {
             let end = self.slicing.start(first.key() + 1);
             if end > settled {
@@ -231,9 +234,15 @@ impl History {
                 self.customers.touch(slots.iter().copied());
                 self.touch_histories(slots);
                 for slot in slots {
-                    self.fold(*slot, end, out);
+                    self.fold(*slot, end, &mut folded);
+                }
+                if folded.len() >= SETTLED_AT_ONCE {
+                    hand_on(std::mem::take(&mut folded));
                 }
             }
+        }
+        if !folded.is_empty() {
+            hand_on(folded);
         }
         self.settled = settled;
     }
@@ -243,13 +252,13 @@ impl History {
         self.slicing.folded_before(self.settled)
     }
 
-    fn fold(&mut self, slot: u32, end: i64, out: &mut Outcome) {
+    fn fold(&mut self, slot: u32, end: i64, folded: &mut Vec<Settled>) {
         let count = self.customers.get(slot).count_before(end);
         if count == 0 {
             return;
         }
         if self.settled_wanted {
-            self.emit_settled(slot, count, out);
+            self.emit_settled(slot, count, folded);
         }
         let window_start = end - self.judge.longest_window().max(MINUTE);
         let shared = &mut self.shared;
@@ -258,13 +267,13 @@ impl History {
     }
 
     /// Emits the first `count` entries. Those that no detector hit need not be judged again.
-    fn emit_settled(&self, slot: u32, count: usize, out: &mut Outcome) {
+    fn emit_settled(&self, slot: u32, count: usize, folded: &mut Vec<Settled>) {
         let (customer, surroundings) = self.look_at(slot);
         let settling = &customer.entries[..count];
         let hit = settling.iter().any(Entry::hit);
         let mut assessments =
             if hit { assess(customer, 0..count, surroundings) } else { Vec::new() }.into_iter();
-        out.settled.extend(settling.iter().map(|entry| Settled {
+        folded.extend(settling.iter().map(|entry| Settled {
             transaction: entry.transaction(customer.id(), &self.shared),
             verdict: assessments.next().map_or_else(Verdict::default, |assessment| assessment.verdict),
         }));

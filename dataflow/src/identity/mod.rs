@@ -104,9 +104,8 @@ pub fn identify<'s>(
                 let [on_versions, on_received, on_letters, on_tallies] = epoch.capabilities.as_slice() else {
                     return;
                 };
-                let mut versions_out = versions_out.activate();
                 let (mut received_out, mut letters_out) = (received_out.activate(), letters_out.activate());
-                let mut versions = versions_out.session(on_versions);
+                let mut versions = Vec::with_capacity(epoch.first.len());
                 let mut received = received_out.session(on_received);
                 let mut letters = letters_out.session(on_letters);
                 // Nearly always in order already, which costs one comparison each.
@@ -125,12 +124,13 @@ pub fn identify<'s>(
                                     received.give(row);
                                 }
                                 if let Outcome::Current(replaces) = outcome {
-                                    versions.give(Version { transaction, replaces });
+                                    versions.push(Version { transaction, replaces });
                                 }
                             }
                         }
                     }
                 }
+                versions_out.activate().session(on_versions).give_container(&mut versions);
                 tallies_out.activate().session(on_tallies).give_iterator(identity.tallies.take());
                 identity.watermark.update(epoch.second.drain(..));
                 identity.forget();
