@@ -24,7 +24,7 @@ pub(super) struct Outcome {
 }
 
 /// Settled transactions that are handed on at once: they are large, and many become final together.
-const SETTLED_AT_ONCE: usize = 2048;
+const SETTLED_AT_ONCE: usize = 128;
 
 pub(super) struct History {
     slicing: Slicing,
