@@ -247,7 +247,7 @@ pub(crate) fn dead_letter(record: Record, refusal: Refusal) -> DeadLetter {
         source: record.source,
         reason: refusal.reason,
         message: refusal.message,
-        key: record.key.map(|key| key.slice(..key.len().min(PAYLOAD_LIMIT))),
+        key: record.key,
         payload: record.payload.map(|payload| payload.slice(..payload.len().min(PAYLOAD_LIMIT))),
         full_length: record.full_length,
     }

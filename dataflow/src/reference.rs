@@ -5,7 +5,9 @@
 
 use crate::admission::dead_letter;
 use crate::decode::Refusal;
+use crate::decode::object::Object;
 use crate::model::dead_letter::PAYLOAD_LIMIT;
+use crate::model::place::parse_degrees;
 use crate::model::record::Record;
 use crate::model::timestamp;
 use crate::model::views::PartitionProgress;
@@ -15,7 +17,6 @@ use crate::model::{
 };
 use crate::operators::watermark::ReferenceTime;
 use crate::tally::{Observation, Tallies, Tally};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -143,22 +144,15 @@ fn upsert<T>(
 }
 
 fn key(record: &Record) -> Result<&str, Refusal> {
-    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
-    key.ok_or_else(|| {
-        Refusal::new(Reason::MissingField, "key: a record without a value needs a key in UTF-8")
-    })
+    let missing = || Refusal::new(Reason::MissingField, "key: a record without a value needs one");
+    let key = record.key.as_deref().ok_or_else(missing)?;
+    std::str::from_utf8(key).map_err(|_| Refusal::new(Reason::InvalidField, "key: must be UTF-8"))
 }
 
-fn json<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(payload).map_err(|error| {
-        use serde_json::error::Category;
-        let reason = match error.classify() {
-            Category::Data if error.to_string().contains("missing field") => Reason::MissingField,
-            Category::Data => Reason::InvalidField,
-            _ => Reason::MalformedJson,
-        };
-        Refusal::new(reason, error.to_string())
-    })
+/// The entity's identity.
+fn id(object: &Object<'_>, name: &str, limit: usize) -> Result<Id, Refusal> {
+    let missing = || Refusal::new(Reason::MissingField, format!("{name}: is required"));
+    bounded_id(&object.text(name)?.ok_or_else(missing)?, limit)
 }
 
 fn bounded_id(id: &str, limit: usize) -> Result<Id, Refusal> {
@@ -174,8 +168,8 @@ fn bounded_id(id: &str, limit: usize) -> Result<Id, Refusal> {
 /// Longest attribute of a dimension, bytes.
 const ATTRIBUTE_LIMIT: usize = 200;
 
-fn attribute(name: &str, value: Option<String>) -> Result<Option<String>, Refusal> {
-    match value {
+fn attribute(object: &Object<'_>, name: &str) -> Result<Option<String>, Refusal> {
+    match object.text(name)? {
         Some(text) if text.len() > ATTRIBUTE_LIMIT || text.chars().any(char::is_control) => {
             let limit = format!("{name}: must be at most {ATTRIBUTE_LIMIT} bytes without control characters");
             Err(Refusal::new(Reason::InvalidField, limit))
@@ -184,91 +178,61 @@ fn attribute(name: &str, value: Option<String>) -> Result<Option<String>, Refusa
     }
 }
 
-fn instant(name: &str, value: Option<String>) -> Result<Option<i64>, Refusal> {
-    let Some(text) = value else { return Ok(None) };
-    let parsed = timestamp::parse(&text);
+fn instant(object: &Object<'_>, name: &str) -> Result<Option<i64>, Refusal> {
+    let Some(text) = object.text(name)? else { return Ok(None) };
     let refusal = || Refusal::new(Reason::InvalidField, format!("{name}: must be RFC 3339 with an offset"));
-    parsed.map(Some).ok_or_else(refusal)
-}
-
-#[derive(Deserialize)]
-struct RawCustomer {
-    customer_id: String,
-    name: Option<String>,
-    email: Option<String>,
-    city: Option<String>,
-    state: Option<String>,
-    risk_profile: Option<String>,
-    registered_at: Option<String>,
+    timestamp::parse(&text).map(Some).ok_or_else(refusal)
 }
 
 fn customer(payload: &[u8]) -> Result<(Id, Customer), Refusal> {
-    let raw: RawCustomer = json(payload)?;
-    let customer_id = bounded_id(&raw.customer_id, 100)?;
+    let object = Object::parse(payload)?;
+    let customer_id = id(&object, "customer_id", 100)?;
     let customer = Customer {
         customer_id: customer_id.clone(),
-        name: attribute("name", raw.name)?,
-        email: attribute("email", raw.email)?,
-        city: attribute("city", raw.city)?,
-        state: attribute("state", raw.state)?,
-        risk_profile: attribute("risk_profile", raw.risk_profile)?,
-        registered_at: instant("registered_at", raw.registered_at)?,
+        name: attribute(&object, "name")?,
+        email: attribute(&object, "email")?,
+        city: attribute(&object, "city")?,
+        state: attribute(&object, "state")?,
+        risk_profile: attribute(&object, "risk_profile")?,
+        registered_at: instant(&object, "registered_at")?,
     };
     Ok((customer_id, customer))
 }
 
-#[derive(Deserialize)]
-struct RawStore {
-    store_id: String,
-    name: Option<String>,
-    city: Option<String>,
-    state: Option<String>,
-    category: Option<String>,
-    channel: Option<String>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-}
-
 fn store(payload: &[u8]) -> Result<(Id, Store), Refusal> {
-    let raw: RawStore = json(payload)?;
-    let store_id = bounded_id(&raw.store_id, 50)?;
-    let place = match (raw.latitude, raw.longitude) {
-        (None, None) => None,
-        (latitude, longitude) => {
-            let degrees = |value: Option<f64>| value.unwrap_or(f64::NAN);
-            let limit = "latitude, longitude: must both be given, -90 to 90 and -180 to 180";
-            let place = Place::from_degrees(degrees(latitude), degrees(longitude));
-            Some(place.ok_or_else(|| Refusal::new(Reason::InvalidField, limit))?)
-        }
-    };
+    let object = Object::parse(payload)?;
+    let store_id = id(&object, "store_id", 50)?;
     let store = Store {
         store_id: store_id.clone(),
-        name: attribute("name", raw.name)?,
-        city: attribute("city", raw.city)?,
-        state: attribute("state", raw.state)?,
-        category: attribute("category", raw.category)?,
-        channel: attribute("channel", raw.channel)?,
-        place,
+        name: attribute(&object, "name")?,
+        city: attribute(&object, "city")?,
+        state: attribute(&object, "state")?,
+        category: attribute(&object, "category")?,
+        channel: attribute(&object, "channel")?,
+        place: place(&object)?,
     };
     Ok((store_id, store))
 }
 
-#[derive(Deserialize)]
-struct RawProduct {
-    product_id: String,
-    name: Option<String>,
-    category: Option<String>,
-    price: Option<String>,
+fn place(object: &Object<'_>) -> Result<Option<Place>, Refusal> {
+    let place = match (object.get("latitude"), object.get("longitude")) {
+        (None, None) => return Ok(None),
+        (Some(latitude), Some(longitude)) => parse_degrees(latitude, 90).zip(parse_degrees(longitude, 180)),
+        _ => None,
+    };
+    let limit = "latitude, longitude: must both be given, -90 to 90 and -180 to 180";
+    let (latitude, longitude) = place.ok_or_else(|| Refusal::new(Reason::InvalidField, limit))?;
+    Ok(Some(Place { latitude, longitude }))
 }
 
 fn product(payload: &[u8]) -> Result<(Id, Product), Refusal> {
-    let raw: RawProduct = json(payload)?;
-    let product_id = bounded_id(&raw.product_id, 50)?;
-    let price = raw.price.map(|price| Cents::parse(&price)).transpose();
+    let object = Object::parse(payload)?;
+    let product_id = id(&object, "product_id", 50)?;
+    let price = object.text("price")?.map(|price| Cents::parse(&price)).transpose();
     let product = Product {
         product_id: product_id.clone(),
-        name: attribute("name", raw.name)?,
-        category: attribute("category", raw.category)?,
+        name: attribute(&object, "name")?,
+        category: attribute(&object, "category")?,
         price: price
             .map_err(|limit| Refusal::new(Reason::InvalidField, format!("price: {limit}")))?
             .map(|cents| cents.0),
@@ -276,36 +240,31 @@ fn product(payload: &[u8]) -> Result<(Id, Product), Refusal> {
     Ok((product_id, product))
 }
 
-#[derive(Deserialize)]
-struct RawListEntry {
-    entity: Option<String>,
-    id: Option<String>,
-    valid_from: Option<String>,
-    expires_at: Option<String>,
-    reason: Option<String>,
-}
-
 /// A record of the blacklist; in files the line names the entity, in Kafka the key may do so too.
 fn list_change(record: &Record, horizon: i64) -> Result<ListChange, Refusal> {
-    let raw: Option<RawListEntry> = record.payload.as_deref().map(json).transpose()?;
-    let named = raw.as_ref().and_then(|raw| Some((raw.entity.as_deref()?, raw.id.as_deref()?)));
-    let entity = match named {
-        Some((kind, id)) => Entity::new(kind, id),
+    let object = record.payload.as_deref().map(Object::parse).transpose()?;
+    let entity = match object.as_ref().map(named).transpose()?.flatten() {
+        Some((kind, id)) => Entity::new(&kind, &id),
         None => Entity::from_key(key(record)?),
     };
     let unknown = || Refusal::new(Reason::InvalidField, "entity: must be customer or store, with an id");
     let entity = entity.ok_or_else(unknown)?;
     bounded_id(entity.id(), 100)?;
-    let entry = raw
-        .map(|raw| {
+    let entry = object
+        .map(|object| {
             Ok(ListEntry {
-                valid_from: instant("valid_from", raw.valid_from)?,
-                expires_at: instant("expires_at", raw.expires_at)?,
-                reason: attribute("reason", raw.reason)?,
+                valid_from: instant(&object, "valid_from")?,
+                expires_at: instant(&object, "expires_at")?,
+                reason: attribute(&object, "reason")?,
             })
         })
         .transpose()?;
     // A file's list is there from the beginning.
     let applies_from = record.appended_at.map_or(i64::MIN, |at| at.saturating_sub(horizon));
     Ok(ListChange { entity, applies_from, entry })
+}
+
+/// Kind and id of the entity, where the record tells both.
+fn named(object: &Object<'_>) -> Result<Option<(String, String)>, Refusal> {
+    Ok(object.text("entity")?.zip(object.text("id")?))
 }

@@ -103,10 +103,10 @@ fn upsert(
         };
     };
     let raw = object(payload)?;
-    if present(&raw, id).is_none() && !raw.contains_key(id) {
-        return Err("missing_field");
+    let name = text(&raw, id)?.ok_or("missing_field")?;
+    if !bounded(name, 1, most) {
+        return Err("invalid_field");
     }
-    let name = text(&raw, id)?.filter(|name| bounded(name, 1, most)).ok_or("invalid_field")?;
     Ok((name.to_owned(), Some(read(&raw)?)))
 }
 
@@ -118,7 +118,8 @@ fn object(payload: &[u8]) -> Result<Fields, &'static str> {
 }
 
 fn key(event: &RawEvent) -> Result<&str, &'static str> {
-    event.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()).ok_or("missing_field")
+    let key = event.key.as_deref().ok_or("missing_field")?;
+    std::str::from_utf8(key).map_err(|_| "invalid_field")
 }
 
 fn present<'a>(raw: &'a Fields, name: &str) -> Option<&'a Value> {

@@ -41,8 +41,8 @@ impl BatchBuilder {
     /// Copies a message into the batch.
     pub(super) fn push(&mut self, partition: PartitionId, offset: u64, message: &BorrowedMessage<'_>) {
         let payload = message.payload();
-        let key = message.key().map(|key| self.copy(key));
-        let kept = payload.map(|payload| self.copy(&payload[..payload.len().min(KEPT_BYTES)]));
+        let key = message.key().map(|key| self.copy(cut(key)));
+        let kept = payload.map(|payload| self.copy(cut(payload)));
         self.bytes += key.as_ref().map_or(0, Bytes::len) + kept.as_ref().map_or(0, Bytes::len);
         self.due.get_or_insert_with(|| Instant::now() + self.linger);
         self.records.push(Record {
@@ -82,6 +82,10 @@ impl BatchBuilder {
         self.chunk.extend_from_slice(bytes);
         self.chunk.split().freeze()
     }
+}
+
+fn cut(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(KEPT_BYTES)]
 }
 
 fn microseconds(timestamp: Timestamp) -> Option<i64> {

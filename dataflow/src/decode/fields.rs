@@ -94,18 +94,23 @@ const MAX_DEPTH: usize = 127;
 ///
 /// The error says what is wrong and where, without quoting the payload.
 pub fn parse(payload: &[u8]) -> Result<Fields<'_>, String> {
+    let parsed = sonic_rs::from_str::<FieldsOf<'_, sonic_rs::LazyValue<'_>>>(text(payload)?);
+    parsed.map(|parsed| parsed.fields).map_err(|error| no_object(error.line(), error.column()))
+}
+
+/// The payload as text, if it is none that parsers should not see.
+pub(super) fn text(payload: &[u8]) -> Result<&str, String> {
     if is_too_deep(payload) {
         return Err(format!("nested more than {MAX_DEPTH} levels deep"));
     }
     if has_malformed_escape(payload) {
         return Err("\\u without four hexadecimal digits".to_owned());
     }
-    let text = std::str::from_utf8(payload)
-        .map_err(|error| format!("no UTF-8 from byte {}", error.valid_up_to()))?;
-    let parsed = sonic_rs::from_str::<FieldsOf<'_, sonic_rs::LazyValue<'_>>>(text);
-    parsed
-        .map(|parsed| parsed.fields)
-        .map_err(|error| format!("line {} column {}: no JSON object", error.line(), error.column()))
+    std::str::from_utf8(payload).map_err(|error| format!("no UTF-8 from byte {}", error.valid_up_to()))
+}
+
+pub(super) fn no_object(line: usize, column: usize) -> String {
+    format!("line {line} column {column}: no JSON object")
 }
 
 fn is_too_deep(payload: &[u8]) -> bool {

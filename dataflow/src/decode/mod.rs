@@ -5,6 +5,7 @@
 
 pub mod fields;
 mod flat;
+pub mod object;
 mod transaction;
 
 pub use transaction::{Decoded, Refusal, SCHEMA_VERSION};

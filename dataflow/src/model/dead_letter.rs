@@ -61,7 +61,7 @@ pub struct DeadLetter {
     pub reason: Reason,
     /// What exactly is wrong: each violated field with its limit.
     pub message: String,
-    /// The record's key.
+    /// The record's key; where it is longer than 64 KiB, its first 64 KiB and a byte.
     pub key: Option<Bytes>,
     /// The payload's first 64 KiB; `None` where the record had no value.
     pub payload: Option<Bytes>,

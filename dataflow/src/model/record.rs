@@ -65,7 +65,7 @@ pub struct Record {
     pub source: Source,
     /// The broker's timestamp, microseconds since 1970; `None` in files, where the event's own time stands in.
     pub appended_at: Option<i64>,
-    /// The record's key.
+    /// The record's key, perhaps cut by the source (above 64 KiB).
     pub key: Option<Bytes>,
     /// The value, perhaps cut by the source (never below 64 KiB); `None` is a tombstone.
     pub payload: Option<Bytes>,
