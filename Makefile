@@ -3,9 +3,6 @@
 DEMO_ARGS ?=
 # Rounds of `make chaos`.
 ROUNDS ?= 50
-# Cargo features, for example FEATURES=tls for TLS and SCRAM towards Kafka.
-FEATURES ?=
-CARGO_FLAGS := --release $(if $(FEATURES),--features $(FEATURES))
 
 .PHONY: help setup jars build demo test chaos fmt lint clean
 
@@ -19,7 +16,7 @@ jars: setup ## Fetch the Apache Kafka that the tests run
 	@scripts/jars.sh
 
 build: setup ## Build ./target/release/streamflow
-	cargo build $(CARGO_FLAGS)
+	cargo build --release
 
 demo: build ## Run everything embedded; DEMO_ARGS="..." are passed on
 	./target/release/streamflow demo $(DEMO_ARGS)

@@ -6,25 +6,17 @@
 //! At the end the worker is killed and started again, and the time to its first commit is printed.
 #![allow(clippy::unwrap_used)]
 
-use std::fs::File;
+/// Kafka, PostgreSQL, the commands.
+#[allow(dead_code)]
+mod world;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
-use streamflow_test_support::KafkaServer;
+use streamflow_connectors::postgres::{PrivatePostgres, connect};
+use world::{COMMITTED, World};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_streamflow");
 const WARM_UP: Duration = Duration::from_secs(10);
-const PARTITIONS: i32 = 3;
-
-const TRANSACTIONS: &str = "transactions.raw";
-const REFERENCE: [&str; 4] =
-    ["reference.customers", "reference.stores", "reference.products", "fraud.blacklist"];
-
-const COMMITTED: &str = "SELECT coalesce(sum(account.value::bigint), 0)::bigint, \
-     (extract(epoch FROM clock_timestamp()) * 1000 - max(frontier))::bigint \
-     FROM streamflow.progress, jsonb_each_text(books -> 'transactions.raw') AS account WHERE account.key = 'read'";
 
 fn main() {
     // Cargo adds an option of its own.
@@ -32,32 +24,15 @@ fn main() {
     let rate = numbers.first().copied().unwrap_or(20_000);
     let seconds = numbers.get(1).copied().unwrap_or(60);
 
-    let directory = tempfile::tempdir().unwrap();
-    let kafka = KafkaServer::start().unwrap();
-    kafka.create_topic(TRANSACTIONS, PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
-    for topic in REFERENCE {
-        kafka.create_topic(topic, 1, &[("cleanup.policy", "compact")]).unwrap();
-    }
-    let postgres =
-        PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() }).unwrap();
-    let config = directory.path().join("streamflow.yaml");
-    std::fs::write(&config, configuration(&kafka, &postgres)).unwrap();
-    let config = config.to_str().unwrap();
-    let migrated = Command::new(BINARY).args(["migrate", "--config", config]).status().unwrap();
-    assert!(migrated.success());
-
-    let run = ["run", "--config", config];
-    let worker = Process::start(&run, &directory.path().join("run.log"));
-    let offered = rate.to_string();
-    let generator = ["generate", "--config", config, "--rate", &offered, "--customers", "1000000"];
-    let generator = Process::start(&generator, &directory.path().join("generate.log"));
-    observe(&postgres, rate, seconds);
+    let world = World::start();
+    let worker = world.command("run", &[]);
+    let generator = world.command("generate", &["--rate", &rate.to_string(), "--customers", "1000000"]);
+    observe(&world.postgres, rate, seconds);
     // Killed in the middle of its work, as is the generator: what is timed is going on, not catching up.
     drop((worker, generator));
-    let log = directory.path().join("restart.log");
     let started = Instant::now();
-    let _worker = Process::start(&run, &log);
-    restarted(&postgres, &log, started);
+    let _worker = world.command("run", &[]);
+    restarted(&world.postgres, &world.log("run"), started);
 }
 
 /// Waits for the first commit after a restart.
@@ -73,18 +48,6 @@ fn restarted(postgres: &PrivatePostgres, log: &Path, started: Instant) {
     println!(
         "restarted {seconds:.1} s from kill -9 to the first commit; {transactions} transactions, {customers} customers"
     );
-}
-
-fn configuration(kafka: &KafkaServer, postgres: &PrivatePostgres) -> String {
-    let settings = postgres.settings();
-    format!(
-        "kafka:\n  brokers: ['{}']\npostgres:\n  hosts: ['{}']\n  port: {}\n  database: {}\n  user: {}\n",
-        kafka.brokers(),
-        settings.hosts[0],
-        settings.port,
-        settings.database,
-        settings.user
-    )
 }
 
 /// Reads what is committed once a second and prints the rates.
@@ -124,24 +87,4 @@ fn observe(postgres: &PrivatePostgres, offered: u64, seconds: u64) {
         lags[lags.len() / 2],
         lags[lags.len() - 1]
     );
-}
-
-/// A command that ends with the bench.
-struct Process(Child);
-
-impl Process {
-    fn start(arguments: &[&str], log: &Path) -> Self {
-        let log = File::create(log).unwrap();
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", BINARY]).args(arguments);
-        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail only where it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -16,6 +16,7 @@ has cc && has c++ && has make || need build-essential
 has pkg-config || need pkg-config
 has perl || need perl
 [ -e /usr/include/zlib.h ] || need zlib1g-dev
+[ -e /usr/include/openssl/ssl.h ] || need libssl-dev
 [ -d /etc/ssl/certs ] || need ca-certificates
 has setpriv || need util-linux
 has kcat || need kcat

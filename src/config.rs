@@ -38,6 +38,8 @@ pub struct Config {
     pub pipeline: PipelineSettings,
     /// How what is committed goes back to Kafka.
     pub publisher: PublisherSettings,
+    /// How this process can be observed.
+    pub metrics: MetricsSettings,
 }
 
 /// Names of the topics that are read and written.
@@ -70,6 +72,12 @@ pub struct TopicNames {
 pub struct PipelineSettings {
     /// Records read but not yet committed at which a worker stops reading.
     pub uncommitted_records: u64,
+    /// MiB of such records at which it stops reading.
+    pub uncommitted_mib: u64,
+    /// Resident memory of the process, MiB, above which no worker reads.
+    pub memory_limit_mib: u64,
+    /// How often it is looked whether the topics still have the partitions that are read, seconds.
+    pub partition_check_seconds: u64,
     /// How often an idle worker moves its epoch on, milliseconds.
     pub heartbeat_ms: u64,
     /// How far behind the clock the reference time of a partition read to its end follows, seconds.
@@ -94,6 +102,23 @@ pub struct PublisherSettings {
     pub metrics_interval_ms: u64,
 }
 
+/// How a process can be observed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsSettings {
+    /// Where metrics and health are served, `host:port`; nowhere without.
+    pub listen: Option<String>,
+    /// The process is ready while its last commit is at most this old, seconds.
+    pub ready_within_seconds: u32,
+}
+
+impl MetricsSettings {
+    /// Where to listen, if at all.
+    pub fn address(&self) -> Option<&str> {
+        self.listen.as_deref().filter(|address| !address.is_empty())
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -108,6 +133,7 @@ impl Default for Config {
             postgres: postgres::Settings::default(),
             pipeline: PipelineSettings::default(),
             publisher: PublisherSettings::default(),
+            metrics: MetricsSettings::default(),
         }
     }
 }
@@ -132,6 +158,9 @@ impl Default for PipelineSettings {
     fn default() -> Self {
         Self {
             uncommitted_records: 100_000,
+            uncommitted_mib: 128,
+            memory_limit_mib: 2048,
+            partition_check_seconds: 30,
             heartbeat_ms: 10,
             idle_allowance_seconds: 30,
             require_log_append_time: true,
@@ -148,6 +177,12 @@ impl Default for PublisherSettings {
             poll_ms: 100,
             metrics_interval_ms: 1_000,
         }
+    }
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self { listen: Some("127.0.0.1:9464".to_owned()), ready_within_seconds: 10 }
     }
 }
 
@@ -237,11 +272,15 @@ impl Config {
             ("workers", self.workers as u64, 1, 256),
             ("topics.transactions (number of topics)", self.topics.transactions.len() as u64, 1, 12),
             ("pipeline.uncommitted_records", self.pipeline.uncommitted_records, 1, 100_000_000),
+            ("pipeline.uncommitted_mib", self.pipeline.uncommitted_mib, 1, 1 << 20),
+            ("pipeline.memory_limit_mib", self.pipeline.memory_limit_mib, 64, 1 << 20),
+            ("pipeline.partition_check_seconds", self.pipeline.partition_check_seconds, 1, 3600),
             ("pipeline.heartbeat_ms", self.pipeline.heartbeat_ms, 1, 60_000),
             ("publisher.batch_records", u64::from(self.publisher.batch_records), 1, 100_000),
             ("publisher.batch_bytes", u64::from(self.publisher.batch_bytes), 1, 16 << 20),
             ("publisher.poll_ms", self.publisher.poll_ms, 1, 60_000),
             ("publisher.metrics_interval_ms", self.publisher.metrics_interval_ms, 1, 3_600_000),
+            ("metrics.ready_within_seconds", u64::from(self.metrics.ready_within_seconds), 2, 3600),
         ];
         for (key, value, low, high) in limits {
             if !(low..=high).contains(&value) {

@@ -1,13 +1,77 @@
-//! Memory of this process.
+//! Memory and processor time of this process.
+
+use std::time::Duration;
+use tikv_jemalloc_ctl::{epoch, stats};
 
 /// jemalloc: it gives memory back, and its figures can be read while the process runs.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// Memory, bytes; `None` where nobody tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// What the program has asked for and not given back.
+    pub allocated: Option<u64>,
+    /// What the allocator keeps resident.
+    pub allocator_resident: Option<u64>,
+    /// What is resident of the process.
+    pub resident: Option<u64>,
+    /// The most that has been.
+    pub peak_resident: Option<u64>,
+}
+
+impl Memory {
+    /// As it is now.
+    pub fn look() -> Self {
+        // The allocator's figures are as of the last advance.
+        let fresh = epoch::advance().is_ok();
+        let bytes = |figure: Result<usize, _>| figure.ok().filter(|_| fresh).map(|bytes| bytes as u64);
+        Self {
+            allocated: bytes(stats::allocated::read()),
+            allocator_resident: bytes(stats::resident::read()),
+            resident: line_of_status("VmRSS:"),
+            peak_resident: peak_resident(),
+        }
+    }
+}
+
 /// The largest resident size so far, bytes; `None` where the system does not tell.
 pub fn peak_resident() -> Option<u64> {
+    line_of_status("VmHWM:")
+}
+
+fn line_of_status(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024)
+}
+
+/// The kernel's unit of processor time towards programs, which is the same on all of its platforms.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Processor time used so far, user and system; `None` where the system does not tell.
+pub fn processor_time() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, in parentheses, may hold spaces; of the fields behind it these are the 12th and the 13th.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
+    Some(TICK * ticks.sum::<Result<u32, _>>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_are_of_this_process() {
+        let before = Memory::look();
+        let block = std::hint::black_box(vec![1_u8; 64 << 20]);
+        let after = Memory::look();
+        assert!(after.allocated.unwrap() >= before.allocated.unwrap() + (32 << 20));
+        assert!(after.resident.unwrap() <= after.peak_resident.unwrap());
+        assert!(after.allocator_resident.unwrap() > 32 << 20);
+        assert!(processor_time().is_some());
+        drop(block);
+    }
 }

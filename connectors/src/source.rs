@@ -12,14 +12,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{SendTimeoutError, Sender};
 use streamflow_dataflow::model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_dataflow::model::{PartitionId, Record};
 use thiserror::Error;
 
-/// Payload bytes that a source keeps of one record: one more than is accepted, so that what was cut is too large.
+/// Bytes that a source keeps of a record's payload, and of its key: one more than is accepted or shown, so that what was cut
+/// can be told.
 pub const KEPT_BYTES: usize = PAYLOAD_LIMIT + 1;
 
 /// How often a reader that waits looks whether it is to stop.
@@ -33,13 +34,15 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 pub enum SourceEvent<T = Record> {
     /// Records, or what was made of them, those of one partition in the order of their offsets. Never empty.
     Batch(Vec<T>),
-    /// The partition has been read to its present end: all records below `offset` have been delivered before. Comes
-    /// anew each time the end is reached again; from files once.
+    /// The partition has been read to its end: all records below `offset`, and all that stood in it before `as_of`, have been
+    /// delivered before. Comes anew about once a second while that is so; from files once.
     EndOfPartition {
         /// Which partition.
         partition: PartitionId,
         /// The first offset not yet delivered; transaction markers may stand between it and the true end.
         offset: u64,
+        /// An instant at which it ended there, ms since 1970.
+        as_of: u64,
     },
     /// Reading has stopped for good; the last event.
     Failed(SourceError),
@@ -105,6 +108,11 @@ impl SourceError {
     }
 }
 
+/// The clock, ms since 1970.
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+}
+
 /// The worker no longer wants events: the reader ends.
 #[derive(Debug)]
 pub(crate) struct Stopped;
@@ -119,18 +127,25 @@ pub(crate) struct Outbox<T = Record> {
 impl<T> Outbox<T> {
     /// Waits until there is room, sends, wakes the worker.
     pub(crate) fn send(&self, mut event: SourceEvent<T>) -> Result<(), Stopped> {
-        loop {
-            if self.is_stopped() {
-                return Err(Stopped);
-            }
-            match self.events.send_timeout(event, STOP_CHECK) {
-                Ok(()) => break,
-                Err(SendTimeoutError::Timeout(unsent)) => event = unsent,
-                Err(SendTimeoutError::Disconnected(_)) => return Err(Stopped),
-            }
+        while let Some(unsent) = self.offer(event)? {
+            event = unsent;
         }
-        (self.wake)();
         Ok(())
+    }
+
+    /// As [`Outbox::send`], but gives the event back where there is no room for some time.
+    pub(crate) fn offer(&self, event: SourceEvent<T>) -> Result<Option<SourceEvent<T>>, Stopped> {
+        if self.is_stopped() {
+            return Err(Stopped);
+        }
+        match self.events.send_timeout(event, STOP_CHECK) {
+            Ok(()) => {
+                (self.wake)();
+                Ok(None)
+            }
+            Err(SendTimeoutError::Timeout(unsent)) => Ok(Some(unsent)),
+            Err(SendTimeoutError::Disconnected(_)) => Err(Stopped),
+        }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

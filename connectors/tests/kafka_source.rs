@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use streamflow_connectors::kafka::{
-    Assignment, KafkaError, KafkaSettings, KafkaSource, OffsetRange, Producer, TimestampType, TopicSettings,
-    Topics,
+    Assignment, KafkaError, KafkaSettings, KafkaSource, Message, OffsetRange, Producer, TimestampType,
+    TopicSettings, Topics, TransactionalProducer,
 };
 use streamflow_connectors::source::{KEPT_BYTES, SourceError, SourceEvent, Wake};
 use streamflow_dataflow::model::{PartitionId, Record};
@@ -39,7 +39,7 @@ fn read_to_end(source: &KafkaSource, ends: usize) -> Vec<Record> {
     while ended.len() < ends {
         match next_event(source.events()) {
             SourceEvent::Batch(batch) => records.extend(batch),
-            SourceEvent::EndOfPartition { partition, offset } => drop(ended.insert(partition, offset)),
+            SourceEvent::EndOfPartition { partition, offset, .. } => drop(ended.insert(partition, offset)),
             SourceEvent::Failed(error) => panic!("{error}"),
         }
     }
@@ -48,6 +48,15 @@ fn read_to_end(source: &KafkaSource, ends: usize) -> Vec<Record> {
         assert!(last.is_none_or(|record| record.source.offset() + 1 == offset));
     }
     records
+}
+
+/// What comes up to the first event that is wanted, and that one.
+fn read_until(source: &KafkaSource, wanted: impl Fn(&SourceEvent) -> bool) -> Vec<SourceEvent> {
+    let mut events = Vec::new();
+    while !events.last().is_some_and(&wanted) {
+        events.push(next_event(source.events()));
+    }
+    events
 }
 
 fn failure(source: &KafkaSource) -> SourceError {
@@ -159,12 +168,14 @@ fn the_end_is_told_anew_and_by_topic() {
     producer.send("stores", b"store-1", Some(b"{}"), None).unwrap();
     producer.flush(WITHIN).unwrap();
     assert_eq!(server.read("stores", "%o %k %s\n").unwrap(), "0 store-1 {}\n");
-    let SourceEvent::Batch(batch) = next_event(source.events()) else { panic!("no batch") };
-    assert_eq!(batch[0].source.partition(), partition(2, 0));
-    let SourceEvent::EndOfPartition { partition: ended, offset } = next_event(source.events()) else {
-        panic!("no end")
-    };
-    assert_eq!((ended, offset), (partition(2, 0), 1));
+    let more = read_until(&source, |event| matches!(event, SourceEvent::Batch(_)));
+    assert!(
+        matches!(&more[..], [.., SourceEvent::Batch(batch)] if batch[0].source.partition() == partition(2, 0))
+    );
+    read_until(
+        &source,
+        |event| matches!(event, SourceEvent::EndOfPartition { partition: ended, offset: 1, .. } if *ended == partition(2, 0)),
+    );
 }
 
 #[test]
@@ -257,4 +268,42 @@ fn topics_are_created_once_and_checked() {
     assert!(matches!(missing, KafkaError::MissingTopic(_)), "{missing:?}");
     let bad = topic("bad", &[("no.such.config", "1")]);
     assert!(matches!(topics.create_missing(&[bad]), Err(KafkaError::Refused { .. })));
+}
+
+#[test]
+fn while_a_broker_is_away_nobody_claims_to_know_the_end() {
+    let mut server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    server.create_topic("transactions", 1, &[]).unwrap();
+    server.write("transactions", Some(0), "a\t1\n").unwrap();
+    let source = KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &no_wake()).unwrap();
+    let as_of = |event: &SourceEvent| match event {
+        SourceEvent::EndOfPartition { as_of, .. } => Some(*as_of),
+        _ => None,
+    };
+    // It says so again and again, each time of a later instant.
+    let first = as_of(read_until(&source, |event| as_of(event).is_some()).last().unwrap()).unwrap();
+    read_until(&source, |event| as_of(event).is_some_and(|later| later > first));
+    server.kill().unwrap();
+    let away = now_ms() as u64;
+    std::thread::sleep(Duration::from_secs(3));
+    let told: Vec<u64> = source.events().try_iter().filter_map(|event| as_of(&event)).collect();
+    assert!(told.iter().all(|as_of| *as_of <= away), "{told:?} after {away}");
+    server.restart().unwrap();
+    read_until(&source, |event| as_of(event).is_some_and(|later| later > away));
+}
+
+#[test]
+fn markers_of_transactions_do_not_hide_the_end() {
+    let server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    server.create_topic("transactions", 1, &[]).unwrap();
+    let producer = TransactionalProducer::open(&settings, "marker", WITHIN).unwrap();
+    producer.fence(WITHIN).unwrap();
+    producer.begin().unwrap();
+    let message = Message { key: b"k".to_vec(), value: Some(b"v".to_vec()), headers: Vec::new() };
+    producer.send("transactions", &message, WITHIN).unwrap();
+    producer.commit(WITHIN).unwrap();
+    let source = KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &no_wake()).unwrap();
+    read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { offset: 1, .. }));
 }

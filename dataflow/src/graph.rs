@@ -20,8 +20,8 @@ use crate::operators::watermark::{self, ReferenceTime};
 use crate::reference::{Role, reference};
 use crate::resume::{Restored, Resume};
 use crate::views;
-use timely::dataflow::StreamVec;
-use timely::dataflow::operators::Concatenate;
+use timely::dataflow::operators::{Concatenate, Probe};
+use timely::dataflow::{ProbeHandle, StreamVec};
 
 /// What flows in, on each worker what its own sources deliver.
 pub struct Inputs<'s> {
@@ -52,6 +52,17 @@ pub struct Outputs<'s> {
     pub changes: StreamVec<'s, u64, ViewChange>,
     /// Transactions that have become final, if wanted.
     pub settled: StreamVec<'s, u64, Settled>,
+    /// How far the stages are.
+    pub stages: Stages,
+}
+
+/// Frontiers within the graph: all workers have completed what lies before them.
+#[derive(Clone)]
+pub struct Stages {
+    /// Of admission.
+    pub admitted: ProbeHandle<u64>,
+    /// Of history.
+    pub history: ProbeHandle<u64>,
 }
 
 /// Builds the graph. `roles` gives what the topic at each place of the configuration holds; `resume` is where it goes on.
@@ -76,6 +87,10 @@ pub fn build<'s>(
     let before = history::Past { resume, transactions: past, customers };
     let histories = history(settings, wanted.settled, before, identified.versions, controls, times.clone());
     let contributions = views::contributions(settings, histories.scored.clone());
+    // The streams with the fewest data: all outputs of an operator have the same frontier.
+    let (admitted_probe, progress) = admitted.progress.probe();
+    let (history_probe, alert_changes) = histories.alert_changes.probe();
+    let stages = Stages { admitted: admitted_probe, history: history_probe };
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
     let tallies = scope.concatenate([events.clone(), reference.tallies]);
     let views::Restored { sums, books, quality } = views::restored(&rows);
@@ -85,10 +100,10 @@ pub fn build<'s>(
         told(inputs.rules, ViewChange::RulesChange),
         told(admitted.dead_letters, ViewChange::DeadLetter),
         told(identified.dead_letters, ViewChange::DeadLetter),
-        told(admitted.progress, ViewChange::Progress),
+        told(progress, ViewChange::Progress),
         told(reference.progress, ViewChange::Progress),
         told(watermark::watermark(times.clone()), ViewChange::Watermark),
-        told(histories.alert_changes, ViewChange::AlertChange),
+        told(alert_changes, ViewChange::AlertChange),
         told(histories.profiles, ViewChange::Profile),
         told(
             views::agg_hourly_sales(settings, sums.store_hours, contributions.store_hours, times.clone()),
@@ -127,7 +142,7 @@ pub fn build<'s>(
         let scored = histories.scored.inner;
         changes.push(told(scored, |(scored, _, diff)| ViewChange::Scored(scored, diff as i8)));
     }
-    Outputs { changes: scope.concatenate(changes), settled: histories.settled }
+    Outputs { changes: scope.concatenate(changes), settled: histories.settled, stages }
 }
 
 /// The changes of a view, in the order in which they are told: of one key and epoch the last counts.

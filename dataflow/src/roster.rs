@@ -88,6 +88,11 @@ impl<M: Member> Roster<M> {
         0..(self.blocks.len().saturating_sub(1) * BLOCK + last) as u32
     }
 
+    /// The members' own memory, bytes.
+    pub fn bytes(&self) -> usize {
+        self.blocks.len() * BLOCK * size_of::<M>() + self.index.allocation_size()
+    }
+
     /// A member with this hash; nearly always there is but one.
     fn candidate(&self, hash: u32) -> Option<u32> {
         self.index.find(spread(hash), |indexed| indexed.hash == hash).map(|indexed| indexed.slot)

@@ -8,7 +8,7 @@ pub fn migrations() -> &'static [Migration] {
     &MIGRATIONS
 }
 
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 12] = [
     Migration {
         number: 1,
         name: "schemas_and_roles",
@@ -24,4 +24,5 @@ const MIGRATIONS: [Migration; 11] = [
     Migration { number: 9, name: "grants", sql: include_str!("../../sql/009_grants.sql") },
     Migration { number: 10, name: "publisher", sql: include_str!("../../sql/010_publisher.sql") },
     Migration { number: 11, name: "hydration", sql: include_str!("../../sql/011_hydration.sql") },
+    Migration { number: 12, name: "reader", sql: include_str!("../../sql/012_reader.sql") },
 ];

@@ -54,6 +54,7 @@ impl<'a, 'b> Output<'a, 'b> {
         let statement = self.statements.prepare(self.transaction, sql)?;
         let stored = rows.finish_into(self.transaction, statement)?;
         self.written.add(table, stored);
+        self.written.copied_bytes += rows.bytes() as u64;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::Producer;
+use streamflow_connectors::kafka::{Producer, Topics};
 use streamflow_dataflow::model::timestamp;
 use streamflow_generator::{Event, Label, Population, Record, Settings, Traffic};
 
@@ -167,6 +167,8 @@ const REPORT: Duration = Duration::from_secs(10);
 fn to_kafka(arguments: &Arguments, traffic: &mut Traffic, mut labels: Option<&mut Labels>) -> Result<()> {
     let config = Config::load(arguments.config.as_deref(), &[])?;
     let topic = &config.topics.transactions[0];
+    // Brokers that do not let this client in say so here at once, and to a producer never.
+    Topics::connect(&config.kafka)?.partitions(topic)?;
     let producer = Producer::open(&config.kafka)?;
     send_reference(&producer, &config, traffic.population())?;
     let mut pace = Pace::start(chrono::Utc::now().timestamp_micros());

@@ -1,6 +1,7 @@
 //! `streamflow run`: a worker process.
 
 use crate::config::Config;
+use crate::observe::{Observed, Server};
 use crate::pipeline::{self, Status, Stop};
 use anyhow::Result;
 use clap::Args;
@@ -31,6 +32,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     ctrlc::set_handler(move || asked.ask())?;
     let status = Arc::new(Status::default());
     tracing::info!(workers = config.workers, "starting");
+    let observed = Observed::new(&config, &status, &stop);
+    let _server = config.metrics.address().map(|address| Server::start(address, observed)).transpose()?;
     pipeline::run(&config, &stop, &status)?;
     tracing::info!("stopped; everything read is committed");
     Ok(ExitCode::SUCCESS)

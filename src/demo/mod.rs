@@ -90,6 +90,8 @@ fn configure(plan: &Plan, broker: &MockBroker, postgres: &PrivatePostgres) -> Re
     config.kafka.producer.idempotent = false;
     config.pipeline.require_log_append_time = false;
     config.postgres = postgres.settings();
+    // Its own status line shows how it does.
+    config.metrics.listen = None;
     for (topic, _) in config.topics.roles() {
         let partitions = if config.topics.transactions.contains(&topic) { PARTITIONS } else { 1 };
         broker.create_topic(&topic, partitions)?;

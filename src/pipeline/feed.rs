@@ -1,7 +1,10 @@
 //! What a worker gives to the graph, and when: epochs from the clock, and records counted until they are durable.
 
+use super::appended::{Appended, Stretch};
+use crate::config::PipelineSettings;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::model::{PartitionId, Record, RulesChange};
 use streamflow_dataflow::operators::watermark::ReferenceTime;
@@ -62,6 +65,11 @@ impl Inbound {
         self.advance_to(self.epoch + 1);
     }
 
+    /// Nothing more is given to what lies before it, ms since 1970.
+    pub fn frontier(&self) -> u64 {
+        self.epoch + 1
+    }
+
     fn advance_to(&mut self, epoch: u64) {
         self.transactions.advance_to(epoch);
         self.reference.advance_to(epoch);
@@ -80,20 +88,29 @@ pub fn now_ms() -> u64 {
 pub struct InFlight {
     epochs: VecDeque<Given>,
     records: u64,
+    /// Of keys and payloads.
+    bytes: u64,
+    /// Since when there has been no room for more.
+    full_since: Option<Instant>,
+    /// How long there was none before.
+    full: Duration,
 }
 
 struct Given {
     epoch: u64,
-    /// The records' own times, microseconds since 1970.
-    appended_at: Vec<i64>,
+    bytes: u64,
+    stretches: Vec<Arc<Stretch>>,
 }
 
 impl InFlight {
     /// Takes note of records given in `epoch`.
-    pub fn give(&mut self, epoch: u64, records: &[Record]) {
-        let appended_at: Vec<i64> = records.iter().filter_map(|record| record.appended_at).collect();
-        self.records += appended_at.len() as u64;
-        self.epochs.push_back(Given { epoch, appended_at });
+    pub fn give(&mut self, epoch: u64, records: &[Record], appended: &Appended) {
+        let stretches = Stretch::of(records);
+        self.records += stretches.iter().map(|stretch| stretch.times().len() as u64).sum::<u64>();
+        appended.add(&stretches);
+        let bytes = records.iter().map(size).sum();
+        self.bytes += bytes;
+        self.epochs.push_back(Given { epoch, bytes, stretches });
     }
 
     /// Records that are not durable yet.
@@ -101,24 +118,75 @@ impl InFlight {
         self.records
     }
 
+    /// Bytes of their keys and values.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether there is less than the limits allow, and room in memory; for how long there was not is added up.
+    pub fn has_room(&mut self, limits: &PipelineSettings, memory_has_room: bool) -> bool {
+        let is_below = self.records < limits.uncommitted_records && self.bytes < limits.uncommitted_mib << 20;
+        let has_room = is_below && memory_has_room;
+        if has_room {
+            self.full = self.paused();
+            self.full_since = None;
+        } else {
+            self.full_since.get_or_insert_with(Instant::now);
+        }
+        has_room
+    }
+
+    /// How long there was no room, in all.
+    pub fn paused(&self) -> Duration {
+        self.full + self.full_since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// The time of the oldest record of each partition, microseconds since 1970.
+    pub fn oldest(&self) -> Vec<(PartitionId, i64)> {
+        let mut oldest: BTreeMap<PartitionId, i64> = BTreeMap::new();
+        for (partition, time) in
+            self.epochs.iter().flat_map(|given| &given.stretches).filter_map(|s| s.oldest())
+        {
+            oldest.entry(partition).or_insert(time);
+        }
+        oldest.into_iter().collect()
+    }
+
     /// Forgets what is durable and calls `latency` with each record's own time.
-    pub fn settle(&mut self, durable: impl Fn(u64) -> bool, mut latency: impl FnMut(i64)) {
+    pub fn settle(
+        &mut self,
+        durable: impl Fn(u64) -> bool,
+        appended: &Appended,
+        mut latency: impl FnMut(i64),
+    ) {
         while self.epochs.front().is_some_and(|given| durable(given.epoch)) {
             let Some(given) = self.epochs.pop_front() else { break };
-            self.records -= given.appended_at.len() as u64;
-            given.appended_at.into_iter().for_each(&mut latency);
+            appended.remove(&given.stretches);
+            self.bytes -= given.bytes;
+            for stretch in given.stretches {
+                self.records -= stretch.times().len() as u64;
+                stretch.times().for_each(&mut latency);
+            }
         }
     }
 }
 
-/// Partitions that have been read to their end: their reference times follow the clock.
+/// Bytes that a record holds.
+fn size(record: &Record) -> u64 {
+    let key = record.key.as_ref().map_or(0, |key| key.len());
+    let payload = record.payload.as_ref().map_or(0, |payload| payload.len());
+    (key + payload) as u64
+}
+
+/// Partitions that have been read to their end, and when that was last known to be so, ms since 1970: their reference times follow
+/// the clock that far.
 #[derive(Default)]
-pub struct Idle(BTreeMap<PartitionId, ()>);
+pub struct Idle(BTreeMap<PartitionId, u64>);
 
 impl Idle {
-    /// The partition has been read to its end.
-    pub fn ended(&mut self, partition: PartitionId) {
-        self.0.insert(partition, ());
+    /// The partition ended `as_of` then, ms since 1970, where it has been read to.
+    pub fn ended(&mut self, partition: PartitionId, as_of: u64) {
+        self.0.insert(partition, as_of);
     }
 
     /// Records of these partitions have come.
@@ -131,9 +199,11 @@ impl Idle {
         }
     }
 
-    /// The reference times of idle partitions: the clock less `allowance` microseconds.
+    /// The reference times of idle partitions: `allowance` microseconds before they were known to be.
     pub fn reference_times(&self, allowance: i64) -> impl Iterator<Item = ReferenceTime> + '_ {
-        let time = (now_ms() as i64) * 1000 - allowance;
-        self.0.keys().map(move |partition| ReferenceTime { partition: *partition, time })
+        let time = move |as_of: u64| (as_of as i64) * 1000 - allowance;
+        self.0
+            .iter()
+            .map(move |(partition, as_of)| ReferenceTime { partition: *partition, time: time(*as_of) })
     }
 }

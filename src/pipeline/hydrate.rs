@@ -2,7 +2,9 @@
 
 use super::feed::Handle;
 use super::plan::Plan;
+use super::status::Status;
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::time::Instant;
 use streamflow_connectors::postgres::connect;
 use streamflow_dataflow::model::ViewChange;
@@ -24,16 +26,19 @@ pub struct Restoring {
 const ROWS_A_STEP: u64 = 8192;
 
 /// Reads this worker's share. A database without results has nothing to give back.
-pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: Restoring) -> Result<()> {
+pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: Restoring, status: &Status) -> Result<()> {
     if plan.progress.frontier == 0 {
+        status.start().worker_restored();
         return Ok(());
     }
     let started = Instant::now();
     let share = Share { index: worker.index(), of: worker.peers() };
     let mut client = connect(&plan.postgres)?;
     let mut given = 0;
+    let mut by_table: BTreeMap<&'static str, u64> = BTreeMap::new();
     let hydration = Hydration::new(&plan.settings, &plan.resume, &plan.progress, &plan.names);
     let rows = hydration.read(&mut client, share, |row| {
+        *by_table.entry(row.table()).or_default() += 1;
         match row {
             Row::Transaction(row) => inputs.transactions.send(row),
             Row::Customer(row) => inputs.customers.send(row),
@@ -41,10 +46,13 @@ pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: Restoring) -> Resul
         }
         given += 1;
         if given % ROWS_A_STEP == 0 {
+            status.start().restored(&std::mem::take(&mut by_table));
             worker.step();
         }
     });
     let rows = rows.context("cannot restore the state")?;
+    status.start().restored(&by_table);
+    status.start().worker_restored();
     tracing::info!(worker = share.index, rows, seconds = started.elapsed().as_secs_f64(), "state restored");
     Ok(())
 }

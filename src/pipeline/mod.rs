@@ -7,21 +7,27 @@
 //!    └──────────────────────────────────── publisher thread: alert changes, dead letters, metrics <─────────┘
 //! ```
 //!
-//! Sources stop reading while too many of their records are not yet durable; that is the whole flow control.
+//! Sources stop reading while too much of theirs is not yet durable, or memory is at its limit; that is the whole flow control.
 
+mod activity;
+mod appended;
 mod feed;
 mod hydrate;
+mod memory_limit;
+mod partition_watch;
 mod plan;
+mod reporter;
 mod sink;
 mod status;
 mod worker;
 
 pub use feed::now_ms;
-pub use status::{Status, Stop};
+pub use status::{Frontiers, LATENCY_BOUNDS, OperatorReport, Status, Stop, WorkerReport};
 
 use crate::config::Config;
 use crate::publisher::{self, Published, Publishing, State};
 use anyhow::{Context, Result, anyhow, bail};
+use partition_watch::PartitionWatch;
 use plan::Plan;
 use sink::Committing;
 use std::sync::{Arc, Mutex};
@@ -34,9 +40,10 @@ use streamflow_medallion::{Medallion, Progress, migrations};
 /// One line: what cannot be reached or is refused, and who can mend it.
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
     let plan = Arc::new(take_lease(config)?);
-    status.start(plan.progress.frontier);
+    status.begin(&plan, config.workers);
     let publishing = start_publisher(config, &plan.progress, stop, status)?;
     let committing = Arc::new(Mutex::new(Some(start_committer(config, &plan, status)?)));
+    let watch = PartitionWatch::start(&plan, stop)?;
     let timely = timely::Config::process(config.workers);
     let (worker_stop, worker_status) = (Arc::clone(stop), Arc::clone(status));
     let workers = timely::execute(timely, move |worker| {
@@ -50,6 +57,7 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
     for outcome in workers.join() {
         outcome.map_err(|message| anyhow!("a worker stopped: {message}"))??;
     }
+    drop(watch);
     publishing.close();
     tell_published(&status.publisher.look());
     match stop.failure() {
@@ -65,6 +73,8 @@ fn take_lease(config: &Config) -> Result<Plan> {
     if let Some(first) = outstanding.first() {
         bail!("the database lacks migration {:03}_{}: run `streamflow migrate`", first.number, first.name);
     }
+    // Whoever cannot read must not end the process that can.
+    Plan::check_topics(config)?;
     let progress = Progress::take_lease(&mut client, config.time_zone)?;
     let Progress { frontier, generation, .. } = progress;
     tracing::info!(frontier, generation, "the lease is taken");
@@ -96,7 +106,7 @@ fn start_committer(config: &Config, plan: &Plan, status: &Arc<Status>) -> Result
     let topics = Arc::clone(&plan.names);
     let frontier = plan.progress.frontier;
     let writer = Medallion::new(plan.progress.clone(), Arc::clone(&topics), config.time_zone);
-    let status = Arc::clone(status);
+    let (watching, status) = (Arc::clone(status), Arc::clone(status));
     let notify = move |notice: Notice<'_>| match notice {
         Notice::Committed(commit) => status.committed(commit),
         Notice::Failed(error) => status.commit_failed(error),
@@ -104,5 +114,6 @@ fn start_committer(config: &Config, plan: &Plan, status: &Arc<Status>) -> Result
     let options = CommitterOptions::default();
     let committer = Committer::start(config.postgres.clone(), options, frontier, writer, notify)
         .context("cannot start the committer")?;
+    watching.watch_committer(committer.monitor());
     Ok(Committing { committer, topics })
 }

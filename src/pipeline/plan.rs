@@ -23,6 +23,8 @@ pub struct Plan {
     pub kafka: KafkaSettings,
     /// Where PostgreSQL is.
     pub postgres: streamflow_connectors::postgres::Settings,
+    /// Whether somebody can ask what the operators do.
+    pub observed: bool,
     /// All topics and what they hold, by their number.
     pub topics: Vec<(String, Role)>,
     /// Names of the topics.
@@ -38,6 +40,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether Kafka answers and has the topics that are read.
+    pub fn check_topics(config: &Config) -> Result<()> {
+        let kafka = Topics::connect(&config.kafka)?;
+        for (topic, role) in config.topics.roles() {
+            kafka.partitions(&topic)?;
+            if role == Role::Transactions && config.pipeline.require_log_append_time {
+                kafka.require_log_append_time(&topic)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Asks Kafka for the partitions, which are read from where `progress`, the lease just taken, has come to.
     pub fn make(config: &Config, client: &mut Client, progress: Progress) -> Result<Self> {
         let kafka = Topics::connect(&config.kafka)?;
@@ -45,10 +59,7 @@ impl Plan {
         let names = Arc::new(streamflow_medallion::Topics::new(topics.iter().map(|(name, _)| name.clone())));
         let resume = hydration::resume(client, &progress, &names)?;
         let mut assignments = Vec::new();
-        for (number, (topic, role)) in topics.iter().enumerate() {
-            if *role == Role::Transactions && config.pipeline.require_log_append_time {
-                kafka.require_log_append_time(topic)?;
-            }
+        for (number, (topic, _)) in topics.iter().enumerate() {
             for partition in 0..kafka.partitions(topic)? {
                 let id = PartitionId::new(u16::try_from(number)?, partition);
                 let id = id.with_context(|| {
@@ -71,6 +82,7 @@ impl Plan {
             pipeline: config.pipeline.clone(),
             kafka: config.kafka.clone(),
             postgres: config.postgres.clone(),
+            observed: config.metrics.address().is_some(),
             topics,
             names,
             rules_change: rules_change(config, &resume),
@@ -83,6 +95,14 @@ impl Plan {
     /// What a partition's topic holds.
     pub fn role(&self, partition: PartitionId) -> Role {
         self.topics.get(usize::from(partition.topic())).map_or(Role::Transactions, |(_, role)| *role)
+    }
+
+    /// How many partitions each topic has.
+    pub fn partitions(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.topics.iter().map(|(topic, _)| {
+            let count = self.assignments.iter().filter(|assignment| assignment.topic == *topic).count();
+            (topic.as_str(), u16::try_from(count).unwrap_or(u16::MAX))
+        })
     }
 
     /// The partitions of one of `peers` workers: dealt out one by one.

@@ -2,7 +2,7 @@
 //!
 //! Law: the frontier of its output is the durable frontier: everything before it is committed.
 
-use super::status::{Status, Stop};
+use super::status::{Status, Stop, Submission};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -88,19 +88,26 @@ impl Sink {
         let Some(committing) = &self.committing else { return };
         let last = self.epochs.last_key_value().map_or(self.submitted, |(time, _)| time + 1);
         let complete = frontier.frontier().first().copied().unwrap_or(last);
+        self.status.complete.store(complete, Ordering::Relaxed);
         let due = self.epochs.first_key_value().is_some_and(|(time, _)| *time < complete)
             || self.submitted_at.elapsed() >= IDLE_COMMIT;
         if complete <= self.submitted || !due {
             return;
         }
         let mut batch = Changes::new(Arc::clone(&committing.topics));
+        let mut submission = Submission::default();
         while let Some(first) = self.epochs.first_entry().filter(|first| *first.key() < complete) {
             let (time, changes) = first.remove_entry();
+            submission.epoch();
             for change in changes {
-                self.status.observe(&change);
+                submission.observe(&change);
+                if let ViewChange::AlertChange(change) = &change {
+                    self.status.alert_change(change);
+                }
                 batch.push(time, change);
             }
         }
+        self.status.submitted(complete, submission);
         self.submitted = complete;
         self.submitted_at = Instant::now();
         if let Err(error) = committing.committer.submit(complete, batch) {
@@ -133,16 +140,6 @@ impl Sink {
             && let Err(error) = committer.close()
         {
             self.stop.fail(error.to_string());
-        }
-    }
-}
-
-impl Status {
-    fn observe(&self, change: &ViewChange) {
-        match change {
-            ViewChange::AlertChange(change) => self.alert_change(change),
-            ViewChange::Books((entry, Some(events))) => self.books_entry(*entry, *events),
-            _ => {}
         }
     }
 }

@@ -1,8 +1,11 @@
 //! One worker: polls its partitions, feeds the graph, keeps to the limits.
 
+use super::activity::Activity;
 use super::feed::{Idle, InFlight, Inbound, now_ms};
 use super::hydrate::{Restoring, hydrate};
+use super::memory_limit::MemoryLimit;
 use super::plan::Plan;
+use super::reporter::Reporter;
 use super::sink::{Committing, sink};
 use super::status::{Status, Stop};
 use anyhow::{Result, bail};
@@ -12,7 +15,7 @@ use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::KafkaSource;
 use streamflow_connectors::source::{SourceEvent, Wake};
 use streamflow_dataflow::decode::Event;
-use streamflow_dataflow::graph::{self, Inputs, Wanted};
+use streamflow_dataflow::graph::{self, Inputs, Stages, Wanted};
 use streamflow_dataflow::model::{PartitionId, Record, RulesChange};
 use streamflow_dataflow::reference::Role;
 use streamflow_dataflow::resume::Restored;
@@ -42,19 +45,23 @@ pub fn run(
     } else {
         None
     };
-    let (inbound, restoring, durable) = build(worker, plan, committing, stop, status);
-    hydrate(worker, plan, restoring)?;
+    let activity = plan.observed.then(|| Activity::listen(worker));
+    let Built { inbound, restoring, stages, durable } = build(worker, plan, committing, stop, status);
+    hydrate(worker, plan, restoring, status)?;
     status.wake_at_commits(std::thread::current());
     let assignments = plan.assignments(worker.index(), worker.peers());
     let thread = std::thread::current();
     let wake: Wake = Arc::new(move || thread.unpark());
     let source = KafkaSource::start(&plan.kafka, &assignments, &wake)?;
+    status.watch_source(worker.index(), source.progress());
+    let mut reporter = Reporter::new(worker.index(), status, stages, activity);
     let mut feeder = Feeder {
         plan,
         inbound,
         durable,
         source,
         in_flight: InFlight::default(),
+        memory_limit: MemoryLimit::new(plan.pipeline.memory_limit_mib),
         idle: Idle::default(),
         idle_told: Instant::now(),
         rules_change: plan.rules_change.clone().filter(|_| worker.index() == 0),
@@ -70,13 +77,23 @@ pub fn run(
             Fed::TooEarly => worker.step_or_park(Some(CLOCK_TICK)),
         };
         feeder.settle();
+        reporter.report(Some(feeder.inbound.frontier()), &feeder.in_flight);
     }
-    let durable = feeder.durable.clone();
-    drop(feeder);
+    let Feeder { inbound, source, durable, in_flight, .. } = feeder;
+    drop((inbound, source));
     while !durable.done() && stop.failure().is_none() {
         worker.step_or_park(Some(heartbeat));
+        reporter.report(None, &in_flight);
     }
     Ok(())
+}
+
+/// The graph's ends on one worker.
+struct Built {
+    inbound: Inbound,
+    restoring: Restoring,
+    stages: Stages,
+    durable: ProbeHandle<u64>,
 }
 
 fn build(
@@ -85,7 +102,7 @@ fn build(
     committing: Option<Committing>,
     stop: &Arc<Stop>,
     status: &Arc<Status>,
-) -> (Inbound, Restoring, ProbeHandle<u64>) {
+) -> Built {
     let roles: Vec<Role> = plan.topics.iter().map(|(_, role)| *role).collect();
     worker.dataflow(|scope| {
         let (transactions, transactions_in) = scope.new_input();
@@ -111,7 +128,8 @@ fn build(
         let durable = ProbeHandle::new();
         sink(outputs.changes, committing, Arc::clone(stop), Arc::clone(status)).probe_with(&durable);
         let inbound = Inbound::new(plan.progress.frontier, transactions, reference, rules, references);
-        (inbound, Restoring { transactions: restored, customers, views }, durable)
+        let restoring = Restoring { transactions: restored, customers, views };
+        Built { inbound, restoring, stages: outputs.stages, durable }
     })
 }
 
@@ -132,6 +150,7 @@ struct Feeder<'a> {
     durable: ProbeHandle<u64>,
     source: KafkaSource,
     in_flight: InFlight,
+    memory_limit: MemoryLimit,
     idle: Idle,
     idle_told: Instant,
     /// Still to be told, by the first worker.
@@ -158,7 +177,8 @@ impl Feeder<'_> {
         let Some(epoch) = self.inbound.open_epoch() else { return Ok(Fed::TooEarly) };
         self.rules_change.take().into_iter().for_each(|change| self.inbound.rules.send(change));
         let mut batches = 0;
-        let room = self.in_flight.records() < self.plan.pipeline.uncommitted_records;
+        let memory_has_room = self.memory_limit.has_room(self.in_flight.records())?;
+        let room = self.in_flight.has_room(&self.plan.pipeline, memory_has_room);
         while room && batches < BATCHES_AN_EPOCH {
             match self.source.events().try_recv() {
                 Ok(SourceEvent::Batch(records)) => {
@@ -166,7 +186,7 @@ impl Feeder<'_> {
                     self.give(epoch, records);
                     batches += 1;
                 }
-                Ok(SourceEvent::EndOfPartition { partition, .. }) => self.idle.ended(partition),
+                Ok(SourceEvent::EndOfPartition { partition, as_of, .. }) => self.idle.ended(partition, as_of),
                 Ok(SourceEvent::Failed(error)) => bail!(error),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
@@ -178,8 +198,8 @@ impl Feeder<'_> {
 
     /// A batch is of one topic.
     fn give(&mut self, epoch: u64, mut records: Vec<Record>) {
-        self.status.read(records.len());
-        self.in_flight.give(epoch, &records);
+        self.status.read(records.len(), records.iter().map(|record| record.full_length).sum());
+        self.in_flight.give(epoch, &records, &self.status.appended);
         let role = records.first().map(|record| self.plan.role(record.source.partition()));
         match role {
             Some(Role::Transactions) => {
@@ -209,6 +229,7 @@ impl Feeder<'_> {
         let durable = &self.durable;
         self.in_flight.settle(
             |epoch| !durable.less_equal(&epoch),
+            &self.status.appended,
             |appended_at| latencies.add(now - appended_at / 1000),
         );
     }

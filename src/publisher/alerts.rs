@@ -1,5 +1,6 @@
 //! Alert changes as messages of `fraud.alerts`.
 
+use serde::Deserialize;
 use streamflow_connectors::kafka::Message;
 use streamflow_medallion::outbox::AlertChange;
 
@@ -10,6 +11,18 @@ pub fn message(change: AlertChange) -> Message {
         value: Some(change.payload.into_bytes()),
         headers: Vec::new(),
     }
+}
+
+/// The transaction of an alert that its own event raised; nothing of any other change.
+pub fn raised(change: &AlertChange) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Payload {
+        change: String,
+        cause: String,
+        transaction_id: String,
+    }
+    let payload: Payload = serde_json::from_str(&change.payload).ok()?;
+    (payload.change == "raised" && payload.cause == "transaction").then_some(payload.transaction_id)
 }
 
 #[cfg(test)]
@@ -24,5 +37,15 @@ mod tests {
         assert_eq!(message.key, "c é".as_bytes());
         assert_eq!(message.value.unwrap(), payload.as_bytes());
         assert_eq!(message.headers, []);
+    }
+
+    #[test]
+    fn only_an_alert_that_its_own_event_raised_is_awaited() {
+        let of = |change: &str, cause: &str| {
+            let payload = format!(r#"{{"change": "{change}", "cause": "{cause}", "transaction_id": "t6"}}"#);
+            raised(&AlertChange { number: 1, customer_id: "c".to_owned(), payload })
+        };
+        assert_eq!(of("raised", "transaction").as_deref(), Some("t6"));
+        assert_eq!([of("raised", "late_event"), of("withdrawn", "void")], [None, None]);
     }
 }

@@ -27,8 +27,12 @@ pub struct Batch {
     pub dead_letters: Vec<Message>,
     /// One-minute windows.
     pub windows: Vec<Message>,
+    /// Transactions whose alerts are raised by their own event.
+    pub raised: Vec<String>,
     /// The place after them.
     pub after: Position,
+    /// The committed frontier of the snapshot, ms since 1970.
+    pub frontier: i64,
     /// There is more to be sent now.
     pub has_more: bool,
 }
@@ -71,7 +75,8 @@ impl Reader {
         let mut outbox = Outbox::open(client)?;
         check_lease(outbox.committed(), generation)?;
         from.progress.check(outbox.committed())?;
-        let mut batch = Batch { after: from.clone(), ..Batch::default() };
+        let frontier = outbox.committed().frontier;
+        let mut batch = Batch { after: from.clone(), frontier, ..Batch::default() };
         self.add_alerts(&mut outbox, &mut batch)?;
         self.add_dead_letters(&mut outbox, &mut batch)?;
         if self.looked_at.is_none_or(|at| at.elapsed() >= self.interval) {
@@ -86,6 +91,7 @@ impl Reader {
         for change in rows {
             expect("alert changes", *last, change.number);
             *last = change.number;
+            batch.raised.extend(alerts::raised(&change));
             batch.alerts.push(alerts::message(change));
         }
         batch.has_more |= has_more;

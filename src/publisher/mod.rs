@@ -33,6 +33,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 use error::PublisherError;
 use postgres::Client;
 use session::{PATIENCE, Session, TRANSACTION_TIMEOUT};
+use status::Sent;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -177,14 +178,16 @@ impl Publisher {
             none => none.insert(take_over(&self.config, self.generation, client)?),
         };
         let batch = self.reader.next(client, self.generation, session.position())?;
-        let has_more = batch.has_more;
+        let (has_more, frontier) = (batch.has_more, batch.frontier);
         if batch.is_empty() {
             session.pass(batch.after);
         } else {
             session.prepare(&batch)?;
+            let sent = Sent::of(&batch);
             session.commit(batch, PATIENCE)?;
+            self.status.sent(&sent);
         }
-        self.status.reached(&session.position().progress);
+        self.status.reached(&session.position().progress, (!has_more).then_some(frontier));
         Ok(has_more)
     }
 

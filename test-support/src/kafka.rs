@@ -1,6 +1,7 @@
 //! One Apache Kafka: a KRaft broker and controller in one JVM, on ports of its own, in a directory of its own.
 //!
-//! `STREAMFLOW_TEST_KAFKA=host:port` names a running one to use instead; it cannot be stopped from here.
+//! `STREAMFLOW_TEST_KAFKA=host:port` names a running one to use instead; it cannot be stopped from here. One with
+//! [`Security`] is always started: it has a listener for clients with a password over TLS beside the plaintext one.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,7 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tempfile::TempDir;
@@ -18,9 +21,11 @@ use crate::directory;
 use crate::jars;
 use crate::port::Port;
 use crate::process::Process;
+use crate::tls::Identity;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
+const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 /// Fixed, so that a restarted server finds its storage: each server has a directory of its own anyway.
 const CLUSTER_ID: &str = "c3RyZWFtZmxvdy10ZXN0cw";
 
@@ -36,7 +41,27 @@ struct OwnServer {
     // Declared before the directory: the broker ends before its files go.
     process: Option<Process>,
     directory: TempDir,
-    _ports: [Port; 2],
+    ports: Ports,
+}
+
+#[derive(Debug)]
+struct Ports {
+    broker: Port,
+    controller: Port,
+    secure: Option<Port>,
+}
+
+/// Who may connect over TLS, and as whom the broker shows itself.
+#[derive(Debug)]
+pub struct Security {
+    /// The broker's certificate.
+    pub identity: Identity,
+    /// The name that the broker tells clients to connect to.
+    pub host: String,
+    /// A user that can prove its password by SCRAM.
+    pub user: String,
+    /// The password.
+    pub password: String,
 }
 
 impl KafkaServer {
@@ -45,15 +70,26 @@ impl KafkaServer {
         if let Ok(brokers) = std::env::var("STREAMFLOW_TEST_KAFKA") {
             return Ok(Self { brokers, own: None });
         }
-        let (broker, controller) = (Port::reserve()?, Port::reserve()?);
+        Self::start_own(None)
+    }
+
+    /// Starts one with a second listener, for clients with a password over TLS.
+    pub fn start_secure(security: &Security) -> Result<Self> {
+        Self::start_own(Some(security))
+    }
+
+    fn start_own(security: Option<&Security>) -> Result<Self> {
+        let secure = security.map(|_| Port::reserve()).transpose()?;
+        let ports = Ports { broker: Port::reserve()?, controller: Port::reserve()?, secure };
         let directory = directory::create().context("cannot make the broker's directory")?;
-        fs::write(
-            directory.path().join("server.properties"),
-            properties(broker.number, controller.number, &directory),
-        )?;
-        format_storage(&directory)?;
-        let brokers = format!("127.0.0.1:{}", broker.number);
-        let own = OwnServer { process: None, directory, _ports: [broker, controller] };
+        let mut text = properties(&ports, &directory);
+        if let Some(security) = security {
+            text += &secure_properties(security, &ports, &directory)?;
+        }
+        fs::write(directory.path().join("server.properties"), text)?;
+        format_storage(&directory, security)?;
+        let brokers = format!("127.0.0.1:{}", ports.broker.number);
+        let own = OwnServer { process: None, directory, ports };
         let mut server = Self { brokers, own: Some(own) };
         server.restart()?;
         Ok(server)
@@ -62,6 +98,11 @@ impl KafkaServer {
     /// The address to connect to, `host:port`.
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// The port of the listener with TLS.
+    pub fn secure_port(&self) -> Option<u16> {
+        Some(self.own.as_ref()?.ports.secure.as_ref()?.number)
     }
 
     /// Asks the broker to shut down and waits until it has. Its data stays.
@@ -96,6 +137,39 @@ impl KafkaServer {
             result.map_err(|(name, code)| anyhow::anyhow!("cannot create topic {name}: {code}"))?;
         }
         Ok(())
+    }
+
+    /// Gives a topic these `configs` in the place of those that it was created with.
+    pub fn configure_topic(&self, name: &str, configs: &[(&str, &str)]) -> Result<()> {
+        let wanted = configs
+            .iter()
+            .copied()
+            .fold(AlterConfig::new(ResourceSpecifier::Topic(name)), |wanted, (key, value)| {
+                wanted.set(key, value)
+            });
+        for result in pollster::block_on(self.admin()?.alter_configs([&wanted], &options()))? {
+            result.map_err(|(_, code)| anyhow::anyhow!("cannot configure topic {name}: {code}"))?;
+        }
+        Ok(())
+    }
+
+    /// Adds partitions to a topic, until it has `partitions`.
+    pub fn add_partitions(&self, topic: &str, partitions: usize) -> Result<()> {
+        let more = NewPartitions::new(topic, partitions);
+        let results = pollster::block_on(self.admin()?.create_partitions([&more], &options()))?;
+        results.into_iter().try_for_each(|result| {
+            result
+                .map(drop)
+                .map_err(|(name, code)| anyhow::anyhow!("cannot add partitions to {name}: {code}"))
+        })
+    }
+
+    /// Deletes a topic.
+    pub fn delete_topic(&self, topic: &str) -> Result<()> {
+        let results = pollster::block_on(self.admin()?.delete_topics(&[topic], &options()))?;
+        results.into_iter().try_for_each(|result| {
+            result.map(drop).map_err(|(name, code)| anyhow::anyhow!("cannot delete topic {name}: {code}"))
+        })
     }
 
     /// Deletes the records of a partition before `offset`, as retention does.
@@ -176,7 +250,8 @@ fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(REQUEST_WITHIN))
 }
 
-fn properties(broker: u16, controller: u16, directory: &TempDir) -> String {
+fn properties(ports: &Ports, directory: &TempDir) -> String {
+    let (broker, controller) = (ports.broker.number, ports.controller.number);
     let data = directory.path().join("data");
     format!(
         "process.roles=broker,controller
@@ -200,6 +275,28 @@ group.initial.rebalance.delay.ms=0
     )
 }
 
+/// What the second listener adds; of a property that stands twice, the last one counts.
+fn secure_properties(security: &Security, ports: &Ports, directory: &TempDir) -> Result<String> {
+    let Security { identity, host, .. } = security;
+    let (broker, controller) = (ports.broker.number, ports.controller.number);
+    let port = ports.secure.as_ref().map_or(0, |port| port.number);
+    let keystore = directory.path().join("broker.pem");
+    fs::write(&keystore, format!("{}{}", identity.key, identity.certificate))?;
+    Ok(format!(
+        "listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},SASL_SSL://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker},SASL_SSL://{host}:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
+inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={SCRAM_MODULE} required;
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={SCRAM_MODULE} required;
+ssl.keystore.type=PEM
+ssl.keystore.location={}
+",
+        keystore.display()
+    ))
+}
+
 /// A JVM that is quick to start and small; the class and its arguments are still to be added.
 fn jvm(command: &mut Command, class_path: &str) {
     command
@@ -208,11 +305,16 @@ fn jvm(command: &mut Command, class_path: &str) {
         .stdin(Stdio::null());
 }
 
-fn format_storage(directory: &TempDir) -> Result<()> {
+fn format_storage(directory: &TempDir, security: Option<&Security>) -> Result<()> {
     let mut java = Command::new("java");
     jvm(&mut java, &jars::class_path()?);
     java.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
         .arg(directory.path().join("server.properties"));
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        if let Some(Security { user, password, .. }) = security {
+            java.arg("--add-scram").arg(format!("{mechanism}=[name={user},password={password}]"));
+        }
+    }
     let output = java.output().context("cannot run java; run `make setup`")?;
     ensure!(output.status.success(), "cannot format: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())

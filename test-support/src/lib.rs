@@ -1,9 +1,12 @@
-//! What integration tests start: a real Apache Kafka, in a process of its own that never outlives the test.
+//! What integration tests start: a real Apache Kafka, in a process of its own that never outlives the test, and the
+//! certificates that servers show.
 
 mod directory;
 mod jars;
 pub mod kafka;
 mod port;
 mod process;
+mod tls;
 
-pub use kafka::KafkaServer;
+pub use kafka::{KafkaServer, Security};
+pub use tls::{Authority, Identity};

@@ -13,6 +13,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaSettings, Topics};
@@ -24,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 const PARTITIONS: i32 = 3;
 
-const ROUNDS: usize = 8;
+/// The signal of a process that aborts itself.
+const ABORTED: i32 = 6;
 
 /// How a round ends.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +40,31 @@ enum End {
     Asked,
     /// Another worker takes the lease while it works.
     Fenced,
+    /// It dies at a named line: see `connectors/src/failpoint.rs`.
+    At(&'static str),
     /// PostgreSQL is killed under it and comes back; then it is killed.
     WithoutPostgres,
+    /// Kafka is killed under it and comes back; then it is killed.
+    WithoutKafka,
 }
 
-const ENDS: [End; 5] = [End::Killed, End::KilledAtStart, End::Asked, End::Fenced, End::WithoutPostgres];
+const ENDS: [End; 12] = [
+    End::Killed,
+    End::KilledAtStart,
+    End::Asked,
+    End::Fenced,
+    End::At("before-postgres-commit"),
+    End::At("during-postgres-commit"),
+    End::At("after-postgres-commit"),
+    End::At("before-kafka-commit"),
+    End::At("during-kafka-commit"),
+    End::At("after-kafka-commit"),
+    End::WithoutPostgres,
+    End::WithoutKafka,
+];
+
+/// Each time it is passed, an armed failpoint strikes with this chance.
+const CHANCE: &str = "0.3";
 
 struct Chaos {
     parts: Parts,
@@ -52,7 +75,7 @@ struct Chaos {
 fn kills_lose_nothing_and_repeat_nothing() {
     let number =
         |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
-    let rounds = number("STREAMFLOW_CHAOS_ROUNDS", ROUNDS as u64);
+    let rounds = number("STREAMFLOW_CHAOS_ROUNDS", ENDS.len() as u64);
     let seed = number("STREAMFLOW_CHAOS_SEED", u64::from(std::process::id()));
     println!("STREAMFLOW_CHAOS_SEED={seed}");
     // A short horizon: what is final and what is forgotten is restored too.
@@ -75,9 +98,10 @@ fn kills_lose_nothing_and_repeat_nothing() {
     chaos.catch_up();
     let rows = chaos.verify();
     chaos.check_bronze();
-    let alerts = chaos.check_alerts();
+    let (alerts, letters) = (chaos.check_alerts(), chaos.check_dead_letters());
     println!(
-        "{rounds} rounds ({ends:?}): {rows} rows equal, {alerts} alert changes told once each, 0 differences"
+        "{rounds} rounds ({ends:?}): {rows} rows equal, {alerts} alert changes and {letters} dead letters told once \
+         each, 0 differences"
     );
 }
 
@@ -85,7 +109,7 @@ impl Chaos {
     /// Live traffic with everything that can be wrong with it.
     fn generate(&self) -> Running {
         let rates = DISTURBED.iter().flat_map(|rate| ["--set", *rate]);
-        let dense = ["--rate", "600", "--customers", "2000", "--seed", "11"];
+        let dense = ["--rate", "300", "--customers", "1000", "--seed", "11"];
         let options: Vec<&str> = dense.into_iter().chain(rates).collect();
         self.parts.command("generate", &options)
     }
@@ -96,6 +120,9 @@ impl Chaos {
     }
 
     fn round(&mut self, end: End) {
+        if let End::At(failpoint) = end {
+            return self.strike(failpoint);
+        }
         let mut run = self.start();
         let moment = |chaos: &mut Self, most: u64| Duration::from_millis(chaos.dice.random_range(0..most));
         if matches!(end, End::KilledAtStart) {
@@ -105,7 +132,7 @@ impl Chaos {
         self.wait_for_progress(&mut run);
         sleep(moment(self, 2000));
         match end {
-            End::Killed | End::KilledAtStart => {}
+            End::Killed | End::KilledAtStart | End::At(_) => {}
             End::Asked => {
                 let status = run.terminate();
                 assert!(status.success(), "{}", run.printed());
@@ -117,21 +144,27 @@ impl Chaos {
                 self.parts.postgres.restart().unwrap();
                 self.wait_for_progress(&mut run);
             }
+            End::WithoutKafka => {
+                self.parts.kafka.kill().unwrap();
+                sleep(moment(self, 1000));
+                self.parts.kafka.restart().unwrap();
+                self.wait_for_progress(&mut run);
+            }
         }
+    }
+
+    /// A worker that dies at a failpoint.
+    fn strike(&mut self, failpoint: &str) {
+        let variable = ("STREAMFLOW_FAILPOINT", format!("{failpoint}@{CHANCE}"));
+        let mut run = self.parts.command_with("run", &["--set", "workers=2"], Some(variable));
+        let status = wait_for_end(&mut run);
+        assert_eq!(status.signal(), Some(ABORTED), "{failpoint}: {status}\n{}", run.printed());
     }
 
     /// A second worker takes over; the first one must notice and end.
     fn fence(&mut self, mut older: Running) {
         let mut newer = self.parts.command("run", &["--set", "workers=1"]);
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = older.ended() {
-                break status;
-            }
-            assert!(begun.elapsed() < PATIENCE, "not fenced");
-            sleep(Duration::from_millis(20));
-        };
-        assert_eq!(status.code(), Some(1));
+        assert_eq!(wait_for_end(&mut older).code(), Some(1));
         self.wait_for_progress(&mut newer);
     }
 
@@ -157,6 +190,8 @@ impl Chaos {
             let told = self.parts.consume("alerts").len() as i64;
             if read(&mut client) == end
                 && told == number(&mut client, "SELECT alert_changes FROM streamflow.progress")
+                && self.parts.consume("dead_letters").len() as i64
+                    == number(&mut client, "SELECT dead_letters FROM streamflow.progress")
             {
                 break;
             }
@@ -218,6 +253,38 @@ impl Chaos {
         assert_eq!(told.len(), committed.len());
         assert_eq!(by_alert(&told), by_alert(&committed));
         told.len()
+    }
+
+    /// Consumers have seen every dead letter once, with the value that the table holds; returns how many.
+    fn check_dead_letters(&self) -> usize {
+        let sql = "SELECT id, CASE WHEN payload_is_base64 THEN decode(payload, 'base64') \
+                 ELSE convert_to(payload, 'UTF8') END FROM bronze.dead_letters";
+        let rows = self.parts.connect().query(sql, &[]).unwrap();
+        let committed: BTreeMap<i64, Option<Vec<u8>>> =
+            rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let letters = self.parts.consume("dead_letters");
+        let told: BTreeMap<i64, Option<Vec<u8>>> =
+            letters.iter().map(|letter| (number_of(letter), letter.value.clone())).collect();
+        assert_eq!((letters.len(), told), (committed.len(), committed));
+        letters.len()
+    }
+}
+
+/// The number of a dead letter.
+fn number_of(letter: &Consumed) -> i64 {
+    let (_, number) = letter.headers.iter().find(|(name, _)| name == "dlq.number").unwrap();
+    std::str::from_utf8(number).unwrap().parse().unwrap()
+}
+
+/// Waits until a worker has ended by itself.
+fn wait_for_end(run: &mut Running) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = run.ended() {
+            return status;
+        }
+        assert!(begun.elapsed() < PATIENCE, "has not ended:\n{}", run.printed());
+        sleep(Duration::from_millis(20));
     }
 }
 

@@ -33,10 +33,16 @@ pub struct Running {
 impl Running {
     /// Starts it; what it prints goes to the file `log`.
     pub fn start(arguments: &[impl AsRef<OsStr>], log: &Path) -> Self {
+        Self::start_with(arguments, log, None)
+    }
+
+    /// As [`Running::start`], with a further variable in its environment.
+    pub fn start_with(arguments: &[impl AsRef<OsStr>], log: &Path, variable: Option<(&str, String)>) -> Self {
         let file = File::create(log).unwrap();
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--", BINARY])
             .args(arguments)
+            .envs(variable)
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file)
@@ -50,10 +56,30 @@ impl Running {
         self.child.try_wait().unwrap()
     }
 
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub fn terminate(&mut self) -> ExitStatus {
-        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        self.signal("TERM");
         self.child.wait().unwrap()
+    }
+
+    /// Stops it where it stands.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
     }
 
     /// What it printed so far.

@@ -60,7 +60,7 @@ impl World {
              kafka:\n  brokers: ['{}']\n\
              postgres:\n  hosts: ['{}']\n  port: {}\n  database: {}\n  user: {}\n\
              topics:\n  transactions: [{transactions}]\n  customers: {customers}\n  stores: {stores}\n  \
-             products: {products}\n  blacklist: {blacklist}\n",
+             products: {products}\n  blacklist: {blacklist}\nmetrics:\n  listen: 127.0.0.1:0\n",
             self.kafka.brokers(),
             settings.hosts[0],
             settings.port,

@@ -8,6 +8,7 @@ mod events;
 mod foreign;
 mod parts;
 mod results;
+mod scrape;
 mod traffic;
 
 /// Kill after kill under load: after each every table is what the events give, and consumers see each change once.
@@ -18,9 +19,21 @@ mod configuration;
 mod contracts;
 /// The demonstration shows what it promises and ends well.
 mod demo;
+/// Stopped and gone on with by other worker counts, a run gives what an uninterrupted one does.
+mod golden;
+/// Hostile input becomes dead letters, or is kept as it is; nothing else happens.
+mod hostile;
 /// From a real Kafka to a real PostgreSQL: every table is what the events in bronze give, at every frontier.
 mod kafka_to_gold;
+/// Metrics, health and readiness: all that is documented is there and true, also while PostgreSQL or Kafka is away.
+mod metrics;
+/// Partitions are added, topics deleted and created anew, records taken by retention: each has its outcome.
+mod outages;
 /// What consumers of Kafka see is what the tables hold, each change once.
 mod publisher;
 /// A replay depends on the events alone: not on workers, order within the horizon, or partitions.
 mod replay;
+/// Each role can do what it is for, and nothing else.
+mod roles;
+/// Over TLS, with passwords proven by SCRAM, which no log and no argument shows.
+mod secure;

@@ -5,6 +5,7 @@ use crate::consumer::{Consumed, read_committed};
 use postgres::Client;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use streamflow_connectors::kafka::{KafkaSettings, Topics};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
 use streamflow_test_support::KafkaServer;
 use tempfile::TempDir;
@@ -60,10 +61,21 @@ impl Parts {
 
     /// A command that reads the configuration.
     pub fn command(&self, name: &str, options: &[&str]) -> Running {
+        self.command_with(name, options, None)
+    }
+
+    /// As [`Parts::command`], with a further variable in its environment.
+    pub fn command_with(&self, name: &str, options: &[&str], variable: Option<(&str, String)>) -> Running {
         let config = self.config();
         let mut arguments = vec![name, "--config", config.to_str().unwrap()];
         arguments.extend(options);
-        Running::start(&arguments, &self.directory.path().join(format!("{name}.log")))
+        Running::start_with(&arguments, &self.directory.path().join(format!("{name}.log")), variable)
+    }
+
+    /// Where a partition ends.
+    pub fn end(&self, topic: &str, partition: u16) -> u64 {
+        let topics = Topics::connect(&KafkaSettings::plaintext(self.kafka.brokers())).unwrap();
+        topics.offsets(topic, partition).unwrap().latest
     }
 
     /// What is committed in a topic.
@@ -85,6 +97,8 @@ impl Parts {
                          "user": settings.user},
             "topics": topics,
             "publisher": {"transactional_id": self.topic("publisher")},
+            // A free port: several pipelines run at once.
+            "metrics": {"listen": "127.0.0.1:0"},
         });
         configuration.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         configuration

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use streamflow_dataflow::model::{PartitionId, Record, Source};
 
 use super::lines::{Line, Lines};
-use crate::source::{Outbox, SourceEvent, Stopped};
+use crate::source::{Outbox, SourceEvent, Stopped, now_ms};
 
 /// Reads one input to its end.
 pub(super) struct Reader<R, T> {
@@ -50,7 +50,7 @@ impl<R: Read, T: From<Record>> Reader<R, T> {
             }
         }
         self.send(&mut batch)?;
-        let end = SourceEvent::EndOfPartition { partition: self.partition, offset: number };
+        let end = SourceEvent::EndOfPartition { partition: self.partition, offset: number, as_of: now_ms() };
         Ok(self.outbox.send(end)?)
     }
 

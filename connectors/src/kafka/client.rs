@@ -1,10 +1,12 @@
 //! How the client library's own messages reach the program's log, and its statistics the metrics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Broker;
 use rdkafka::{ClientContext, Statistics};
 
 use super::progress::SourceProgress;
@@ -24,7 +26,10 @@ impl ClientContext for Logging {
 
 impl ConsumerContext for Logging {}
 
-/// As [`Logging`], and takes the partitions' ends from the statistics.
+/// A broker that leaves requests unanswered for this long is away, connected or not: it holds a fetch for milliseconds.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// As [`Logging`], and takes the partitions' ends and whether their leaders answer from the statistics.
 pub(super) struct Reporting {
     pub(super) topic: String,
     pub(super) progress: Arc<SourceProgress>,
@@ -41,18 +46,26 @@ impl ClientContext for Reporting {
 
     fn stats(&self, statistics: Statistics) {
         let Some(topic) = statistics.topics.get(&self.topic) else { return };
+        let now = u64::try_from(statistics.time).unwrap_or(0) * 1000;
         for (number, partition) in &topic.partitions {
+            let Some(progress) = self.progress.find(&self.topic, *number) else { continue };
             // Negative until the first fetch has answered.
-            if let (Some(progress), Ok(end)) =
-                (self.progress.find(&self.topic, *number), u64::try_from(partition.hi_offset))
-            {
-                progress.saw_end(end);
+            if let Ok(end) = u64::try_from(partition.hi_offset) {
+                let read_to_end = partition.eof_offset == partition.hi_offset;
+                progress.saw_end(if read_to_end { progress.position() } else { end });
             }
+            let leader = statistics.brokers.values().find(|broker| broker.nodeid == partition.leader);
+            progress.saw_leader(leader.is_some_and(answers), now);
         }
     }
 }
 
 impl ConsumerContext for Reporting {}
+
+fn answers(broker: &Broker) -> bool {
+    let silent = broker.waitresp_cnt > 0 && broker.rxidle > SILENCE.as_micros() as i64;
+    matches!(broker.state.as_str(), "UP" | "UPDATE") && !silent
+}
 
 fn warn(error: &KafkaError, reason: &str) {
     // The end of a partition is told as an error, and is none.

@@ -27,6 +27,15 @@ pub enum KafkaError {
         /// The client's words.
         cause: ClientError,
     },
+    /// Brokers answer and do not let this client in: password, certificate or protocol do not fit. The user mends it; no
+    /// retry.
+    #[error("Kafka does not let this client in; check {mend} ({problem})")]
+    Unfit {
+        /// The settings to look at, below `kafka`.
+        mend: &'static str,
+        /// The client's words.
+        problem: String,
+    },
     /// A broker understood and refused. The operator mends it; no retry.
     #[error("Kafka refused {doing}: {cause}")]
     Refused {

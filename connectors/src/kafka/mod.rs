@@ -13,6 +13,7 @@
 mod batch;
 mod client;
 mod consumer;
+mod diagnosis;
 mod error;
 mod latest;
 mod mock;

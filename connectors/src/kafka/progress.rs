@@ -20,8 +20,11 @@ pub struct SourceProgress {
 pub struct PartitionProgress {
     topic: String,
     partition: PartitionId,
+    start: u64,
     position: AtomicU64,
     end: AtomicU64,
+    /// Since when its leader does not answer, ms since 1970; 0 where it does.
+    away_since: AtomicU64,
 }
 
 impl SourceProgress {
@@ -29,8 +32,10 @@ impl SourceProgress {
         let partitions = assignments.iter().map(|assignment| PartitionProgress {
             topic: assignment.topic.clone(),
             partition: assignment.partition,
+            start: assignment.start,
             position: AtomicU64::new(assignment.start),
             end: AtomicU64::new(UNKNOWN),
+            away_since: AtomicU64::new(0),
         });
         Self { partitions: partitions.collect(), interruptions: AtomicU64::new(0) }
     }
@@ -68,15 +73,26 @@ impl PartitionProgress {
         self.partition
     }
 
+    /// Where reading began.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
     /// The next offset to be delivered: everything below has been sent to the worker.
     pub fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
     }
 
-    /// One past the partition's last record as of at most some seconds ago (its high watermark); `None` until the
-    /// broker has told.
+    /// One past the partition's last record as of at most some seconds ago (markers of transactions behind it do not count
+    /// once it has been read to its end); `None` until the broker has told.
     pub fn end(&self) -> Option<u64> {
         Some(self.end.load(Ordering::Relaxed)).filter(|end| *end != UNKNOWN)
+    }
+
+    /// Since when the broker that leads it cannot be reached or does not answer, ms since 1970, as of at most some seconds
+    /// ago; `None` where it does, or while nothing is fetched.
+    pub fn away_since(&self) -> Option<u64> {
+        Some(self.away_since.load(Ordering::Relaxed)).filter(|since| *since != 0)
     }
 
     /// Records not yet delivered (transaction markers count); `None` until the broker has told the end.
@@ -90,5 +106,15 @@ impl PartitionProgress {
 
     pub(super) fn saw_end(&self, offset: u64) {
         self.end.store(offset, Ordering::Relaxed);
+    }
+
+    /// `now` is in ms since 1970.
+    pub(super) fn saw_leader(&self, answers: bool, now: u64) {
+        let since = match self.away_since.load(Ordering::Relaxed) {
+            _ if answers => 0,
+            0 => now,
+            since => since,
+        };
+        self.away_since.store(since, Ordering::Relaxed);
     }
 }

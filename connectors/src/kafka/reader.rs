@@ -15,9 +15,18 @@ use super::batch::BatchBuilder;
 use super::client::Reporting;
 use super::settings::SourceSettings;
 use super::source::Assignment;
-use crate::source::{Outbox, STOP_CHECK, SourceError, SourceEvent, Stopped};
+use crate::source::{Outbox, STOP_CHECK, SourceError, SourceEvent, Stopped, now_ms};
 
 const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether a partition still ends where it did.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A broker that does not answer that within this time is asked again later: others wait meanwhile.
+const LOOK_WITHIN: Duration = Duration::from_millis(300);
+
+/// What stands behind the last record for so long, ms, while fetches are answered, is no record: a transaction's marker.
+const MARKERS_AFTER: u64 = 5000;
 
 /// Reads the assigned partitions of one topic.
 pub(super) struct Reader {
@@ -25,6 +34,7 @@ pub(super) struct Reader {
     partitions: Vec<Cursor>,
     batch: BatchBuilder,
     outbox: Outbox,
+    looked: Instant,
 }
 
 /// Where reading stands in one partition.
@@ -32,8 +42,31 @@ struct Cursor {
     partition: PartitionId,
     /// The next offset to deliver.
     next: u64,
-    /// The end was reached and this has not been told yet.
+    /// The end was reached and nothing has come since.
     at_end: bool,
+    /// Where the partition ends behind `next`, and since when, ms since 1970.
+    ahead: Option<(u64, u64)>,
+}
+
+impl Cursor {
+    /// An instant before which nothing stood in the partition but what was delivered, if that can be told from its `end` at
+    /// the instant `now`; ms since 1970.
+    fn complete_as_of(&mut self, end: u64, now: u64) -> Option<u64> {
+        if end <= self.next {
+            self.ahead = None;
+            return Some(now);
+        }
+        match self.ahead {
+            Some((known, since)) if known == end => {
+                let as_of = now.saturating_sub(MARKERS_AFTER);
+                (since <= as_of).then_some(as_of)
+            }
+            _ => {
+                self.ahead = Some((end, now));
+                None
+            }
+        }
+    }
 }
 
 /// Why the loop ends.
@@ -59,12 +92,14 @@ impl Reader {
             partition: assignment.partition,
             next: assignment.start,
             at_end: false,
+            ahead: None,
         };
         Self {
             consumer,
             partitions: partitions.iter().map(cursor).collect(),
             batch: BatchBuilder::new(settings),
             outbox,
+            looked: Instant::now(),
         }
     }
 
@@ -89,6 +124,9 @@ impl Reader {
                 self.send_batch()?;
                 continue;
             }
+            if self.batch.is_empty() && self.looked.elapsed() >= LOOK_EVERY {
+                self.tell_ends()?;
+            }
             self.poll(wait)?;
         }
     }
@@ -104,33 +142,100 @@ impl Reader {
                 if let Some(cursor) = find(&mut self.partitions, number) {
                     cursor.at_end = true;
                 }
-                // With a batch under way the news goes out behind it.
-                if self.batch.is_empty() {
-                    self.send_batch()?;
-                }
             }
             Some(Err(error)) => self.judge(&error)?,
         }
         Ok(())
     }
 
-    /// Sends what has been gathered, then tells which partitions are at their end.
-    fn send_batch(&mut self) -> Result<(), Stopped> {
-        if !self.batch.is_empty() {
-            self.outbox.send(SourceEvent::Batch(self.batch.take()))?;
+    /// Sends what has been gathered.
+    fn send_batch(&mut self) -> Result<(), End> {
+        if self.batch.is_empty() {
+            return Ok(());
         }
+        let delivered: Vec<u64> = self.partitions.iter().map(|cursor| cursor.next).collect();
+        let batch = self.batch.take();
+        self.send(SourceEvent::Batch(batch))?;
         let context = self.consumer.context();
-        for cursor in &mut self.partitions {
+        for (cursor, delivered) in self.partitions.iter().zip(delivered) {
             let number = i32::from(cursor.partition.partition());
             if let Some(progress) = context.progress.find(&context.topic, number) {
-                progress.delivered_below(cursor.next);
-            }
-            if std::mem::take(&mut cursor.at_end) {
-                let (partition, offset) = (cursor.partition, cursor.next);
-                self.outbox.send(SourceEvent::EndOfPartition { partition, offset })?;
+                progress.delivered_below(delivered);
             }
         }
         Ok(())
+    }
+
+    /// Tells which partitions have been read to their end, after asking the broker whether that is still so: while it cannot be
+    /// reached, or while nobody takes what was read, nobody knows.
+    fn tell_ends(&mut self) -> Result<(), End> {
+        self.looked = Instant::now();
+        for place in 0..self.partitions.len() {
+            if !self.partitions[place].at_end {
+                continue;
+            }
+            let now = now_ms();
+            let Some(end) = self.end(place) else { break };
+            let cursor = &mut self.partitions[place];
+            let (partition, offset) = (cursor.partition, cursor.next);
+            if let Some(as_of) = cursor.complete_as_of(end, now) {
+                self.send(SourceEvent::EndOfPartition { partition, offset, as_of })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a partition ends, if its broker answers soon.
+    fn end(&self, place: usize) -> Option<u64> {
+        let number = i32::from(self.partitions[place].partition.partition());
+        let (_, end) =
+            self.consumer.fetch_watermarks(&self.consumer.context().topic, number, LOOK_WITHIN).ok()?;
+        u64::try_from(end).ok()
+    }
+
+    /// Waits until there is room and sends. While it takes long nothing is fetched, but the client is listened to, else what it
+    /// tells would pile up.
+    fn send(&mut self, event: SourceEvent) -> Result<(), End> {
+        let Some(mut event) = self.outbox.offer(event)? else { return Ok(()) };
+        let begun = Instant::now();
+        while begun.elapsed() < LOOK_EVERY {
+            match self.outbox.offer(event)? {
+                Some(unsent) => event = unsent,
+                None => return Ok(()),
+            }
+        }
+        let assigned = self.consumer.assignment().map_err(|error| self.stopped(&error))?;
+        self.consumer.pause(&assigned).map_err(|error| self.stopped(&error))?;
+        while let Some(unsent) = self.outbox.offer(event)? {
+            event = unsent;
+            self.listen()?;
+        }
+        self.consumer.resume(&assigned).map_err(|error| self.stopped(&error))
+    }
+
+    /// Takes what the client has to tell while it is paused, and looks how far the partitions' ends have moved.
+    fn listen(&mut self) -> Result<(), End> {
+        self.poll(Some(Duration::ZERO))?;
+        if self.looked.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        let context = self.consumer.context();
+        for (place, cursor) in self.partitions.iter().enumerate() {
+            let Some(end) = self.end(place) else { break };
+            let number = i32::from(cursor.partition.partition());
+            context
+                .progress
+                .find(&context.topic, number)
+                .into_iter()
+                .for_each(|progress| progress.saw_end(end));
+        }
+        Ok(())
+    }
+
+    fn stopped(&self, error: &KafkaError) -> End {
+        let topic = self.consumer.context().topic.clone();
+        End::Failed(SourceError::Interrupted { topic, cause: error.to_string() })
     }
 
     /// Whether reading can go on after an error that the client library reported.
@@ -194,4 +299,5 @@ fn take(partitions: &mut [Cursor], batch: &mut BatchBuilder, message: &BorrowedM
     batch.push(cursor.partition, offset, message);
     cursor.next = offset + 1;
     cursor.at_end = false;
+    cursor.ahead = None;
 }

@@ -1,6 +1,6 @@
 //! Where Kafka is, how to talk to it, and how eagerly.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use rdkafka::ClientConfig;
@@ -201,10 +201,6 @@ impl KafkaSettings {
         if self.brokers.is_empty() || self.brokers.iter().any(|broker| !is_address(broker)) {
             return Err(problem("brokers", "at least one is needed, each as host:port"));
         }
-        if self.protocol != Protocol::Plaintext && !cfg!(feature = "tls") {
-            let text = format!("`{protocol}` needs a program built with `--features tls`");
-            return Err(problem("protocol", text));
-        }
         if self.protocol.has_user() != self.username.is_some() {
             let text = format!("needed with a sasl_* protocol only; the protocol is `{protocol}`");
             return Err(problem("username", text));
@@ -248,6 +244,7 @@ impl KafkaSettings {
                 .set("sasl.password", self.password()?);
         }
         if let Some(path) = &self.tls_ca_file {
+            check_certificates(path)?;
             // A private authority, as an operator in Kubernetes issues them, is not in the system's store.
             config.set("ssl.ca.location", path.to_string_lossy());
         }
@@ -266,6 +263,16 @@ impl KafkaSettings {
             .map_err(|error| problem("password_file", format!("`{}`: {error}", path.display())))?;
         Ok(text.trim_end_matches(['\r', '\n']).to_owned())
     }
+}
+
+/// The client library's words for a file without certificates name neither the file nor the key.
+fn check_certificates(path: &Path) -> Result<(), KafkaError> {
+    let problem = |what: String| problem("tls_ca_file", format!("`{}`: {what}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    if text.contains("-----BEGIN CERTIFICATE-----") {
+        return Ok(());
+    }
+    Err(problem("holds no certificate".to_owned()))
 }
 
 impl SourceSettings {
@@ -365,19 +372,17 @@ mod tests {
     }
 
     #[test]
-    #[cfg(not(feature = "tls"))]
-    fn a_program_without_tls_says_so() {
-        assert_eq!(wrong_key(&with_password("x").1), "protocol");
-    }
-
-    #[test]
-    #[cfg(feature = "tls")]
     fn a_password_is_used_and_never_shown() {
         let (file, settings) = with_password("s3cret word\n");
         let config = settings.client_config().unwrap();
         assert_eq!(config.get("sasl.password"), Some("s3cret word"));
         assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
         assert!(!format!("{settings:?} {config:?}").contains("s3cret"));
+        // Cargo sets it for tests.
+        let variable = Some("CARGO_PKG_NAME".to_owned());
+        let by_variable =
+            KafkaSettings { password_file: None, password_env: variable, ..settings.clone() }.client_config();
+        assert_eq!(by_variable.unwrap().get("sasl.password"), Some("streamflow-connectors"));
         drop(file);
         let error = settings.client_config().unwrap_err();
         assert!(error.to_string().starts_with("kafka setting `password_file`"));

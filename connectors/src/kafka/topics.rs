@@ -6,11 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode};
 use serde::Deserialize;
 
-use super::client::Logging;
+use super::diagnosis::{Diagnosing, Diagnosis};
 use super::error::KafkaError;
 use super::settings::KafkaSettings;
 
@@ -18,6 +19,8 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Together about half a minute, long enough for a broker that restarts.
 const ATTEMPTS: u32 = 6;
+/// What a client has to tell comes one by one, with each poll; so many are enough for what a few failed connections leave.
+const POLLS: u32 = 100;
 /// Together ten seconds.
 const KNOWN_CHECKS: u32 = 100;
 const KNOWN_PAUSE: Duration = Duration::from_millis(100);
@@ -62,8 +65,9 @@ fn brokers_default() -> i32 {
 
 /// Asks brokers about topics. Every request is tried for about half a minute.
 pub struct Topics {
-    consumer: BaseConsumer<Logging>,
-    admin: AdminClient<Logging>,
+    consumer: BaseConsumer<Diagnosing>,
+    admin: AdminClient<Diagnosing>,
+    diagnosing: Diagnosing,
 }
 
 impl Topics {
@@ -72,10 +76,14 @@ impl Topics {
     /// # Errors
     /// [`KafkaError::Settings`], [`KafkaError::Client`].
     pub fn connect(settings: &KafkaSettings) -> Result<Self, KafkaError> {
-        let config = settings.client_config()?;
+        let mut config = settings.client_config()?;
+        // A broker that closes the connection at once expects another protocol.
+        config.set("log.connection.close", "true").set_log_level(RDKafkaLogLevel::Info);
+        let diagnosing = Diagnosing::default();
         Ok(Self {
-            consumer: config.create_with_context(Logging).map_err(KafkaError::Client)?,
-            admin: config.create_with_context(Logging).map_err(KafkaError::Client)?,
+            consumer: config.create_with_context(diagnosing.clone()).map_err(KafkaError::Client)?,
+            admin: config.create_with_context(diagnosing.clone()).map_err(KafkaError::Client)?,
+            diagnosing,
         })
     }
 
@@ -186,15 +194,31 @@ impl Topics {
         Err(KafkaError::MissingTopic(topic.to_owned()))
     }
 
+    /// Whether brokers do anything else but keep this client out.
+    fn let_in(&self, attempt: u32) -> Result<(), KafkaError> {
+        for _ in 0..POLLS {
+            // Gives nothing where it was a line for the log.
+            let _ = self.consumer.poll(Duration::ZERO);
+        }
+        match self.diagnosing.last() {
+            Some(Diagnosis { mend, problem, is_certain }) if is_certain || attempt > 1 => {
+                Err(KafkaError::Unfit { mend, problem })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn retry<T>(&self, doing: &str, request: impl Fn() -> KafkaResult<T>) -> Result<T, KafkaError> {
         let mut attempt = 1;
         loop {
             match request() {
                 Ok(answer) => return Ok(answer),
                 Err(cause) if attempt == ATTEMPTS => {
+                    self.let_in(attempt)?;
                     return Err(KafkaError::Unavailable { doing: doing.to_owned(), cause });
                 }
                 Err(cause) => {
+                    self.let_in(attempt)?;
                     tracing::warn!(%cause, attempt, of = ATTEMPTS, "no answer from Kafka while {doing}");
                 }
             }

@@ -19,6 +19,7 @@ use thiserror::Error;
 use super::client::Logging;
 use super::error::KafkaError;
 use super::settings::KafkaSettings;
+use crate::failpoint;
 
 const SENDING: &str = "sending records";
 
@@ -167,7 +168,11 @@ impl TransactionalProducer {
     /// [`TransactionError::Fenced`] and [`TransactionError::Refused`]: they are not and never will be visible.
     /// [`TransactionError::Interrupted`]: they may be or become so, until the next producer has fenced this one.
     pub fn commit(&self, within: Duration) -> Result<(), TransactionError> {
-        self.client.commit_transaction(within).map_err(|cause| self.judge("committing", &cause))
+        failpoint::pass(failpoint::BEFORE_KAFKA_COMMIT);
+        failpoint::enter(failpoint::DURING_KAFKA_COMMIT);
+        self.client.commit_transaction(within).map_err(|cause| self.judge("committing", &cause))?;
+        failpoint::pass(failpoint::AFTER_KAFKA_COMMIT);
+        Ok(())
     }
 
     /// What an error means. A fatal one hides behind those of the calls that come after it.

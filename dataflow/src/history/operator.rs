@@ -1,10 +1,12 @@
 //! `history` as a timely operator.
 
+use super::entry::Entry;
 use super::judge::ControlChange;
 use super::state::{History, Outcome};
 use crate::identity::Version;
 use crate::model::views::Profile;
 use crate::model::{AlertChange, Id, Scored, Settings, Settled, Upsert, id};
+use crate::operators::holding::HoldingLog;
 use crate::operators::stash::Stash;
 use crate::operators::watermark::{ReferenceTime, Watermark};
 use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
@@ -56,7 +58,9 @@ pub fn history<'s>(
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> Histories<'s> {
     let common = controls.map(Common::Control).concat(references.map(Common::Reference));
-    let mut builder = OperatorBuilder::new("history".to_owned(), versions.scope());
+    let scope = versions.scope();
+    let mut builder = OperatorBuilder::new("history".to_owned(), scope);
+    let holding = HoldingLog::new(scope, &builder.operator_info());
     let by_customer = Exchange::new(|version: &Version| id::route(&version.transaction.customer));
     let mut versions = builder.new_input(versions, by_customer);
     let mut common = builder.new_input(common, Pipeline);
@@ -124,6 +128,10 @@ pub fn history<'s>(
                     .activate()
                     .session(on_profiles)
                     .give_iterator(history.take_profiles().into_iter());
+                holding.tell(|| {
+                    let bytes = history.customers.bytes() + history.entries * size_of::<Entry>();
+                    (history.entries, bytes)
+                });
             }
         }
     });

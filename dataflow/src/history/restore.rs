@@ -21,6 +21,7 @@ impl History {
             self.register(slot, transaction.event_time);
             let entry = Entry::restore(restored, &mut self.shared);
             self.customers.get_mut(slot).restore_entry(entry);
+            self.entries += 1;
         } else if !transaction.voided {
             let window_start = self.folded_before() - self.judge.longest_window().max(MINUTE);
             self.customers.get_mut(slot).restore_folded(transaction, window_start);

@@ -30,6 +30,8 @@ pub(super) struct History {
     slicing: Slicing,
     settled_wanted: bool,
     pub(super) customers: Roster<Customer>,
+    /// Entries of all customers.
+    pub(super) entries: usize,
     pub(super) shared: Shared,
     pub(super) judge: Judge,
     calendar: Calendar,
@@ -73,6 +75,7 @@ impl History {
             slicing: Slicing::new(settings.correction_horizon),
             settled_wanted,
             customers: Roster::default(),
+            entries: 0,
             shared: Shared::default(),
             judge: Judge::new(settings.rules.clone()),
             calendar: Calendar::new(settings.time_zone),
@@ -118,6 +121,7 @@ impl History {
         let customer = self.customers.get_mut(slot);
         let end = customer.entries.len();
         customer.insert(end, entry, minute);
+        self.entries += 1;
         let (customer, surroundings) = self.look_at(slot);
         let Assessment { verdict, first_in_minute } = assess_last(customer, surroundings);
         let mut scored =
@@ -154,6 +158,7 @@ impl History {
         if let Some(position) = replaced {
             let minute = self.minute_at(slot, position);
             let removed = self.customers.get_mut(slot).remove(position, minute);
+            self.entries -= 1;
             entry.continue_alert_of(&removed, &mut self.shared);
             let scored = self.scored(slot, &removed, &before[position - from]);
             removed.release(&mut self.shared);
@@ -164,6 +169,7 @@ impl History {
         let customer = self.customers.get_mut(slot);
         let inserted = customer.position(entry.key());
         customer.insert(inserted, entry, minute);
+        self.entries += 1;
         let after = self.assess_from(slot, from);
 
         // Before and after hold the same entries in the same order, but for the one taken out and the one put in.
@@ -264,6 +270,7 @@ impl History {
         let shared = &mut self.shared;
         let customer = self.customers.get_mut(slot);
         customer.fold(count, window_start, |entry| entry.release(shared));
+        self.entries -= count;
     }
 
     /// Emits the first `count` entries. Those that no detector hit need not be judged again.

@@ -77,6 +77,18 @@ impl KnownIds {
         entries
     }
 
+    /// How many ids are remembered.
+    pub(super) fn len(&self) -> usize {
+        let before = self.queue.blocks.len().saturating_sub(1) * BLOCK;
+        before + self.queue.blocks.back().map_or(0, |last| last.entries.len()) - self.queue.gone
+    }
+
+    /// Their memory, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let index: usize = self.shards.iter().map(HashTable::allocation_size).sum();
+        self.queue.blocks.len() * BLOCK * size_of::<Packed>() + index
+    }
+
     /// Remembers a transaction that is not known.
     pub(super) fn remember(&mut self, transaction: &Transaction) {
         self.add(self.entry_for(transaction));
@@ -328,6 +340,8 @@ mod tests {
         for id in 0..count {
             ids.add(known(id, id as i64));
         }
+        assert_eq!(ids.len() as u64, count);
+        assert!(ids.bytes() > ids.len() * size_of::<Packed>());
         let (number, _) = ids.find(&known(3000, 0)).unwrap();
         ids.replace(number, known(3000, 1_000_000));
         for forgotten in [0, 1, 999, 1024, 3000] {
@@ -340,6 +354,7 @@ mod tests {
         assert!(ids.find(&known(3001, 0)).is_some());
         ids.forget(i64::MAX);
         assert!(ids.queue.front().is_none() && ids.shards.iter().all(HashTable::is_empty));
+        assert_eq!(ids.len(), 0);
         ids.add(known(1, 1));
         assert_eq!(ids.find(&known(1, 0)).unwrap().1.event_time, 1);
     }

@@ -17,6 +17,7 @@ use crate::admission::Arrival;
 use crate::decode::SCHEMA_VERSION;
 use crate::model::timestamp::{MINUTE, Rfc3339};
 use crate::model::{Account, DeadLetter, Id, Reason, Received, Settings, Transaction, id};
+use crate::operators::holding::HoldingLog;
 use crate::operators::stash::Stash;
 use crate::operators::watermark::{ReferenceTime, Watermark};
 use crate::resume::{RestoredTransaction, Resume};
@@ -67,7 +68,9 @@ pub fn identify<'s>(
     arrivals: StreamVec<'s, u64, Arrival>,
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> Identified<'s> {
-    let mut builder = OperatorBuilder::new("identity".to_owned(), arrivals.scope());
+    let scope = arrivals.scope();
+    let mut builder = OperatorBuilder::new("identity".to_owned(), scope);
+    let holding = HoldingLog::new(scope, &builder.operator_info());
     let by_id = Exchange::new(|arrival: &Arrival| id::route(&arrival.transaction.id));
     let mut arrivals = builder.new_input(arrivals, by_id);
     let mut references = builder.new_input(references, Pipeline);
@@ -134,6 +137,7 @@ pub fn identify<'s>(
                 tallies_out.activate().session(on_tallies).give_iterator(identity.tallies.take());
                 identity.watermark.update(epoch.second.drain(..));
                 identity.forget();
+                holding.tell(|| (identity.known.len(), identity.known.bytes()));
             }
         }
     });

@@ -4,6 +4,7 @@
 //! stream of upserts, folded by key, says so. A key whose bucket lies wholly behind the settled instant can get no more
 //! contributions; it is let go without a word, and the row that was last written stays.
 
+use super::holding::HoldingLog;
 use super::stash::Stash;
 use super::watermark::{ReferenceTime, Watermark};
 use crate::model::Upsert;
@@ -39,7 +40,9 @@ pub fn accumulate<'s, K: Key, V: Sum>(
     references: StreamVec<'s, u64, ReferenceTime>,
 ) -> StreamVec<'s, u64, Upsert<K, V>> {
     let by_key = || Exchange::new(|(key, _): &(K, V)| hash(key));
-    let mut builder = OperatorBuilder::new(name.to_owned(), contributions.scope());
+    let scope = contributions.scope();
+    let mut builder = OperatorBuilder::new(name.to_owned(), scope);
+    let holding = HoldingLog::new(scope, &builder.operator_info());
     let mut contributions = builder.new_input(contributions, by_key());
     let mut references = builder.new_input(references, Pipeline);
     let mut restored = builder.new_input(restored, by_key());
@@ -64,6 +67,7 @@ pub fn accumulate<'s, K: Key, V: Sum>(
                 }
                 watermark.update(epoch.second.drain(..));
                 sums.forget(watermark.settled(horizon));
+                holding.tell(|| (sums.open.len(), sums.open.allocation_size()));
             }
         }
     });

@@ -57,6 +57,37 @@ pub enum Row {
     View(ViewChange),
 }
 
+impl Row {
+    /// All tables that rows stand in.
+    pub const TABLES: [&'static str; 9] = [
+        "silver.transactions",
+        "gold.customer_totals",
+        "gold.agg_hourly_sales",
+        "gold.store_performance",
+        "gold.agg_daily_fraud",
+        "gold.rule_performance",
+        "gold.realtime_metrics",
+        "silver.quality_counts",
+        "streamflow.progress",
+    ];
+
+    /// The table that it stands in.
+    #[must_use]
+    pub fn table(&self) -> &'static str {
+        match self {
+            Self::Transaction(_) => "silver.transactions",
+            Self::Customer(_) => "gold.customer_totals",
+            Self::View(ViewChange::HourlySales(_)) => "gold.agg_hourly_sales",
+            Self::View(ViewChange::StorePerformance(_)) => "gold.store_performance",
+            Self::View(ViewChange::DailyFraud(_)) => "gold.agg_daily_fraud",
+            Self::View(ViewChange::RulePerformance(_)) => "gold.rule_performance",
+            Self::View(ViewChange::Minute(_) | ViewChange::StoreMinute(_)) => "gold.realtime_metrics",
+            Self::View(ViewChange::Quality(_)) => "silver.quality_counts",
+            Self::View(_) => "streamflow.progress",
+        }
+    }
+}
+
 /// Which rows can still be seen.
 #[derive(Clone, Debug)]
 pub struct Hydration<'a> {

@@ -28,7 +28,7 @@ use postgres::{Client, Transaction};
 use super::error::PostgresError;
 use super::settings::Settings;
 use statistics::Shared;
-pub use statistics::{Commit, Statistics};
+pub use statistics::{Commit, Monitor, Statistics};
 use thread::{CommitThread, Submission};
 
 /// What one frontier changes. Batches of consecutive frontiers merge into one transaction.
@@ -44,6 +44,8 @@ pub trait Batch: Send + 'static {
 pub struct Written {
     /// Table name and number of rows.
     pub rows: Vec<(&'static str, u64)>,
+    /// Bytes that were sent by COPY.
+    pub copied_bytes: u64,
 }
 
 impl Written {
@@ -206,6 +208,12 @@ impl<B: Batch> Committer<B> {
     #[must_use]
     pub fn failure(&self) -> Option<PostgresError> {
         self.shared.failure()
+    }
+
+    /// A view for those who watch it from elsewhere.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        Monitor(Arc::clone(&self.shared))
     }
 
     /// A look at what was done so far. Cheap.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Written;
 use crate::postgres::error::PostgresError;
@@ -34,6 +34,10 @@ pub struct Statistics {
     pub connects: u64,
     /// Whether there is a connection now, as far as known.
     pub connected: bool,
+    /// Since when there is none, as far as known, ms since 1970; `None` where there is one, or was never a need for one.
+    pub away_since: Option<u64>,
+    /// When the transaction under way was begun, ms since 1970, retries and reconnects included.
+    pub committing_since: Option<u64>,
     /// How long the last transaction took.
     pub last_commit: Duration,
     /// Rows written, by table.
@@ -49,11 +53,44 @@ pub(super) struct Shared {
     pub(super) durable: Arc<AtomicU64>,
     failure: OnceLock<PostgresError>,
     connected: AtomicBool,
+    away_since: Instant,
+    committing_since: Instant,
     connects: AtomicU64,
     retries: AtomicU64,
     queued_batches: AtomicUsize,
     queued_weight: AtomicUsize,
     totals: Mutex<Totals>,
+}
+
+/// A point in time that may be unset, ms since 1970.
+#[derive(Debug, Default)]
+struct Instant(AtomicU64);
+
+impl Instant {
+    fn set(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
+        self.0.store(now as u64, Ordering::Relaxed);
+    }
+
+    fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|instant| *instant != 0)
+    }
+}
+
+/// A view of a committer that outlives its owner's handle.
+#[derive(Debug, Clone)]
+pub struct Monitor(pub(super) Arc<Shared>);
+
+impl Monitor {
+    /// A look at what was done so far. Cheap.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.0.statistics()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +107,8 @@ impl Shared {
             durable: Arc::new(AtomicU64::new(durable)),
             failure: OnceLock::new(),
             connected: AtomicBool::new(false),
+            away_since: Instant::default(),
+            committing_since: Instant::default(),
             connects: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             queued_batches: AtomicUsize::new(0),
@@ -90,14 +129,25 @@ impl Shared {
     pub(super) fn connected(&self) {
         self.connects.fetch_add(1, Ordering::Relaxed);
         self.connected.store(true, Ordering::Relaxed);
+        self.away_since.clear();
     }
 
     pub(super) fn disconnected(&self) {
-        self.connected.store(false, Ordering::Relaxed);
+        if self.connected.swap(false, Ordering::Relaxed) {
+            self.away_since.set();
+        }
     }
 
     pub(super) fn retried(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
+        if !self.connected.load(Ordering::Relaxed) && self.away_since.get().is_none() {
+            self.away_since.set();
+        }
+    }
+
+    /// A transaction is begun.
+    pub(super) fn committing(&self) {
+        self.committing_since.set();
     }
 
     /// Counts a commit, then publishes its frontier.
@@ -111,6 +161,7 @@ impl Shared {
                 *totals.rows.entry(table).or_default() += rows;
             }
         }
+        self.committing_since.clear();
         self.queued_batches.fetch_sub(commit.batches, Ordering::Relaxed);
         self.queued_weight.fetch_sub(weight, Ordering::Relaxed);
         self.durable.store(commit.frontier, Ordering::Release);
@@ -136,6 +187,8 @@ impl Shared {
             retries: self.retries.load(Ordering::Relaxed),
             connects: self.connects.load(Ordering::Relaxed),
             connected: self.connected.load(Ordering::Relaxed),
+            away_since: self.away_since.get(),
+            committing_since: self.committing_since.get(),
             queued_batches: self.queued_batches.load(Ordering::Relaxed),
             queued_weight: self.queued_weight.load(Ordering::Relaxed),
         }

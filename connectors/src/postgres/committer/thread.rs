@@ -8,6 +8,7 @@ use postgres::Client;
 
 use super::statistics::{Commit, Shared};
 use super::{Batch, CommitterOptions, Notice, Writer, Written};
+use crate::failpoint;
 use crate::outage::{Outage, Pauses, Words};
 use crate::postgres::connect::connect;
 use crate::postgres::error::PostgresError;
@@ -117,6 +118,7 @@ where
     /// Returns once `pending` is durable.
     fn commit(&mut self, pending: &Pending<W::Batch>) -> Result<(), End> {
         let started = Instant::now();
+        self.shared.committing();
         let mut outage = self.outage();
         let mut in_doubt = None;
         let written = loop {
@@ -173,8 +175,13 @@ where
             .writer
             .write(&mut transaction, pending.frontier, &pending.batch)
             .map_err(Failure::RolledBack)?;
+        failpoint::pass(failpoint::BEFORE_POSTGRES_COMMIT);
+        failpoint::enter(failpoint::DURING_POSTGRES_COMMIT);
         match transaction.commit() {
-            Ok(()) => Ok(written),
+            Ok(()) => {
+                failpoint::pass(failpoint::AFTER_POSTGRES_COMMIT);
+                Ok(written)
+            }
             Err(error) => match PostgresError::during("committing", &error) {
                 lost @ PostgresError::Unavailable { .. } => Err(Failure::InDoubt(lost, written)),
                 refused => Err(Failure::RolledBack(refused)),

@@ -1,0 +1,105 @@
+//! What the benches run on: a real Kafka, a real PostgreSQL with the schema, and the commands.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres};
+use streamflow_test_support::KafkaServer;
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_streamflow");
+const PARTITIONS: i32 = 3;
+
+const TRANSACTIONS: &str = "transactions.raw";
+const REFERENCE: [&str; 4] =
+    ["reference.customers", "reference.stores", "reference.products", "fraud.blacklist"];
+
+/// Events committed, and how far the frontier is behind the clock, ms.
+pub const COMMITTED: &str = "SELECT coalesce(sum(account.value::bigint), 0)::bigint, \
+     (extract(epoch FROM clock_timestamp()) * 1000 - max(frontier))::bigint \
+     FROM streamflow.progress, jsonb_each_text(books -> 'transactions.raw') AS account WHERE account.key = 'read'";
+
+/// Kafka, PostgreSQL and the configuration that names them.
+pub struct World {
+    pub postgres: PrivatePostgres,
+    _kafka: KafkaServer,
+    directory: TempDir,
+}
+
+impl World {
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let kafka = KafkaServer::start().unwrap();
+        kafka.create_topic(TRANSACTIONS, PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
+        for topic in REFERENCE {
+            kafka.create_topic(topic, 1, &[("cleanup.policy", "compact")]).unwrap();
+        }
+        let postgres =
+            PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() }).unwrap();
+        let text = configuration(&kafka, &postgres);
+        let world = Self { postgres, _kafka: kafka, directory };
+        std::fs::write(world.config(), text).unwrap();
+        assert!(world.command("migrate", &[]).wait());
+        world
+    }
+
+    fn config(&self) -> PathBuf {
+        self.directory.path().join("streamflow.yaml")
+    }
+
+    /// Where a command's messages go.
+    pub fn log(&self, command: &str) -> PathBuf {
+        self.directory.path().join(format!("{command}.log"))
+    }
+
+    /// A command that reads the configuration.
+    pub fn command(&self, name: &str, options: &[&str]) -> Process {
+        let config = self.config();
+        let arguments = [name, "--config", config.to_str().unwrap()];
+        Process::start(&[&arguments, options].concat(), &self.log(name))
+    }
+}
+
+fn configuration(kafka: &KafkaServer, postgres: &PrivatePostgres) -> String {
+    let settings = postgres.settings();
+    format!(
+        "kafka:\n  brokers: ['{}']\npostgres:\n  hosts: ['{}']\n  port: {}\n  database: {}\n  user: {}\n",
+        kafka.brokers(),
+        settings.hosts[0],
+        settings.port,
+        settings.database,
+        settings.user
+    )
+}
+
+/// A command that ends with the bench.
+pub struct Process(Child);
+
+impl Process {
+    fn start(arguments: &[&str], log: &Path) -> Self {
+        let log = File::create(log).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", BINARY]).args(arguments);
+        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    /// Waits for its end; whether that was a good one.
+    pub fn wait(&mut self) -> bool {
+        self.0.wait().unwrap().success()
+    }
+
+    /// The most memory that it has had resident, MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() / 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,86 @@
+//! Why brokers that answer do not let a client in: the client library tells it in its log, beside the request that fails.
+//!
+//! A user, a certificate or a protocol that does not fit will not fit in half a minute either, so whoever starts a process is told at
+//! once what to mend. What a broker that is just starting may cause too counts only when it comes again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError as ClientError;
+
+use super::client::Logging;
+
+/// What keeps a client out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Diagnosis {
+    /// The settings to look at.
+    pub(super) mend: &'static str,
+    /// The client library's words.
+    pub(super) problem: String,
+    /// No broker that is well configured causes it, however busy.
+    pub(super) is_certain: bool,
+}
+
+/// Words of the client library, the first that fit count; what to mend; whether that is certain.
+const SYMPTOMS: [(&str, &str, bool); 7] = [
+    ("SASL authentication error", "`username`, its password and `mechanism`", true),
+    ("mechanism handshake failed", "`mechanism` and `protocol`", true),
+    // The client library says the same of both.
+    (
+        "certificate verify failed",
+        "`tls_ca_file` and `brokers`: another authority's certificate, or for another name",
+        true,
+    ),
+    ("PLAINTEXT broker listener", "`protocol`: this port may be one without TLS", false),
+    ("SSL handshake failed", "`protocol` and `tls_ca_file`", false),
+    // Closed upon the first request, and upon the first that needs a user.
+    ("in state APIVERSION_QUERY", "`protocol`: this port may be one with TLS", false),
+    ("in state UP", "`protocol`: this port may be one with SASL", false),
+];
+
+impl Diagnosis {
+    fn of(message: &str) -> Option<Self> {
+        let (_, mend, is_certain) = SYMPTOMS.into_iter().find(|(words, ..)| message.contains(words))?;
+        // Behind the name of a thread, which nobody knows.
+        let problem = message.split_once("]: ").map_or(message, |(_, problem)| problem);
+        Some(Self { mend, problem: problem.to_owned(), is_certain })
+    }
+}
+
+/// As [`Logging`], and remembers why the last connection failed instead of logging it, where that keeps the client out.
+#[derive(Clone, Default)]
+pub(super) struct Diagnosing {
+    last: Arc<Mutex<Option<Diagnosis>>>,
+}
+
+impl Diagnosing {
+    /// Why the last connection failed. The client library is silent about the same failure for half a minute.
+    pub(super) fn last(&self) -> Option<Diagnosis> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Diagnosis>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Diagnosing {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        let diagnosis = if facility == "FAIL" { Diagnosis::of(message) } else { None };
+        if diagnosis.is_none() {
+            Logging.log(level, facility, message);
+        }
+        if facility == "FAIL" {
+            *self.lock() = diagnosis;
+        }
+    }
+
+    /// The log has said it.
+    fn error(&self, error: ClientError, reason: &str) {
+        tracing::debug!(%error, reason, "Kafka client");
+    }
+}
+
+impl ConsumerContext for Diagnosing {}

@@ -1,0 +1,158 @@
+//! Kafka over TLS with SCRAM: everything works, and what does not fit is named soon, with what to mend.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamflow_connectors::kafka::{
+    Assignment, KafkaSettings, KafkaSource, Mechanism, Message, Producer, Protocol, TopicSettings, Topics,
+    TransactionalProducer, latest_record,
+};
+use streamflow_connectors::source::{SourceEvent, Wake};
+use streamflow_dataflow::model::PartitionId;
+use streamflow_test_support::{Authority, KafkaServer, Security};
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A broker with TLS, and files for its clients.
+struct World {
+    kafka: KafkaServer,
+    directory: TempDir,
+}
+
+impl World {
+    fn start() -> Self {
+        let authority = Authority::new().unwrap();
+        let security = Security {
+            identity: authority.issue("localhost").unwrap(),
+            host: "localhost".to_owned(),
+            user: "streamflow".to_owned(),
+            password: "s3cret".to_owned(),
+        };
+        let kafka = KafkaServer::start_secure(&security).unwrap();
+        let world = Self { kafka, directory: tempfile::tempdir().unwrap() };
+        world.write("ca.pem", authority.certificate());
+        world.write("foreign.pem", Authority::new().unwrap().certificate());
+        world.write("password", "s3cret\n");
+        world.write("wrong", "wr0ng");
+        world
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.directory.path().join(name), text).unwrap();
+    }
+
+    fn settings(&self) -> KafkaSettings {
+        KafkaSettings {
+            brokers: vec![format!("localhost:{}", self.kafka.secure_port().unwrap())],
+            protocol: Protocol::SaslSsl,
+            username: Some("streamflow".to_owned()),
+            password_file: Some(self.directory.path().join("password")),
+            tls_ca_file: Some(self.directory.path().join("ca.pem")),
+            ..KafkaSettings::default()
+        }
+    }
+
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        Some(self.directory.path().join(name))
+    }
+
+    /// The line that whoever starts a process with these settings reads.
+    fn refusal(&self, settings: &KafkaSettings) -> String {
+        let error = Topics::connect(settings).and_then(|topics| topics.partitions("any")).unwrap_err();
+        assert!(!error.is_retryable(), "{error}");
+        let line = error.to_string();
+        assert!(!line.contains('\n') && !line.contains("wr0ng") && !line.contains("s3cret"), "{line}");
+        line
+    }
+}
+
+fn message(value: &str) -> Message {
+    Message { key: b"key".to_vec(), value: Some(value.as_bytes().to_vec()), headers: Vec::new() }
+}
+
+/// The first record that a source delivers.
+fn read(settings: &KafkaSettings, topic: &str) -> Vec<u8> {
+    let assignment = Assignment { topic: topic.to_owned(), partition: PartitionId::FIRST, start: 0 };
+    let wake: Wake = Arc::new(|| {});
+    let source = KafkaSource::start(settings, &[assignment], &wake).unwrap();
+    loop {
+        match source.events().recv_timeout(PATIENCE).unwrap() {
+            SourceEvent::Batch(records) => return records[0].payload.as_deref().unwrap().to_vec(),
+            SourceEvent::EndOfPartition { .. } => {}
+            SourceEvent::Failed(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn everything_works_with_both_mechanisms() {
+    let world = World::start();
+    for (topic, mechanism) in [("sha-256", Mechanism::ScramSha256), ("sha-512", Mechanism::ScramSha512)] {
+        let settings = KafkaSettings { mechanism, ..world.settings() };
+        let wanted = TopicSettings {
+            name: topic.to_owned(),
+            partitions: 1,
+            replication: -1,
+            configs: [("message.timestamp.type".to_owned(), "LogAppendTime".to_owned())].into(),
+        };
+        let topics = Topics::connect(&settings).unwrap();
+        assert_eq!(topics.create_missing(&[wanted]).unwrap(), [topic]);
+        topics.require_log_append_time(topic).unwrap();
+        let producer = TransactionalProducer::open(&settings, "secure", PATIENCE).unwrap();
+        producer.fence(PATIENCE).unwrap();
+        producer.begin().unwrap();
+        producer.send(topic, &message(topic), PATIENCE).unwrap();
+        producer.commit(PATIENCE).unwrap();
+        let plain = Producer::open(&settings).unwrap();
+        plain.send(topic, b"other", Some(b"plain"), None).unwrap();
+        plain.flush(PATIENCE).unwrap();
+        assert_eq!(read(&settings, topic), topic.as_bytes());
+        assert_eq!(latest_record(&settings, topic, b"key", PATIENCE).unwrap().unwrap(), topic.as_bytes());
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let world = World::start();
+    let good = world.settings();
+    let secure = format!(":{}", world.kafka.secure_port().unwrap());
+    let plain = KafkaSettings::plaintext(format!("localhost{secure}"));
+    let no_tls = vec![world.kafka.brokers().to_owned()];
+    let cases = [
+        ("`username`", KafkaSettings { password_file: world.file("wrong"), ..good.clone() }),
+        ("`username`", KafkaSettings { username: Some("nobody".to_owned()), ..good.clone() }),
+        ("`tls_ca_file`", KafkaSettings { tls_ca_file: world.file("foreign.pem"), ..good.clone() }),
+        ("`tls_ca_file`", KafkaSettings { tls_ca_file: None, ..good.clone() }),
+        ("`tls_ca_file`", KafkaSettings { tls_ca_file: world.file("absent.pem"), ..good.clone() }),
+        ("`tls_ca_file`", KafkaSettings { tls_ca_file: world.file("password"), ..good.clone() }),
+        ("another name", KafkaSettings { brokers: vec![format!("127.0.0.1{secure}")], ..good.clone() }),
+        ("`protocol`", plain),
+        (
+            "`protocol`",
+            KafkaSettings { protocol: Protocol::SaslPlaintext, tls_ca_file: None, ..good.clone() },
+        ),
+        (
+            "`protocol`",
+            KafkaSettings { protocol: Protocol::Ssl, username: None, password_file: None, ..good.clone() },
+        ),
+        ("`protocol`", KafkaSettings { brokers: no_tls.clone(), ..good.clone() }),
+        (
+            "`protocol`",
+            KafkaSettings { brokers: no_tls, protocol: Protocol::SaslPlaintext, tls_ca_file: None, ..good },
+        ),
+    ];
+    // Each takes some seconds, most of them waiting.
+    let lines: Vec<(&str, String)> = std::thread::scope(|scope| {
+        let asking = cases.iter().map(|(key, settings)| (*key, scope.spawn(|| world.refusal(settings))));
+        let asking: Vec<_> = asking.collect();
+        asking.into_iter().map(|(key, asked)| (key, asked.join().unwrap_or_default())).collect()
+    });
+    for (key, line) in &lines {
+        println!("{line}");
+        assert!(line.contains(key), "{key} is not in: {line}");
+    }
+}

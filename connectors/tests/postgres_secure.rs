@@ -1,0 +1,137 @@
+//! PostgreSQL over TLS that really verifies, with passwords that are proven by SCRAM and shown nowhere.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use streamflow_connectors::postgres::{
+    Mender, PostgresError, PrivateOptions, PrivatePostgres, Settings, TlsMode, connect,
+};
+use streamflow_test_support::{Authority, Identity};
+
+const PASSWORD: &str = "s3cret \u{e9}'\\ =&";
+
+/// A server that listens on TCP, and files for its clients.
+struct World {
+    server: PrivatePostgres,
+    authority: Authority,
+}
+
+impl World {
+    fn start() -> Self {
+        let options = PrivateOptions { tcp: true, ..PrivateOptions::default() };
+        let (server, authority) = (PrivatePostgres::start(&options).unwrap(), Authority::new().unwrap());
+        let world = Self { server, authority };
+        world.write("ca.pem", world.authority.certificate());
+        world.write("foreign.pem", Authority::new().unwrap().certificate());
+        world
+    }
+
+    /// Writes a file as the server's own.
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let (path, owner) =
+            (self.server.directory().join(name), fs::metadata(self.server.directory()).unwrap());
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
+        path
+    }
+
+    fn execute(&self, statements: &[String]) {
+        let mut client = connect(&self.server.settings()).unwrap();
+        statements.iter().for_each(|statement| client.batch_execute(statement).unwrap());
+    }
+
+    /// Turns TLS on with a certificate for 127.0.0.1.
+    fn serve_tls(&self) {
+        let Identity { certificate, key } = self.authority.issue("127.0.0.1").unwrap();
+        let (certificate, key) = (self.write("server.crt", &certificate), self.write("server.key", &key));
+        self.execute(&[
+            format!("ALTER SYSTEM SET ssl_cert_file = '{}'", certificate.display()),
+            format!("ALTER SYSTEM SET ssl_key_file = '{}'", key.display()),
+            "ALTER SYSTEM SET ssl = on".to_owned(),
+            "SELECT pg_reload_conf()".to_owned(),
+        ]);
+        // The reload takes effect a moment later.
+        let settings = Settings { tls: TlsMode::Require, ..self.plain() };
+        while let Err(error) = connect(&settings) {
+            assert!(error.to_string().contains("does not support TLS"), "{error}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn plain(&self) -> Settings {
+        self.server.tcp_settings().unwrap()
+    }
+
+    fn verifying(&self, ca_file: &str) -> Settings {
+        let tls_ca_file = Some(self.server.directory().join(ca_file));
+        Settings { tls: TlsMode::VerifyFull, tls_ca_file, ..self.plain() }
+    }
+}
+
+fn refusal(settings: &Settings) -> PostgresError {
+    let error = connect(settings).err().unwrap();
+    println!("{error}");
+    assert!(!error.is_retryable(), "{error}");
+    assert_eq!(error.mender(), Mender::User);
+    assert!(!error.to_string().contains('\n'), "{error}");
+    error
+}
+
+fn is_encrypted(settings: &Settings) -> bool {
+    let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    connect(settings).unwrap().query_one(sql, &[]).unwrap().get(0)
+}
+
+#[test]
+fn a_server_without_tls_is_refused() {
+    let world = World::start();
+    let require = Settings { tls: TlsMode::Require, ..world.plain() };
+    for settings in [require, world.verifying("ca.pem")] {
+        let line = refusal(&settings).to_string();
+        assert!(line.contains("does not support TLS"), "{line}");
+    }
+}
+
+#[test]
+fn chain_and_host_name_are_verified() {
+    let world = World::start();
+    world.serve_tls();
+    assert!(!is_encrypted(&world.plain()));
+    assert!(is_encrypted(&Settings { tls: TlsMode::Require, ..world.plain() }));
+    assert!(is_encrypted(&world.verifying("ca.pem")));
+    let line = refusal(&world.verifying("foreign.pem")).to_string();
+    assert!(line.contains("certificate"), "{line}");
+    let by_name = Settings { hosts: vec!["localhost".to_owned()], ..world.verifying("ca.pem") };
+    let line = refusal(&by_name).to_string();
+    assert!(line.contains("not valid for name"), "{line}");
+    for file in ["absent.pem", "server.key"] {
+        let error = refusal(&world.verifying(file));
+        assert!(matches!(error, PostgresError::Settings { key: "tls_ca_file", .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_password_is_proven_by_scram_and_shown_nowhere() {
+    let world = World::start();
+    world.serve_tls();
+    let quoted = PASSWORD.replace('\'', "''");
+    world.execute(&[format!(
+        "SET password_encryption = 'scram-sha-256'; CREATE ROLE app LOGIN PASSWORD '{quoted}'"
+    )]);
+    let file = world.write("app", &format!("{PASSWORD}\n"));
+    let settings =
+        Settings { user: "app".to_owned(), password_file: Some(file), ..world.verifying("ca.pem") };
+    assert!(is_encrypted(&settings));
+    assert!(!format!("{settings:?}").contains("s3cret"));
+    let wrong = Settings { password_file: Some(world.write("wrong", "wr0ng")), ..settings.clone() };
+    let line = refusal(&wrong).to_string();
+    assert!(line.contains("28P01") && line.contains("app@127.0.0.1"), "{line}");
+    assert!(!line.contains("wr0ng"), "{line}");
+    let none = Settings { password_file: None, ..settings };
+    let line = refusal(&none).to_string();
+    assert!(line.contains("password"), "{line}");
+}

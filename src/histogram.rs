@@ -1,0 +1,55 @@
+//! Counts of values by size.
+
+/// How many values there were up to each of some bounds.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    bounds: &'static [f64],
+    /// By bucket, those above the last bound at the end.
+    counts: Vec<u64>,
+    sum: f64,
+}
+
+impl Histogram {
+    /// No values yet. `bounds` ascend.
+    pub fn new(bounds: &'static [f64]) -> Self {
+        Self { bounds, counts: vec![0; bounds.len() + 1], sum: 0.0 }
+    }
+
+    /// Adds a value.
+    pub fn add(&mut self, value: f64) {
+        let bucket = self.bounds.partition_point(|bound| *bound < value);
+        self.counts[bucket] += 1;
+        self.sum += value;
+    }
+
+    /// Each bound with the number of values that do not exceed it.
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        self.bounds.iter().zip(&self.counts).scan(0, |total, (bound, count)| {
+            *total += count;
+            Some((*bound, *total))
+        })
+    }
+
+    /// All values.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Their sum.
+    pub fn sum(&self) -> f64 {
+        self.sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_belongs_to_its_bucket() {
+        let mut histogram = Histogram::new(&[1.0, 2.0]);
+        [0.0, 1.0, 1.5, 2.0, 2.5, 100.0].into_iter().for_each(|value| histogram.add(value));
+        assert_eq!(histogram.cumulative().collect::<Vec<_>>(), [(1.0, 2), (2.0, 4)]);
+        assert_eq!((histogram.count(), histogram.sum()), (6, 107.0));
+    }
+}

@@ -1,0 +1,43 @@
+//! Flow control: reading pauses while too much is not yet committed.
+
+use super::samples::{Metric, Samples};
+use super::{Family, Observed};
+use crate::pipeline::WorkerReport;
+
+const IN_FLIGHT: Metric = Metric::gauge(
+    "streamflow_flow_in_flight_records",
+    &["worker"],
+    "Records given to the dataflow and not yet committed.",
+);
+const IN_FLIGHT_BYTES: Metric =
+    Metric::gauge("streamflow_flow_in_flight_bytes", &["worker"], "Bytes of their keys and values.");
+const LIMIT: Metric = Metric::gauge(
+    "streamflow_flow_limit_records",
+    &[],
+    "Records in flight at which a worker stops reading: pipeline.uncommitted_records.",
+);
+const LIMIT_BYTES: Metric = Metric::gauge(
+    "streamflow_flow_limit_bytes",
+    &[],
+    "Bytes in flight at which a worker stops reading: pipeline.uncommitted_mib.",
+);
+const PAUSED: Metric = Metric::counter(
+    "streamflow_flow_paused_seconds_total",
+    &["worker"],
+    "Time that reading has paused because of these limits or that of memory since the start.",
+);
+
+pub const FAMILY: Family =
+    Family { metrics: &[&IN_FLIGHT, &IN_FLIGHT_BYTES, &LIMIT, &LIMIT_BYTES, &PAUSED], read };
+
+fn read(observed: &Observed, samples: &mut Samples) {
+    samples.count(&LIMIT, &[], observed.limits.uncommitted_records);
+    samples.count(&LIMIT_BYTES, &[], observed.limits.uncommitted_bytes);
+    for (worker, report) in observed.status.workers() {
+        let WorkerReport { in_flight, in_flight_bytes, paused, .. } = report;
+        let worker = worker.to_string();
+        samples.count(&IN_FLIGHT, &[&worker], in_flight);
+        samples.count(&IN_FLIGHT_BYTES, &[&worker], in_flight_bytes);
+        samples.add(&PAUSED, &[&worker], paused.as_secs_f64());
+    }
+}

@@ -1,0 +1,105 @@
+//! The HTTP server: a thread of its own, so that it answers whatever the pipeline does.
+
+use super::{Observed, health, metrics};
+use anyhow::{Context, Result, anyhow};
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// The server while it runs; it ends when dropped.
+pub struct Server {
+    /// Never used to send: the server sees it vanish.
+    owner: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the answers are made of.
+#[derive(Clone)]
+struct Answers {
+    observed: Arc<Observed>,
+    registry: Registry,
+}
+
+impl Server {
+    /// Listens on `address`, `host:port`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address is in use, is none, or is not this machine's: whoever configured it mends it.
+    pub fn start(address: &str, observed: Observed) -> Result<Self> {
+        let listener = TcpListener::bind(address)
+            .with_context(|| format!("configuration: metrics.listen = {address}: cannot listen there"))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let observed = Arc::new(observed);
+        let registry = metrics::registry(&observed).context("cannot register the metrics")?;
+        let (owner, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let serve = move || {
+            if let Err(error) = runtime.block_on(serve(listener, Answers { observed, registry }, stopped)) {
+                tracing::error!(%error, "metrics and health are served no more");
+            }
+        };
+        let thread = std::thread::Builder::new().name("observe".to_owned()).spawn(serve);
+        let thread = thread.context("cannot start the thread that serves metrics")?;
+        tracing::info!(%address, "metrics and health are served");
+        Ok(Self { owner: Some(owner), thread: Some(thread) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.owner = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic has been told on standard error.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, answers: Answers, stopped: oneshot::Receiver<()>) -> Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .with_state(answers);
+    tokio::select! {
+        outcome = axum::serve(listener, router) => outcome.map_err(|error| anyhow!(error)),
+        // Requests under way are cut short: whoever asks sees that the process ends.
+        _ = stopped => Ok(()),
+    }
+}
+
+async fn metrics(State(answers): State<Answers>) -> Response {
+    match TextEncoder::new().encode_to_string(&answers.registry.gather()) {
+        Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn healthz(State(answers): State<Answers>) -> Response {
+    verdict(health::alive(&answers.observed))
+}
+
+async fn readyz(State(answers): State<Answers>) -> Response {
+    verdict(health::ready(&answers.observed))
+}
+
+/// 200, or 503 with one line that says why.
+fn verdict(verdict: Result<(), String>) -> Response {
+    match verdict {
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()).into_response(),
+        Err(reason) => {
+            let line = reason.replace(['\n', '\r'], " ");
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{line}\n")).into_response()
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What the operators of a worker do and hold, from the logs of timely and of the operators themselves.
+
+use super::status::{Held, OperatorReport};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+use streamflow_dataflow::operators::holding::{self, Holding, HoldingBuilder};
+use timely::logging::{OperatesEvent, StartStop, TimelyEvent, TimelyEventBuilder};
+use timely::worker::Worker;
+
+/// The operators of one worker, as their logs tell of them.
+#[derive(Clone)]
+pub struct Activity(Rc<RefCell<Operators>>);
+
+/// By the worker's numbers of operators.
+#[derive(Default)]
+struct Operators(Vec<Operator>);
+
+#[derive(Clone, Default)]
+struct Operator {
+    /// Empty for what is no operator, as the dataflow that contains them.
+    name: String,
+    /// When it was scheduled last, by the log's clock.
+    begun: Duration,
+    invocations: u64,
+    busy: Duration,
+    held: Option<Held>,
+}
+
+impl Activity {
+    /// Listens to the logs of the dataflows that `worker` will build from now on.
+    pub fn listen(worker: &Worker) -> Self {
+        let activity = Self(Rc::default());
+        if let Some(mut register) = worker.log_register() {
+            let operators = Rc::clone(&activity.0);
+            register.insert::<TimelyEventBuilder, _>("timely", move |_, events| {
+                let mut operators = operators.borrow_mut();
+                events.iter_mut().flatten().for_each(|(at, event)| operators.observe(*at, event));
+            });
+            let operators = Rc::clone(&activity.0);
+            register.insert::<HoldingBuilder, _>(holding::LOG, move |_, events| {
+                let mut operators = operators.borrow_mut();
+                events.iter_mut().flatten().for_each(|(_, holding)| operators.hold(*holding));
+            });
+        }
+        activity
+    }
+
+    /// The operators by name.
+    pub fn look(&self) -> Vec<OperatorReport> {
+        let mut reports: BTreeMap<&str, OperatorReport> = BTreeMap::new();
+        let operators = self.0.borrow();
+        for operator in operators.0.iter().filter(|operator| !operator.name.is_empty()) {
+            let report = reports.entry(&operator.name).or_default();
+            report.name.clone_from(&operator.name);
+            report.invocations += operator.invocations;
+            report.busy += operator.busy;
+            if let Some(Held { records, bytes }) = operator.held {
+                let held = report.held.get_or_insert_default();
+                held.records += records;
+                held.bytes += bytes;
+            }
+        }
+        reports.into_values().collect()
+    }
+}
+
+impl Operators {
+    fn operator(&mut self, number: usize) -> &mut Operator {
+        if self.0.len() <= number {
+            self.0.resize(number + 1, Operator::default());
+        }
+        &mut self.0[number]
+    }
+
+    fn observe(&mut self, at: Duration, event: &TimelyEvent) {
+        match event {
+            // A dataflow has an address of one part; its time is that of the operators in it.
+            TimelyEvent::Operates(OperatesEvent { id, addr, name }) if addr.len() > 1 => {
+                self.operator(*id).name.clone_from(name);
+            }
+            TimelyEvent::Schedule(event) => {
+                let operator = self.operator(event.id);
+                match event.start_stop {
+                    StartStop::Start => operator.begun = at,
+                    StartStop::Stop => {
+                        operator.invocations += 1;
+                        operator.busy += at.saturating_sub(operator.begun);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn hold(&mut self, holding: Holding) {
+        let Holding { operator, records, bytes } = holding;
+        self.operator(operator).held = Some(Held { records, bytes });
+    }
+}

@@ -1,0 +1,226 @@
+//! What is committed, counted: of what was submitted, everything before the durable frontier.
+
+use crate::histogram::Histogram;
+use std::collections::{BTreeMap, VecDeque};
+use streamflow_connectors::postgres::committer::Commit;
+use streamflow_dataflow::model::views::PartitionProgress;
+use streamflow_dataflow::model::{
+    Account, AlertChange, BooksEntry, Cause, ChangeKind, PartitionId, Rule, ViewChange,
+};
+use streamflow_medallion::{Progress, Topics};
+
+/// Upper bounds of the time that a commit takes, seconds.
+const COMMIT_BOUNDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
+
+/// Totals of what is committed.
+#[derive(Clone, Debug)]
+pub struct Totals {
+    /// Events by topic and account, since the database was begun.
+    pub books: BTreeMap<BooksEntry, i64>,
+    /// How far each partition is committed.
+    pub partitions: BTreeMap<PartitionId, PartitionProgress>,
+    /// Changes of alerts.
+    pub alerts: BTreeMap<(ChangeKind, Cause), u64>,
+    /// Changes of alerts by each of the rules that the alert has.
+    pub rules: BTreeMap<(Rule, ChangeKind), u64>,
+    /// Epochs with changes.
+    pub epochs: u64,
+    /// Seconds that commits took.
+    pub commits: Histogram,
+    /// Rows written, by table.
+    pub rows: BTreeMap<&'static str, u64>,
+    /// Bytes of rows that were only added.
+    pub copied_bytes: u64,
+}
+
+/// What is told of the changes that one submission to the committer holds.
+#[derive(Debug, Default)]
+pub struct Submission {
+    books: BTreeMap<BooksEntry, Option<i64>>,
+    partitions: BTreeMap<PartitionId, PartitionProgress>,
+    alerts: BTreeMap<(ChangeKind, Cause), u64>,
+    rules: BTreeMap<(Rule, ChangeKind), u64>,
+    epochs: u64,
+}
+
+impl Submission {
+    /// One more epoch.
+    pub fn epoch(&mut self) {
+        self.epochs += 1;
+    }
+
+    /// Takes note of a change.
+    pub fn observe(&mut self, change: &ViewChange) {
+        match change {
+            ViewChange::AlertChange(change) => self.alert_change(change),
+            ViewChange::Books((entry, events)) => {
+                self.books.insert(*entry, *events);
+            }
+            ViewChange::Progress(progress) => {
+                self.partitions.insert(progress.partition, *progress);
+            }
+            _ => {}
+        }
+    }
+
+    fn alert_change(&mut self, change: &AlertChange) {
+        *self.alerts.entry((change.kind, change.cause)).or_default() += 1;
+        for rule in change.alert.rules() {
+            *self.rules.entry((rule, change.kind)).or_default() += 1;
+        }
+    }
+}
+
+/// Totals, and what is on its way to them.
+#[derive(Debug)]
+pub struct Ledger {
+    totals: Totals,
+    /// By frontier, ms since 1970.
+    submitted: VecDeque<(u64, Submission)>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        let totals = Totals {
+            books: BTreeMap::new(),
+            partitions: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            epochs: 0,
+            commits: Histogram::new(&COMMIT_BOUNDS),
+            rows: BTreeMap::new(),
+            copied_bytes: 0,
+        };
+        Self { totals, submitted: VecDeque::new() }
+    }
+}
+
+impl Ledger {
+    /// Goes on from what the database holds.
+    pub fn restore(&mut self, progress: &Progress, topics: &Topics) {
+        for (name, accounts) in &progress.books {
+            let Some(topic) = topics.number(name) else { continue };
+            let entries = accounts.iter().filter_map(|(account, events)| {
+                let entry = match account.as_str() {
+                    "read" => BooksEntry::Read { topic },
+                    account => BooksEntry::Ended { topic, account: Account::named(account)? },
+                };
+                Some((entry, *events))
+            });
+            self.totals.books.extend(entries);
+        }
+        self.totals.partitions = restored_partitions(progress, topics);
+    }
+
+    /// Takes note of what is on its way to being committed with `frontier`.
+    pub fn submit(&mut self, frontier: u64, submission: Submission) {
+        self.submitted.push_back((frontier, submission));
+    }
+
+    /// Takes note of a commit.
+    pub fn commit(&mut self, commit: &Commit) {
+        while self.submitted.front().is_some_and(|(frontier, _)| *frontier <= commit.frontier) {
+            if let Some((_, submission)) = self.submitted.pop_front() {
+                self.totals.take_in(submission);
+            }
+        }
+        self.totals.commits.add(commit.took.as_secs_f64());
+        self.totals.copied_bytes += commit.written.copied_bytes;
+        for (table, rows) in &commit.written.rows {
+            *self.totals.rows.entry(table).or_default() += rows;
+        }
+    }
+
+    /// What is committed.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+}
+
+impl Totals {
+    fn take_in(&mut self, submission: Submission) {
+        let Submission { books, partitions, alerts, rules, epochs } = submission;
+        for (entry, events) in books {
+            match events {
+                Some(events) => self.books.insert(entry, events),
+                None => self.books.remove(&entry),
+            };
+        }
+        self.partitions.extend(partitions);
+        alerts.into_iter().for_each(|(key, count)| *self.alerts.entry(key).or_default() += count);
+        rules.into_iter().for_each(|(key, count)| *self.rules.entry(key).or_default() += count);
+        self.epochs += epochs;
+    }
+}
+
+fn restored_partitions(progress: &Progress, topics: &Topics) -> BTreeMap<PartitionId, PartitionProgress> {
+    let mut partitions = BTreeMap::new();
+    for (name, offsets) in &progress.offsets {
+        let times = progress.reference_times.get(name);
+        for (number, next_offset) in offsets {
+            let partition = topics.number(name).and_then(|topic| PartitionId::new(topic, *number));
+            let Some(partition) = partition else { continue };
+            let reference_time = times.and_then(|times| times.get(number)).copied();
+            let progress = PartitionProgress { partition, next_offset: *next_offset, reference_time };
+            partitions.insert(partition, progress);
+        }
+    }
+    partitions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use streamflow_connectors::postgres::Written;
+
+    fn books(events: i64) -> Submission {
+        let mut submission = Submission::default();
+        submission.epoch();
+        submission.observe(&ViewChange::Books((BooksEntry::Read { topic: 4 }, Some(events))));
+        submission
+    }
+
+    fn commit(frontier: u64) -> Commit {
+        let mut written = Written::default();
+        written.add("bronze.raw_transactions", 3);
+        Commit { frontier, batches: 1, took: Duration::from_millis(7), written }
+    }
+
+    #[test]
+    fn only_what_lies_before_the_durable_frontier_counts() {
+        let mut ledger = Ledger::default();
+        ledger.submit(10, books(1));
+        ledger.submit(20, books(2));
+        ledger.submit(30, books(3));
+        assert_eq!(ledger.totals().books.get(&BooksEntry::Read { topic: 4 }), None);
+        ledger.commit(&commit(20));
+        let totals = ledger.totals();
+        assert_eq!(totals.books[&BooksEntry::Read { topic: 4 }], 2);
+        assert_eq!((totals.epochs, totals.commits.count()), (2, 1));
+        ledger.commit(&commit(30));
+        assert_eq!(ledger.totals().books[&BooksEntry::Read { topic: 4 }], 3);
+        assert_eq!(ledger.totals().rows["bronze.raw_transactions"], 6);
+    }
+
+    #[test]
+    fn it_goes_on_from_the_database() {
+        let topics = Topics::new(["customers", "transactions"]);
+        let mut progress = Progress::default();
+        let accounts = [("read", 5), ("new", 4), ("too_late", 1)];
+        let accounts = accounts.map(|(account, events)| (account.to_owned(), events));
+        progress.books.insert("transactions".to_owned(), accounts.into());
+        progress.books.insert("removed".to_owned(), [("read".to_owned(), 1)].into());
+        progress.offsets.insert("transactions".to_owned(), [(2, 5)].into());
+        progress.reference_times.insert("transactions".to_owned(), [(2, 77)].into());
+        let mut ledger = Ledger::default();
+        ledger.restore(&progress, &topics);
+        let totals = ledger.totals();
+        assert_eq!(totals.books.len(), 3);
+        assert_eq!(totals.books[&BooksEntry::Ended { topic: 1, account: Account::New }], 4);
+        let partition = PartitionId::new(1, 2).unwrap();
+        let expected = PartitionProgress { partition, next_offset: 5, reference_time: Some(77) };
+        assert_eq!(totals.partitions[&partition], expected);
+    }
+}

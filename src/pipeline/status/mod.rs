@@ -1,0 +1,189 @@
+//! What can be seen of a running pipeline from outside its threads: its parts write it now and then, anybody reads it.
+
+mod latency;
+mod ledger;
+mod start;
+mod stop;
+mod worker;
+
+pub use latency::{LATENCY_BOUNDS, Latencies};
+pub use ledger::{Ledger, Submission, Totals};
+pub use start::Start;
+pub use stop::Stop;
+pub use worker::{Frontiers, Held, OperatorReport, WorkerReport};
+
+use super::appended::Appended;
+use super::feed::now_ms;
+use super::plan::Plan;
+use crate::publisher;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use streamflow_connectors::kafka::SourceProgress;
+use streamflow_connectors::postgres::PostgresError;
+use streamflow_connectors::postgres::committer::{Commit, Monitor};
+use streamflow_dataflow::model::{AlertChange, BooksEntry, Cause, ChangeKind};
+
+/// Alert changes that are kept to be shown.
+const RECENT_ALERTS: usize = 256;
+
+/// Counts and times, updated by the workers and the committer.
+#[derive(Default)]
+pub struct Status {
+    /// Records given to the graph.
+    pub records_read: AtomicU64,
+    /// Bytes of their values.
+    pub bytes_read: AtomicU64,
+    /// The frontier before which the graph has told everything, ms since 1970.
+    pub complete: AtomicU64,
+    /// The durable frontier, ms since 1970.
+    pub durable: AtomicU64,
+    /// When the last commit was made, ms since 1970; 0 before the first.
+    pub committed_at: AtomicU64,
+    /// Alert changes submitted.
+    pub alert_changes: AtomicU64,
+    /// When the records in flight were appended to Kafka.
+    pub appended: Appended,
+    /// How far Kafka has what is committed.
+    pub publisher: Arc<publisher::Status>,
+    start: Mutex<Start>,
+    ledger: Mutex<Ledger>,
+    latencies: Mutex<Latencies>,
+    workers: Mutex<BTreeMap<usize, WorkerReport>>,
+    sources: Mutex<BTreeMap<usize, Arc<SourceProgress>>>,
+    committer: OnceLock<Monitor>,
+    recent_alerts: Mutex<VecDeque<AlertChange>>,
+    wake: Mutex<Vec<std::thread::Thread>>,
+    activate: Mutex<Option<timely::scheduling::SyncActivator>>,
+}
+
+impl Status {
+    /// The pipeline goes on, with so many workers, from where the database is.
+    pub fn begin(&self, plan: &Plan, workers: usize) {
+        self.durable.store(plan.progress.frontier, Ordering::Release);
+        lock(&self.ledger).restore(&plan.progress, &plan.names);
+        lock(&self.start).begin(workers);
+    }
+
+    /// How far the start is.
+    pub fn start(&self) -> MutexGuard<'_, Start> {
+        lock(&self.start)
+    }
+
+    /// Takes note of records given to the graph.
+    pub fn read(&self, records: usize, bytes: u64) {
+        self.records_read.fetch_add(records as u64, Ordering::Relaxed);
+        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes note of what is about to be submitted to the committer with `frontier`.
+    pub fn submitted(&self, frontier: u64, submission: Submission) {
+        lock(&self.ledger).submit(frontier, submission);
+    }
+
+    /// Takes note of a commit, and wakes whoever waits for one.
+    pub fn committed(&self, commit: &Commit) {
+        lock(&self.ledger).commit(commit);
+        self.committed_at.store(now_ms(), Ordering::Relaxed);
+        self.durable.store(commit.frontier, Ordering::Release);
+        if let Some(since_start) = lock(&self.start).committed() {
+            let seconds = since_start.as_secs_f64();
+            tracing::info!(seconds, frontier = commit.frontier, "the first commit since the start");
+        }
+        self.wake_all();
+    }
+
+    /// Takes note of a failed commit: the sink sees it when it looks.
+    pub fn commit_failed(&self, error: &PostgresError) {
+        tracing::error!(%error, "the committer stopped");
+        self.wake_all();
+    }
+
+    /// What is committed.
+    pub fn totals(&self) -> Totals {
+        lock(&self.ledger).totals().clone()
+    }
+
+    /// Lets the committer be watched.
+    pub fn watch_committer(&self, monitor: Monitor) {
+        self.committer.get_or_init(|| monitor);
+    }
+
+    /// The committer, once there is one.
+    pub fn committer(&self) -> Option<&Monitor> {
+        self.committer.get()
+    }
+
+    /// Lets a worker's source be watched.
+    pub fn watch_source(&self, worker: usize, progress: &Arc<SourceProgress>) {
+        lock(&self.sources).insert(worker, Arc::clone(progress));
+    }
+
+    /// The workers' sources.
+    pub fn sources(&self) -> Vec<Arc<SourceProgress>> {
+        lock(&self.sources).values().cloned().collect()
+    }
+
+    /// Takes note of a worker's report.
+    pub fn report(&self, worker: usize, report: WorkerReport) {
+        lock(&self.workers).insert(worker, report);
+    }
+
+    /// The latest report of each worker that has begun to read.
+    pub fn workers(&self) -> BTreeMap<usize, WorkerReport> {
+        lock(&self.workers).clone()
+    }
+
+    /// Has `thread`, a worker's, woken at each commit.
+    pub fn wake_at_commits(&self, thread: std::thread::Thread) {
+        lock(&self.wake).push(thread);
+    }
+
+    /// Has the sink scheduled at each commit.
+    pub fn activate_at_commits(&self, activator: timely::scheduling::SyncActivator) {
+        *lock(&self.activate) = Some(activator);
+    }
+
+    fn wake_all(&self) {
+        if let Some(activator) = lock(&self.activate).as_ref() {
+            // Where the worker has gone there is nobody left to wake.
+            let _ = activator.activate();
+        }
+        lock(&self.wake).iter().for_each(std::thread::Thread::unpark);
+    }
+
+    /// Takes note of an alert change on its way to being committed.
+    pub fn alert_change(&self, change: &AlertChange) {
+        self.alert_changes.fetch_add(1, Ordering::Relaxed);
+        if (change.kind, change.cause) == (ChangeKind::Raised, Cause::Transaction)
+            && let Some(appended_at) = self.appended.find(change.alert.source)
+        {
+            self.publisher.expect(&change.alert.transaction, appended_at);
+        }
+        let mut recent = lock(&self.recent_alerts);
+        recent.push_back(change.clone());
+        if recent.len() > RECENT_ALERTS {
+            recent.pop_front();
+        }
+    }
+
+    /// The alert changes since the last call, at most the latest few hundred.
+    pub fn take_recent_alerts(&self) -> Vec<AlertChange> {
+        lock(&self.recent_alerts).drain(..).collect()
+    }
+
+    /// The committed books.
+    pub fn books(&self) -> BTreeMap<BooksEntry, i64> {
+        lock(&self.ledger).totals().books.clone()
+    }
+
+    /// Latencies from the records' own time to their commit.
+    pub fn latencies(&self) -> MutexGuard<'_, Latencies> {
+        lock(&self.latencies)
+    }
+}
+
+/// What the mutexes guard is whole after every statement, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,56 @@
+//! From the start to the first commit.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How far the start is.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// When the lease was taken.
+    begun: Option<Instant>,
+    /// Workers that are to restore their state.
+    workers: usize,
+    restored_workers: usize,
+    /// Rows restored, by table.
+    pub rows: BTreeMap<&'static str, u64>,
+    /// How long restoring took, once all workers are done.
+    pub hydration: Option<Duration>,
+    /// How long it took from the lease to the first commit.
+    pub first_commit: Option<Duration>,
+}
+
+impl Start {
+    /// The lease is taken, and `workers` workers begin to restore their state.
+    pub fn begin(&mut self, workers: usize) {
+        *self = Self { begun: Some(Instant::now()), workers, ..Self::default() };
+    }
+
+    /// Since when it has been under way; `None` before the lease.
+    pub fn begun(&self) -> Option<Instant> {
+        self.begun
+    }
+
+    /// More rows are restored.
+    pub fn restored(&mut self, rows: &BTreeMap<&'static str, u64>) {
+        for (table, rows) in rows {
+            *self.rows.entry(table).or_default() += rows;
+        }
+    }
+
+    /// A worker's state is restored.
+    pub fn worker_restored(&mut self) {
+        self.restored_workers += 1;
+        if self.restored_workers == self.workers {
+            self.hydration = self.begun.map(|begun| begun.elapsed());
+        }
+    }
+
+    /// Takes note of a commit; the time since the lease where it is the first.
+    pub fn committed(&mut self) -> Option<Duration> {
+        if self.first_commit.is_some() {
+            return None;
+        }
+        self.first_commit = self.begun.map(|begun| begun.elapsed());
+        self.first_commit
+    }
+}

@@ -1,0 +1,56 @@
+//! What is seen of the workers: each reports a few times a second.
+
+use std::time::{Duration, Instant};
+use streamflow_dataflow::model::PartitionId;
+
+/// The latest news of one worker.
+#[derive(Clone, Debug)]
+pub struct WorkerReport {
+    /// When it was made; a worker that does not come to make another does not step.
+    pub made: Instant,
+    /// How far the stages are.
+    pub frontiers: Frontiers,
+    /// Records given to the graph and not yet committed.
+    pub in_flight: u64,
+    /// Bytes of their keys and values.
+    pub in_flight_bytes: u64,
+    /// How long reading has paused so far because there were too many of them, or because memory was at its limit.
+    pub paused: Duration,
+    /// The time of the oldest of them by partition, microseconds since 1970.
+    pub oldest: Vec<(PartitionId, i64)>,
+    /// What its operators do and hold.
+    pub operators: Vec<OperatorReport>,
+}
+
+/// Frontiers of the stages before the committer, ms since 1970; `None` of a stage that has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frontiers {
+    /// What this worker has given to the graph.
+    pub source: Option<u64>,
+    /// What all workers have admitted.
+    pub admitted: Option<u64>,
+    /// What all workers have scored.
+    pub history: Option<u64>,
+}
+
+/// All operators of one name on one worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OperatorReport {
+    /// Their name.
+    pub name: String,
+    /// How often they were scheduled.
+    pub invocations: u64,
+    /// How long they ran in all.
+    pub busy: Duration,
+    /// What they hold, for those that tell.
+    pub held: Option<Held>,
+}
+
+/// What operators hold between epochs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Entries: ids, transactions or keys.
+    pub records: u64,
+    /// Their memory, about.
+    pub bytes: u64,
+}

@@ -1,0 +1,130 @@
+//! The golden run: what two, then three, then one worker make of a stream, each going on where the one before was stopped, is what
+//! one uninterrupted worker makes of it, row by row.
+
+use crate::command::Running;
+use crate::parts::Parts;
+use crate::traffic::DISTURBED;
+use postgres::Client;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use streamflow_connectors::postgres::connect;
+
+/// After this the pipeline is stuck, however slow the machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+const EVENTS: i64 = 24_000;
+
+/// What depends on when a run was made, or in which order it met new names: surrogate keys are compared as the names they stand
+/// for.
+const INCIDENTAL: &str = "{ingested_at,detected_at,raised_at,revised_at,withdrawn_at,changed_at,updated_at,changed_frontier,\
+     number,id,topic_key,customer_key,store_key,product_key}";
+
+#[test]
+fn an_interrupted_run_with_other_worker_counts_gives_the_same_rows() {
+    // Small commits: it can be stopped in the middle.
+    let more = json!({"correction_horizon_seconds": 60, "pipeline": {"uncommitted_records": 200}});
+    let parts = Parts::start("golden", 3, &more);
+    let count = EVENTS.to_string();
+    let mut options = vec!["--rate", "3000", "--customers", "4000", "--seed", "7", "--count", &count];
+    DISTURBED.iter().for_each(|rate| options.extend(["--set", *rate]));
+    let mut generate = parts.command("generate", &options);
+    assert!(generate.wait().success(), "{}", generate.printed());
+    let end = parts.consume("transactions").len() as i64;
+    let mut stops = Vec::new();
+    for (workers, events) in [("2", EVENTS / 3), ("3", EVENTS * 2 / 3)] {
+        let small = ["--set", "kafka.source.batch_records=50", "--set", &format!("workers={workers}")];
+        let mut run = parts.command("run", &small);
+        wait_for(&mut parts.connect(), &mut run, events);
+        assert!(run.terminate().success(), "{}", run.printed());
+        stops.push(read(&mut parts.connect()));
+    }
+    assert!(stops[0] < stops[1] && stops[1] < end, "{stops:?} of {end}");
+    finish(&parts, &mut parts.connect(), &[], end);
+
+    let mut client = parts.connect();
+    client.batch_execute("CREATE DATABASE whole").unwrap();
+    let outputs = ["alerts", "metrics", "dead_letters", "progress"];
+    let outputs = outputs.map(|name| format!("topics.{name}={}", parts.topic(&format!("whole.{name}"))));
+    let mut elsewhere = vec!["--set", "postgres.database=whole", "--set", "publisher.transactional_id=whole"];
+    outputs.iter().for_each(|output| elsewhere.extend(["--set", output]));
+    assert!(parts.command("migrate", &elsewhere[..2]).wait().success());
+    let mut settings = parts.postgres.settings();
+    settings.database = "whole".to_owned();
+    let mut uninterrupted = connect(&settings).unwrap();
+    finish(&parts, &mut uninterrupted, &elsewhere, end);
+    let (stopped, whole) = (rows(&mut client), rows(&mut uninterrupted));
+    assert_eq!(stopped.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>());
+    for (table, rows) in &whole {
+        let differing: Vec<_> = stopped[table].iter().zip(rows).filter(|(a, b)| a != b).take(3).collect();
+        assert!(differing.is_empty() && stopped[table].len() == rows.len(), "{table}: {differing:#?}");
+    }
+    let filled = whole.values().filter(|rows| !rows.is_empty()).count();
+    assert!(filled >= 20, "only {filled} tables have rows");
+    println!(
+        "stopped at {stops:?} of {end} events: {filled} tables, {} rows, 0 differences",
+        whole.values().map(Vec::len).sum::<usize>()
+    );
+}
+
+/// Has one worker read all events.
+fn finish(parts: &Parts, client: &mut Client, options: &[&str], events: i64) {
+    let mut run = parts.command("run", options);
+    wait_for(client, &mut run, events);
+    assert!(run.terminate().success(), "{}", run.printed());
+}
+
+/// Waits until so many transaction events are committed.
+fn wait_for(client: &mut Client, run: &mut Running, events: i64) {
+    let begun = Instant::now();
+    while read(client) < events {
+        assert!(run.ended().is_none(), "run has ended:\n{}", run.printed());
+        assert!(begun.elapsed() < PATIENCE, "stuck:\n{}", run.printed());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn read(client: &mut Client) -> i64 {
+    let sql = "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books \
+         WHERE account = 'read' AND topic LIKE '%transactions'";
+    client.query_one(sql, &[]).unwrap().get(0)
+}
+
+/// The rows of every table of the medallion, without what is incidental, in order.
+fn rows(client: &mut Client) -> BTreeMap<String, Vec<String>> {
+    let sql = "SELECT c.table_schema || '.' || c.table_name, array_agg(c.column_name::text) \
+         FROM information_schema.columns AS c \
+         WHERE c.table_schema IN ('bronze', 'silver', 'gold') AND c.table_name !~ '^raw_transactions_' \
+         GROUP BY 1";
+    let tables = client.query(sql, &[]).unwrap();
+    let tables = tables.iter().map(|row| (row.get::<_, String>(0), row.get::<_, Vec<String>>(1)));
+    tables
+        .map(|(table, columns)| {
+            let rows = client.query(&sorted_rows(&table, &columns), &[]).unwrap();
+            let rows = rows.iter().map(|row| row.get(0)).collect();
+            (table, rows)
+        })
+        .collect()
+}
+
+fn sorted_rows(table: &str, columns: &[String]) -> String {
+    let mut names = String::new();
+    for dimension in ["customer", "store", "product"] {
+        if columns.contains(&format!("{dimension}_key")) {
+            names += &format!(
+                " || jsonb_build_object('{dimension}', (SELECT {dimension}_id FROM gold.dim_{dimension} AS d \
+                 WHERE d.{dimension}_key = t.{dimension}_key))"
+            );
+        }
+    }
+    let payload = if table == "bronze.raw_fraud_alerts" {
+        " || jsonb_build_object('payload', t.payload::jsonb - 'detected_at' - 'frontier')"
+    } else {
+        ""
+    };
+    // How fresh the tables are depends on the clock.
+    let filter = if table == "silver.quality_check_results" { "WHERE check_name <> 'freshness'" } else { "" };
+    format!(
+        "SELECT (to_jsonb(t) - '{INCIDENTAL}'::text[]{names}{payload})::text FROM {table} AS t {filter} ORDER BY 1"
+    )
+}
