@@ -35,6 +35,8 @@ pub enum Command {
     Migrate(crate::commands::migrate::Arguments),
     Run(crate::commands::run::Arguments),
     Replay(crate::commands::replay::Arguments),
+    Resubmit(crate::commands::resubmit::Arguments),
+    Verify(crate::commands::verify::Arguments),
 }
 
 /// Starts logging on standard error. The demo shows what happens in its own way, so it logs warnings only.

@@ -10,6 +10,8 @@ mod observe;
 mod pipeline;
 mod publisher;
 mod replay;
+mod resubmit;
+mod verify;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
         Command::Migrate(arguments) => commands::migrate::run(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(&arguments),
+        Command::Resubmit(arguments) => commands::resubmit::run(&arguments),
+        Command::Verify(arguments) => commands::verify::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("streamflow: {error:#}");

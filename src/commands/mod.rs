@@ -4,4 +4,6 @@ pub mod demo;
 pub mod generate;
 pub mod migrate;
 pub mod replay;
+pub mod resubmit;
 pub mod run;
+pub mod verify;

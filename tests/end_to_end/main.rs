@@ -33,7 +33,11 @@ mod outages;
 mod publisher;
 /// A replay depends on the events alone: not on workers, order within the horizon, or partitions.
 mod replay;
+/// Dead letters are sent again: each once, to where it came from, and marked.
+mod resubmit;
 /// Each role can do what it is for, and nothing else.
 mod roles;
 /// Over TLS, with passwords proven by SCRAM, which no log and no argument shows.
 mod secure;
+/// What `verify` says of a healthy pipeline and of each kind of damage.
+mod verify;

@@ -1,0 +1,153 @@
+//! The dead letters that are selected, page by page, and their marks.
+
+use anyhow::{Result, bail};
+use chrono::{DateTime, Utc};
+use postgres::{Client, Row};
+
+/// Which dead letters are meant: those for which all of it holds.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Refused for one of these reasons.
+    pub reasons: Option<Vec<String>>,
+    /// One of these.
+    pub ids: Option<Vec<i64>>,
+    /// Read then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Read before.
+    pub until: Option<DateTime<Utc>>,
+    /// Also those that were sent again already.
+    pub again: bool,
+}
+
+impl Selection {
+    /// Whether it restricts nothing.
+    pub fn is_open(&self) -> bool {
+        let Self { reasons, ids, since, until, again: _ } = self;
+        reasons.is_none() && ids.is_none() && since.is_none() && until.is_none()
+    }
+}
+
+/// A dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Its number.
+    pub id: i64,
+    /// Where it came from.
+    pub topic: String,
+    /// Why it was refused: the kind, and what exactly.
+    pub reason: String,
+    /// What exactly was wrong.
+    pub message: String,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// The first 64 KiB of its value.
+    pub payload: Option<Vec<u8>>,
+    /// The value was longer than that.
+    pub truncated: bool,
+    /// Length of the value, bytes.
+    pub full_length: i64,
+}
+
+/// Letters of a page.
+const ROWS: i64 = 500;
+
+/// Bytes of a page; the last letter may exceed it.
+const BYTES: i64 = 4 << 20;
+
+const PAGE: &str = "SELECT id, source_topic, reason, message, \
+         CASE WHEN key_is_base64 THEN decode(key, 'base64') ELSE convert_to(key, 'UTF8') END, \
+         CASE WHEN payload_is_base64 THEN decode(payload, 'base64') ELSE convert_to(payload, 'UTF8') END, \
+         truncated, full_length \
+     FROM (SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS before FROM ( \
+             SELECT *, coalesce(octet_length(key), 0) + coalesce(octet_length(payload), 0) AS bytes \
+             FROM bronze.dead_letters \
+             WHERE id > $1 AND id <= $2 AND ($3::text[] IS NULL OR reason = ANY ($3)) \
+                 AND ($4::int8[] IS NULL OR id = ANY ($4)) \
+                 AND ($5::timestamptz IS NULL OR ingested_at >= $5) \
+                 AND ($6::timestamptz IS NULL OR ingested_at < $6) \
+                 AND ($7 OR resubmitted_at IS NULL) \
+             ORDER BY id LIMIT $8) AS next) AS sized \
+     WHERE before < $9 ORDER BY id";
+
+/// Any constant does that no other program uses on this database.
+const LOCK: i64 = 0x0053_5452_5245_5355;
+
+/// The letters of a selection, in the order in which they were refused. Those that come after the start do not count: one that
+/// is sent and refused again would be selected for ever.
+pub struct Letters {
+    client: Client,
+    selection: Selection,
+    /// The last one that was read.
+    after: i64,
+    /// The last one at the start.
+    last: i64,
+}
+
+impl Letters {
+    /// Begins. To mark them it must be the only one, and have the right.
+    ///
+    /// # Errors
+    /// What the server or the connection says, here and below.
+    pub fn open(mut client: Client, selection: Selection, to_mark: bool) -> Result<Self> {
+        if to_mark {
+            prepare_to_mark(&mut client)?;
+        }
+        let last =
+            client.query_one("SELECT coalesce(max(id), 0) FROM bronze.dead_letters", &[])?.try_get(0)?;
+        Ok(Self { client, selection, after: 0, last })
+    }
+
+    /// The next few; none at the end.
+    ///
+    /// # Errors
+    /// As [`Letters::open`].
+    pub fn page(&mut self, at_most: u64) -> Result<Vec<Letter>> {
+        let Selection { reasons, ids, since, until, again } = &self.selection;
+        let rows = i64::try_from(at_most).unwrap_or(ROWS).min(ROWS);
+        let rows = self
+            .client
+            .query(PAGE, &[&self.after, &self.last, reasons, ids, since, until, again, &rows, &BYTES])?;
+        let letters = rows.iter().map(letter).collect::<Result<Vec<_>>>()?;
+        if let Some(letter) = letters.last() {
+            self.after = letter.id;
+        }
+        Ok(letters)
+    }
+
+    /// Marks those that were sent.
+    ///
+    /// # Errors
+    /// As [`Letters::open`].
+    pub fn mark(&mut self, ids: &[i64]) -> Result<()> {
+        let sql = "UPDATE bronze.dead_letters SET resubmitted_at = now() WHERE id = ANY ($1)";
+        self.client.execute(sql, &[&ids])?;
+        Ok(())
+    }
+}
+
+/// Better now than after the first letters were sent.
+fn prepare_to_mark(client: &mut Client) -> Result<()> {
+    let sql = "SELECT has_column_privilege('bronze.dead_letters', 'resubmitted_at', 'UPDATE'), \
+             pg_try_advisory_lock($1)";
+    let row = client.query_one(sql, &[&LOCK])?;
+    if !row.try_get::<_, bool>(0)? {
+        bail!("this user may not mark dead letters: GRANT UPDATE (resubmitted_at) ON bronze.dead_letters");
+    }
+    if !row.try_get::<_, bool>(1)? {
+        bail!("another `streamflow resubmit` is at work on this database; wait for its end");
+    }
+    Ok(())
+}
+
+fn letter(row: &Row) -> Result<Letter> {
+    Ok(Letter {
+        id: row.try_get(0)?,
+        topic: row.try_get(1)?,
+        reason: row.try_get(2)?,
+        message: row.try_get(3)?,
+        key: row.try_get(4)?,
+        payload: row.try_get(5)?,
+        truncated: row.try_get(6)?,
+        full_length: row.try_get(7)?,
+    })
+}

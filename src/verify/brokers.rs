@@ -1,0 +1,264 @@
+//! What Kafka says: topics, offsets, and the records that are committed.
+
+use anyhow::{Context, Result, anyhow, bail};
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::{Message, Offset, TopicPartitionList};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use streamflow_connectors::kafka::{KafkaError, KafkaSettings, OffsetRange, Topics, latest_record};
+
+const REQUEST_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long nothing may come where something must: longer than a broker keeps the transaction of a publisher that is gone.
+const PATIENCE: Duration = Duration::from_secs(90);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A record that is committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Where it stands.
+    pub partition: i32,
+    /// Where it stands.
+    pub offset: i64,
+    /// Its time, ms since 1970, where it has one.
+    pub time: Option<i64>,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+    /// Its headers by name.
+    pub headers: BTreeMap<String, Vec<u8>>,
+}
+
+/// Offsets by partition.
+pub type Ranges = BTreeMap<u16, OffsetRange>;
+
+/// Clients that ask and read; nothing is written, no group is joined.
+pub struct Brokers {
+    settings: KafkaSettings,
+    topics: Topics,
+    admin: AdminClient<DefaultClientContext>,
+}
+
+impl Brokers {
+    /// Connects, asking for `topic`, which need not exist; gives the number of brokers too.
+    ///
+    /// # Errors
+    /// Where the settings are refused or nobody answers.
+    pub fn connect(settings: &KafkaSettings, topic: &str) -> Result<(Self, usize)> {
+        let consumer: BaseConsumer = settings.client_config()?.create()?;
+        // To ask for no topic is to ask for all.
+        let metadata = consumer
+            .fetch_metadata(Some(topic), REQUEST_WITHIN)
+            .with_context(|| format!("no answer from {}", settings.brokers.join(",")))?;
+        let brokers = metadata.brokers().len();
+        let admin = settings.client_config()?.create()?;
+        let topics = Topics::connect(settings)?;
+        Ok((Self { settings: settings.clone(), topics, admin }, brokers))
+    }
+
+    /// Topics and their offsets.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// Whether a topic exists.
+    ///
+    /// # Errors
+    /// Kafka's, here and below.
+    pub fn has(&self, topic: &str) -> Result<bool> {
+        match self.topics.partitions(topic) {
+            Ok(_) => Ok(true),
+            Err(KafkaError::MissingTopic(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a topic keeps the latest record of each key for ever.
+    ///
+    /// # Errors
+    /// Kafka's; also where the user may not describe configurations.
+    pub fn is_compacted(&self, topic: &str) -> Result<bool> {
+        let asked = ResourceSpecifier::Topic(topic);
+        let options = AdminOptions::new().request_timeout(Some(REQUEST_WITHIN));
+        let answers = pollster::block_on(self.admin.describe_configs([&asked], &options))?;
+        let answer = answers.into_iter().next().context("no answer")?;
+        let config = answer.map_err(|code| anyhow!("configuration of {topic}: {code}"))?;
+        let policy = config.get("cleanup.policy").and_then(|entry| entry.value.as_deref());
+        let policy =
+            policy.with_context(|| format!("configuration of {topic}: not told, a right may be missing"))?;
+        Ok(policy.split(',').any(|policy| policy.trim() == "compact"))
+    }
+
+    /// The offsets of all partitions as read_committed consumers see them.
+    ///
+    /// # Errors
+    /// Kafka's; where there is no such topic.
+    pub fn ranges(&self, topic: &str) -> Result<Ranges> {
+        let partitions = 0..self.topics.partitions(topic)?;
+        partitions.map(|partition| Ok((partition, self.topics.offsets(topic, partition)?))).collect()
+    }
+
+    /// The offsets of all partitions, records of open transactions included.
+    ///
+    /// # Errors
+    /// Kafka's; where there is no such topic.
+    pub fn written(&self, topic: &str) -> Result<Ranges> {
+        let mut settings = self.settings.client_config()?;
+        let consumer: BaseConsumer = settings.set("isolation.level", "read_uncommitted").create()?;
+        let partitions = 0..self.topics.partitions(topic)?;
+        let range = |partition: u16| -> Result<(u16, OffsetRange)> {
+            let (earliest, latest) =
+                consumer.fetch_watermarks(topic, i32::from(partition), REQUEST_WITHIN)?;
+            let range = OffsetRange { earliest: u64::try_from(earliest)?, latest: u64::try_from(latest)? };
+            Ok((partition, range))
+        };
+        partitions.map(range).collect()
+    }
+
+    /// The value of the last committed record of `key` in a compacted topic of one partition.
+    ///
+    /// # Errors
+    /// Kafka's.
+    pub fn latest(&self, topic: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        Ok(latest_record(&self.settings, topic, key.as_bytes(), REQUEST_WITHIN)?)
+    }
+
+    /// Gives `each` all committed records before `ends`, each partition in its order.
+    ///
+    /// # Errors
+    /// Kafka's, and those of `each`; where a transaction is not decided in time.
+    pub fn read(&self, topic: &str, ends: &Ranges, mut each: impl FnMut(Told) -> Result<()>) -> Result<()> {
+        self.wait_until_decided(topic, ends)?;
+        let open = ends.iter().filter(|(_, range)| range.latest > range.earliest);
+        let mut open: BTreeSet<i32> = open.map(|(partition, _)| i32::from(*partition)).collect();
+        let consumer = self.consumer()?;
+        assign(&consumer, topic, open.iter().map(|partition| (*partition, Offset::Beginning)))?;
+        while !open.is_empty() {
+            match poll(&consumer, topic)? {
+                Polled::Record(message) => {
+                    let partition = u16::try_from(message.partition())?;
+                    let end = ends.get(&partition).map_or(0, |range| range.latest);
+                    if u64::try_from(message.offset())? >= end {
+                        open.remove(&message.partition());
+                    } else {
+                        each(told(&message))?;
+                    }
+                }
+                Polled::End(partition) => {
+                    open.remove(&partition);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The offset of the first committed record from `offset` on; `None` where there is none.
+    ///
+    /// # Errors
+    /// Kafka's.
+    pub fn first_from(&self, topic: &str, partition: u16, offset: u64) -> Result<Option<u64>> {
+        let consumer = self.consumer()?;
+        assign(&consumer, topic, [(i32::from(partition), Offset::Offset(i64::try_from(offset)?))])?;
+        match poll(&consumer, topic)? {
+            Polled::Record(message) => Ok(Some(u64::try_from(message.offset())?)),
+            Polled::End(_) => Ok(None),
+        }
+    }
+
+    fn consumer(&self) -> Result<BaseConsumer> {
+        let mut settings = self.settings.client_config()?;
+        settings
+            // Required to assign partitions; no group is joined.
+            .set("group.id", "streamflow-verify")
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed")
+            // Markers of transactions have offsets and are no records: only this tells that the end is reached.
+            .set("enable.partition.eof", "true")
+            // What has been deleted at the beginning meanwhile is not missed.
+            .set("auto.offset.reset", "earliest")
+            .set("fetch.wait.max.ms", "10");
+        Ok(settings.create()?)
+    }
+
+    /// Until the end of what is committed is past the end of what was written, the reader would stop too early.
+    fn wait_until_decided(&self, topic: &str, ends: &Ranges) -> Result<()> {
+        let begun = Instant::now();
+        for (partition, range) in ends {
+            while self.topics.offsets(topic, *partition)?.latest < range.latest {
+                if begun.elapsed() > PATIENCE {
+                    bail!("a transaction is open on {topic} partition {partition}, and does not end");
+                }
+                std::thread::sleep(PAUSE);
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Polled<'a> {
+    Record(BorrowedMessage<'a>),
+    /// The end of a partition.
+    End(i32),
+}
+
+fn assign(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partitions: impl IntoIterator<Item = (i32, Offset)>,
+) -> Result<()> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in partitions {
+        list.add_partition_offset(topic, partition, offset)?;
+    }
+    Ok(consumer.assign(&list)?)
+}
+
+/// The next thing that happens; the client mends interruptions by itself.
+fn poll<'a>(consumer: &'a BaseConsumer, topic: &str) -> Result<Polled<'a>> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        match consumer.poll(PAUSE) {
+            Some(Ok(message)) => return Ok(Polled::Record(message)),
+            Some(Err(ClientError::PartitionEOF(partition))) => return Ok(Polled::End(partition)),
+            Some(Err(error)) if is_final(&error) => return Err(error).context(format!("reading {topic}")),
+            Some(Err(_)) | None => {}
+        }
+    }
+    bail!("reading {topic}: nothing came for {} s", PATIENCE.as_secs())
+}
+
+fn is_final(error: &ClientError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::UnknownTopicOrPartition
+                | Code::UnknownTopic
+                | Code::UnknownPartition
+                | Code::TopicAuthorizationFailed
+                | Code::Authentication
+        )
+    )
+}
+
+fn told(message: &BorrowedMessage<'_>) -> Told {
+    let headers = message.headers().map(|headers| {
+        let owned = |header: rdkafka::message::Header<'_, &[u8]>| {
+            (header.key.to_owned(), header.value.unwrap_or_default().to_vec())
+        };
+        headers.iter().map(owned).collect()
+    });
+    Told {
+        partition: message.partition(),
+        offset: message.offset(),
+        time: message.timestamp().to_millis(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: headers.unwrap_or_default(),
+    }
+}

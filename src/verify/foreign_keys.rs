@@ -1,0 +1,153 @@
+//! Whether every key that refers to a row has that row: declared constraints, and those that the writer alone keeps.
+
+use super::check::{Check, Outcome};
+use anyhow::Result;
+use postgres::Transaction;
+
+/// Columns that refer to columns of another table, quoted where needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reference {
+    table: String,
+    columns: Vec<String>,
+    target: String,
+    target_columns: Vec<String>,
+}
+
+/// A foreign key that is declared.
+struct Declared {
+    reference: Reference,
+    name: String,
+    is_validated: bool,
+}
+
+/// Those that the writer keeps without a declaration; null refers to nothing.
+const KEPT: [(&str, &str, &str); 18] = [
+    ("silver.transactions", "customer_key", "gold.dim_customer"),
+    ("silver.transactions", "store_key", "gold.dim_store"),
+    ("silver.transactions", "product_key", "gold.dim_product"),
+    ("silver.transactions", "date_key", "gold.dim_date"),
+    ("silver.transactions", "topic_key", "streamflow.topics"),
+    ("gold.fact_fraud_alerts", "transaction_id", "silver.transactions"),
+    ("gold.fact_fraud_alerts", "customer_key", "gold.dim_customer"),
+    ("gold.fact_fraud_alerts", "store_key", "gold.dim_store"),
+    ("gold.fact_fraud_alerts", "date_key", "gold.dim_date"),
+    ("gold.fraud_alert_history", "transaction_id", "silver.transactions"),
+    ("gold.customer_totals", "customer_key", "gold.dim_customer"),
+    ("gold.agg_hourly_sales", "store_key", "gold.dim_store"),
+    ("gold.store_performance", "store_key", "gold.dim_store"),
+    ("gold.store_performance", "date_key", "gold.dim_date"),
+    ("gold.agg_daily_fraud", "date_key", "gold.dim_date"),
+    ("gold.rule_performance", "date_key", "gold.dim_date"),
+    ("gold.realtime_metrics", "store_key", "gold.dim_store"),
+    ("streamflow.emptied_windows", "store_key", "gold.dim_store"),
+];
+
+const DECLARED: &str = "SELECT quote_ident(s.nspname) || '.' || quote_ident(t.relname), \
+         ARRAY(SELECT quote_ident(attname) FROM unnest(c.conkey) WITH ORDINALITY AS k (number, place) \
+               JOIN pg_attribute ON attrelid = c.conrelid AND attnum = number ORDER BY place), \
+         quote_ident(fs.nspname) || '.' || quote_ident(f.relname), \
+         ARRAY(SELECT quote_ident(attname) FROM unnest(c.confkey) WITH ORDINALITY AS k (number, place) \
+               JOIN pg_attribute ON attrelid = c.confrelid AND attnum = number ORDER BY place), \
+         c.conname::text, c.convalidated \
+     FROM pg_constraint AS c \
+     JOIN pg_class AS t ON t.oid = c.conrelid JOIN pg_namespace AS s ON s.oid = t.relnamespace \
+     JOIN pg_class AS f ON f.oid = c.confrelid JOIN pg_namespace AS fs ON fs.oid = f.relnamespace \
+     WHERE c.contype = 'f' AND c.conparentid = 0 \
+         AND s.nspname IN ('bronze', 'silver', 'gold', 'streamflow') ORDER BY 1, c.conname";
+
+/// All of them, a check for each table.
+///
+/// # Errors
+/// What the server or the connection says.
+pub fn check(transaction: &mut Transaction<'_>) -> Result<Vec<Check>> {
+    let declared = declared(transaction)?;
+    let mut checks: Vec<Check> = declared.iter().filter_map(unvalidated).collect();
+    let mut references: Vec<Reference> = KEPT.iter().map(kept).collect();
+    for Declared { reference, .. } in declared {
+        if !references.contains(&reference) {
+            references.push(reference);
+        }
+    }
+    let mut tables: Vec<&str> = references.iter().map(|reference| reference.table.as_str()).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    for table in tables {
+        let of_table = references.iter().filter(|reference| reference.table == table);
+        checks.push(hold(transaction, of_table)?.of(format!("foreign keys of {table}")));
+    }
+    Ok(checks)
+}
+
+fn kept(&(table, column, target): &(&str, &str, &str)) -> Reference {
+    let columns = vec![column.to_owned()];
+    let (table, target) = (table.to_owned(), target.to_owned());
+    Reference { table, columns: columns.clone(), target, target_columns: columns }
+}
+
+fn declared(transaction: &mut Transaction<'_>) -> Result<Vec<Declared>> {
+    let rows = transaction.query(DECLARED, &[])?;
+    rows.iter()
+        .map(|row| {
+            let reference = Reference {
+                table: row.try_get(0)?,
+                columns: row.try_get(1)?,
+                target: row.try_get(2)?,
+                target_columns: row.try_get(3)?,
+            };
+            Ok(Declared { reference, name: row.try_get(4)?, is_validated: row.try_get(5)? })
+        })
+        .collect()
+}
+
+fn unvalidated(declared: &Declared) -> Option<Check> {
+    let Declared { reference: Reference { table, .. }, name, is_validated } = declared;
+    (!is_validated).then(|| {
+        let advice = format!("as the owner: ALTER TABLE {table} VALIDATE CONSTRAINT \"{name}\"");
+        Outcome::fail("declared NOT VALID", advice).of(format!("foreign key {name} of {table}"))
+    })
+}
+
+/// Counts rows whose key refers to none.
+fn hold<'a>(
+    transaction: &mut Transaction<'_>,
+    references: impl Iterator<Item = &'a Reference>,
+) -> Result<Outcome> {
+    let (mut keys, mut dangling, mut details) = (0, 0, Vec::new());
+    for reference in references {
+        let row = transaction.query_one(&anti_join(reference), &[])?;
+        let rows: i64 = row.try_get(0)?;
+        keys += 1;
+        if rows > 0 {
+            dangling += rows;
+            let values: Vec<String> = row.try_get(1)?;
+            let Reference { columns, target, .. } = reference;
+            let (columns, values) = (columns.join(", "), values.join(", "));
+            details.push(format!("{columns} in {rows} rows, not in {target}: {values}"));
+        }
+    }
+    Ok(match dangling {
+        0 => Outcome::pass(format!("{keys} hold")),
+        _ => Outcome::fail(
+            format!("{dangling} keys refer to no row"),
+            "somebody else wrote to these tables: undo it, or rebuild (runbook, \"Rebuild\")",
+        )
+        .with_details(details),
+    })
+}
+
+/// The number of rows that refer to nothing, and a few of their keys.
+fn anti_join(reference: &Reference) -> String {
+    let Reference { table, columns, target, target_columns } = reference;
+    let pairs = columns.iter().zip(target_columns);
+    let equal: Vec<String> = pairs.map(|(column, key)| format!("f.{key} = t.{column}")).collect();
+    let present: Vec<String> = columns.iter().map(|column| format!("t.{column} IS NOT NULL")).collect();
+    let values: Vec<String> = columns.iter().map(|column| format!("t.{column}")).collect();
+    format!(
+        "WITH dangling AS (SELECT concat_ws('/', {}) AS key FROM {table} AS t \
+             WHERE {} AND NOT EXISTS (SELECT FROM {target} AS f WHERE {})) \
+         SELECT count(*), ARRAY(SELECT DISTINCT key FROM dangling ORDER BY key LIMIT 4) FROM dangling",
+        values.join(", "),
+        present.join(" AND "),
+        equal.join(" AND ")
+    )
+}

@@ -1,0 +1,63 @@
+//! How far the committed frontier is behind the clock.
+
+use super::check::{Check, Outcome};
+use anyhow::Result;
+use postgres::Transaction;
+
+/// Limits in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From here on it is a warning.
+    pub warn: f64,
+    /// From here on it is a failure.
+    pub fail: f64,
+}
+
+/// Now, by the clock of the database, less the committed frontier.
+///
+/// # Errors
+/// What the server or the connection says.
+pub fn check(transaction: &mut Transaction<'_>, limits: Limits) -> Result<Vec<Check>> {
+    // The snapshot's own time: the checks before this one may have taken long.
+    let sql = "SELECT frontier, (extract(epoch FROM transaction_timestamp()) - frontier / 1000.0)::float8 \
+               FROM streamflow.progress";
+    let row = transaction.query_one(sql, &[])?;
+    let frontier: i64 = row.try_get(0)?;
+    if frontier == 0 {
+        let advice = "streamflow run; where it runs, see its log";
+        return Ok(vec![Outcome::warn("nothing has been committed yet", advice).of("freshness")]);
+    }
+    Ok(vec![judge(row.try_get(1)?, limits).of("freshness")])
+}
+
+fn judge(seconds: f64, limits: Limits) -> Outcome {
+    let found = format!("the committed frontier is {:.1} s behind", seconds.max(0.0));
+    let advice = "runbook, \"First look\": is it running, is it catching up?";
+    if seconds < limits.warn {
+        Outcome::pass(found)
+    } else if seconds < limits.fail {
+        Outcome::warn(found, advice)
+    } else {
+        Outcome::fail(found, advice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::check::Verdict;
+
+    #[test]
+    fn limits_belong_to_the_worse_side() {
+        let limits = Limits { warn: 10.0, fail: 60.0 };
+        for (seconds, verdict) in [
+            (-1.0, Verdict::Pass),
+            (9.9, Verdict::Pass),
+            (10.0, Verdict::Warn),
+            (59.9, Verdict::Warn),
+            (60.0, Verdict::Fail),
+        ] {
+            assert_eq!(judge(seconds, limits).verdict, verdict, "{seconds}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Records of `streamflow.dlq` and the rows of `bronze.dead_letters`.
+
+use super::ledger::Row;
+use crate::verify::brokers::Told;
+use anyhow::Result;
+use postgres::Transaction;
+use std::collections::HashMap;
+
+const ROWS: &str = "SELECT id, source_topic, source_partition::text, source_offset::text, reason, message, \
+         full_length::text, truncated::text, \
+         CASE WHEN key_is_base64 THEN decode(key, 'base64') ELSE convert_to(key, 'UTF8') END, \
+         CASE WHEN payload_is_base64 THEN decode(payload, 'base64') ELSE convert_to(payload, 'UTF8') END \
+     FROM bronze.dead_letters WHERE id = ANY ($1)";
+
+/// Headers that hold a column each, in the order of `ROWS`.
+const HEADERS: [&str; 7] = [
+    "dlq.topic",
+    "dlq.partition",
+    "dlq.offset",
+    "dlq.reason",
+    "dlq.message",
+    "dlq.full_length",
+    "dlq.truncated",
+];
+
+/// Only so much of a key is told, bytes.
+const KEY_LIMIT: usize = 64 * 1024;
+
+/// The row of each record.
+///
+/// # Errors
+/// What the server or the connection says.
+pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<Option<Row>>> {
+    let numbers: Vec<Option<i64>> = records.iter().map(number).collect();
+    let asked: Vec<i64> = numbers.iter().flatten().copied().collect();
+    let mut letters: HashMap<i64, postgres::Row> = HashMap::new();
+    for row in transaction.query(ROWS, &[&asked])? {
+        letters.insert(row.try_get(0)?, row);
+    }
+    let row = |(record, number): (&Told, Option<i64>)| -> Result<Option<Row>> {
+        let Some((number, letter)) = number.and_then(|number| Some((number, letters.get(&number)?))) else {
+            return Ok(None);
+        };
+        Ok(Some(Row { number, difference: difference(record, letter)? }))
+    };
+    records.iter().zip(numbers).map(row).collect()
+}
+
+fn number(record: &Told) -> Option<i64> {
+    std::str::from_utf8(record.headers.get("dlq.number")?).ok()?.parse().ok()
+}
+
+fn difference(record: &Told, letter: &postgres::Row) -> Result<Option<String>> {
+    let mut columns: Vec<&str> = Vec::with_capacity(HEADERS.len());
+    for (place, name) in (1..).zip(HEADERS) {
+        let column: &str = letter.try_get(place)?;
+        if record.headers.get(name).map(Vec::as_slice) != Some(column.as_bytes()) {
+            return Ok(Some(format!("another {name}")));
+        }
+        columns.push(column);
+    }
+    let place = columns[..3].join("-");
+    let (key, payload): (Option<&[u8]>, Option<&[u8]>) = (letter.try_get(8)?, letter.try_get(9)?);
+    let key = key.map(|key| &key[..key.len().min(KEY_LIMIT)]);
+    let differs = if record.key.as_deref() != Some(place.as_bytes()) {
+        Some("another key")
+    } else if record.headers.get("dlq.key").map(Vec::as_slice) != key {
+        Some("another dlq.key")
+    } else if record.value.as_deref() != payload {
+        Some("another payload")
+    } else {
+        None
+    };
+    Ok(differs.map(str::to_owned))
+}

@@ -1,0 +1,146 @@
+//! What a topic tells, held against the numbered rows that it must tell.
+
+use crate::verify::brokers::Told;
+use crate::verify::check::Cases;
+use std::collections::BTreeMap;
+
+/// The row that a record tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its number: dense, in the order of commits.
+    pub number: i64,
+    /// Where the record says something else, what.
+    pub difference: Option<String>,
+}
+
+/// Rows of which older ones may have been dropped, ms.
+const KEPT: i64 = 29 * 86_400_000;
+
+/// Which rows were told, in which order. Numbers begin with 1.
+#[derive(Default)]
+pub struct Ledger {
+    /// A bit a row.
+    told: Vec<u64>,
+    /// The last number told in each partition.
+    last: BTreeMap<i32, i64>,
+    /// The first number told in each partition.
+    first: BTreeMap<i32, i64>,
+    /// Records that tell a row.
+    pub records: u64,
+    /// Records so old that maintenance may have dropped their rows.
+    pub older: u64,
+    /// Rows so old that Kafka's retention may have deleted their records.
+    pub expired: u64,
+    /// What is wrong.
+    pub cases: Cases,
+}
+
+impl Ledger {
+    /// Takes note of a record and the row that it tells; `now` in ms since 1970.
+    pub fn tell(&mut self, record: &Told, row: Option<Row>, now: i64) {
+        let Told { partition, offset, .. } = record;
+        let at = || format!("partition {partition} offset {offset}");
+        let Some(Row { number, difference }) = row else {
+            let is_old = record.time.is_none_or(|time| time < now - KEPT);
+            if is_old && !self.last.contains_key(partition) {
+                self.older += 1;
+            } else {
+                self.cases.add(|| format!("{}: no row tells of it", at()));
+            }
+            return;
+        };
+        self.records += 1;
+        if let Some(difference) = difference {
+            self.cases.add(|| format!("{}: number {number} differs: {difference}", at()));
+        }
+        self.first.entry(*partition).or_insert(number);
+        let last = self.last.insert(*partition, number);
+        if self.mark(number) {
+            self.cases.add(|| format!("{}: number {number} is told again", at()));
+        } else if let Some(last) = last.filter(|last| *last > number) {
+            self.cases.add(|| format!("{}: number {number} comes after {last}", at()));
+        }
+    }
+
+    /// The number from which every row must have been told. `truncated` are the partitions whose first records are deleted.
+    pub fn complete_from(&self, truncated: &[i32]) -> i64 {
+        let first = truncated.iter().map(|partition| self.first.get(partition).copied().unwrap_or(i64::MAX));
+        first.max().unwrap_or(1)
+    }
+
+    /// Whether a row was told.
+    pub fn has(&self, number: i64) -> bool {
+        let (word, bit) = place(number);
+        self.told.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// Takes note of a number, and says whether it was known.
+    fn mark(&mut self, number: i64) -> bool {
+        let known = self.has(number);
+        let (word, bit) = place(number);
+        if self.told.len() <= word {
+            self.told.resize(word + 1, 0);
+        }
+        self.told[word] |= bit;
+        known
+    }
+}
+
+/// Rows are numbered by PostgreSQL's commits: a number below 1 is nobody's and shares the place of 0.
+fn place(number: i64) -> (usize, u64) {
+    let number = usize::try_from(number).unwrap_or(0);
+    (number / 64, 1 << (number % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 100 * 86_400_000;
+
+    fn record(partition: i32, age_days: i64) -> Told {
+        Told { partition, time: Some(NOW - age_days * 86_400_000), ..Told::default() }
+    }
+
+    fn row(number: i64) -> Option<Row> {
+        Some(Row { number, difference: None })
+    }
+
+    fn ledger(records: &[(i32, Option<Row>)]) -> Ledger {
+        let mut ledger = Ledger::default();
+        records.iter().for_each(|(partition, row)| ledger.tell(&record(*partition, 1), row.clone(), NOW));
+        ledger
+    }
+
+    #[test]
+    fn rows_are_told_once_in_the_order_of_their_partition() {
+        let told = ledger(&[(0, row(1)), (1, row(200)), (0, row(3)), (1, row(201))]);
+        assert_eq!((told.records, told.cases.count), (4, 0));
+        assert!(told.has(200) && !told.has(2) && !told.has(100_000));
+        assert_eq!(ledger(&[(0, row(2)), (0, row(1))]).cases.count, 1, "order");
+        assert_eq!(ledger(&[(0, row(2)), (0, row(2))]).cases.count, 1, "twice");
+        assert_eq!(ledger(&[(0, row(2)), (1, row(2))]).cases.count, 1, "twice");
+        assert_eq!(ledger(&[(0, None)]).cases.count, 1, "foreign");
+        let differs = Some(Row { number: 1, difference: Some("key".to_owned()) });
+        assert_eq!(ledger(&[(0, differs)]).cases.count, 1, "another key");
+    }
+
+    #[test]
+    fn what_maintenance_may_have_dropped_is_no_foreign_record() {
+        let mut ledger = Ledger::default();
+        ledger.tell(&record(0, 40), None, NOW);
+        assert_eq!((ledger.older, ledger.cases.count), (1, 0));
+        ledger.tell(&record(0, 40), row(8), NOW);
+        ledger.tell(&record(0, 39), None, NOW);
+        assert_eq!((ledger.older, ledger.cases.count), (1, 1), "among rows that are kept");
+    }
+
+    #[test]
+    fn rows_are_complete_from_where_every_partition_has_its_records() {
+        let told = ledger(&[(0, row(50)), (1, row(2))]);
+        assert_eq!(told.complete_from(&[]), 1);
+        assert_eq!(told.complete_from(&[0]), 50);
+        assert_eq!(told.complete_from(&[0, 1]), 50);
+        assert_eq!(told.complete_from(&[2]), i64::MAX, "nothing is left of it");
+    }
+}

@@ -1,0 +1,225 @@
+//! Whether the topics tell what the outbox and the dead letters hold: each row once, in order, with the same bytes.
+//!
+//! Law: Kafka was asked how far it is before the snapshot was taken. So every record up to there tells a row of the snapshot,
+//! and every row up to the published number has its record there, unless it is too old for Kafka's retention.
+
+mod alerts;
+mod dead_letters;
+mod ledger;
+
+use super::brokers::{Brokers, Ranges, Told};
+use super::check::{Check, Outcome};
+use crate::config::Config;
+use anyhow::{Context, Result};
+use chrono::Utc;
+use ledger::{Ledger, Row};
+use postgres::Transaction;
+use postgres::fallible_iterator::FallibleIterator;
+use serde::Deserialize;
+use streamflow_medallion::Progress;
+
+/// How far Kafka is: what of the publisher's record is needed here.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Published {
+    /// Number of the last alert change.
+    alert_number: i64,
+    /// Number of the last dead letter.
+    dead_letter_number: i64,
+}
+
+impl Published {
+    /// Reads it; without a record nothing is published.
+    ///
+    /// # Errors
+    /// Kafka's, and where the record cannot be understood.
+    pub fn read(brokers: &Brokers, config: &Config) -> Result<Self> {
+        if !brokers.has(&config.topics.progress)? {
+            return Ok(Self::default());
+        }
+        let record = brokers.latest(&config.topics.progress, &config.publisher.transactional_id)?;
+        let Some(record) = record else { return Ok(Self::default()) };
+        serde_json::from_slice(&record).context("the publisher's progress record")
+    }
+}
+
+/// Kafka before the snapshot.
+pub struct Before {
+    published: Published,
+    /// What was written by then; `None` where there is no topic.
+    alerts: Option<Ranges>,
+    dead_letters: Option<Ranges>,
+}
+
+impl Before {
+    /// Asks.
+    ///
+    /// # Errors
+    /// As [`Published::read`].
+    pub fn ask(brokers: &Brokers, config: &Config) -> Result<Self> {
+        // In this order: what was published by then was written by then.
+        let published = Published::read(brokers, config)?;
+        let written = |topic: &str| {
+            Ok::<_, anyhow::Error>(if brokers.has(topic)? { Some(brokers.written(topic)?) } else { None })
+        };
+        let (alerts, dead_letters) = (written(&config.topics.alerts)?, written(&config.topics.dead_letters)?);
+        Ok(Self { published, alerts, dead_letters })
+    }
+}
+
+/// The row of each record.
+type LookUp = fn(&mut Transaction<'_>, &[Told]) -> Result<Vec<Option<Row>>>;
+
+/// One of the topics, and the rows that it tells.
+struct Kind<'a> {
+    /// What its rows are.
+    noun: &'static str,
+    topic: &'a str,
+    /// Numbers of the rows from $1 on, in order.
+    numbers: &'static str,
+    rows: LookUp,
+    /// How far Kafka was before the snapshot.
+    written: Option<&'a Ranges>,
+    published: i64,
+    /// Number of the last row.
+    committed: i64,
+    /// How far Kafka is in the end.
+    published_now: i64,
+}
+
+/// Both topics.
+///
+/// # Errors
+/// PostgreSQL's and Kafka's.
+pub fn check(
+    transaction: &mut Transaction<'_>,
+    brokers: &Brokers,
+    config: &Config,
+    before: &Before,
+    progress: &Progress,
+) -> Result<Vec<Check>> {
+    let now = Published::read(brokers, config)?;
+    let kinds = [
+        Kind {
+            noun: "alert change",
+            topic: &config.topics.alerts,
+            numbers: "SELECT number FROM bronze.raw_fraud_alerts ORDER BY number",
+            rows: alerts::rows,
+            written: before.alerts.as_ref(),
+            published: before.published.alert_number,
+            committed: progress.alert_changes,
+            published_now: now.alert_number,
+        },
+        Kind {
+            noun: "dead letter",
+            topic: &config.topics.dead_letters,
+            numbers: "SELECT id FROM bronze.dead_letters ORDER BY id",
+            rows: dead_letters::rows,
+            written: before.dead_letters.as_ref(),
+            published: before.published.dead_letter_number,
+            committed: progress.dead_letters,
+            published_now: now.dead_letter_number,
+        },
+    ];
+    let check =
+        |kind: &Kind<'_>| Ok(kind.check(transaction, brokers)?.of(format!("published {}", kind.topic)));
+    kinds.iter().map(check).collect()
+}
+
+/// Records whose rows are looked up at once.
+const BATCH: usize = 500;
+
+impl Kind<'_> {
+    fn check(&self, transaction: &mut Transaction<'_>, brokers: &Brokers) -> Result<Outcome> {
+        if self.published > self.committed {
+            return Ok(Outcome::fail(
+                format!("Kafka has {} {}, the database only {}", self.noun, self.published, self.committed),
+                "an older database was restored, or a new one has the name of another: publisher.transactional_id",
+            ));
+        }
+        let Some(written) = self.written else {
+            return Ok(Outcome::warn("there is no topic to compare with", "see the check of the topic"));
+        };
+        let mut ledger = self.read(transaction, brokers, written)?;
+        let truncated = written.iter().filter(|(_, range)| range.earliest > 0);
+        let truncated: Vec<i32> = truncated.map(|(partition, _)| i32::from(*partition)).collect();
+        self.find_untold(transaction, &mut ledger, &truncated)?;
+        Ok(self.judge(ledger))
+    }
+
+    /// What the topic tells, in batches.
+    fn read(&self, transaction: &mut Transaction<'_>, brokers: &Brokers, written: &Ranges) -> Result<Ledger> {
+        let now = Utc::now().timestamp_millis();
+        let (mut ledger, mut batch) = (Ledger::default(), Vec::with_capacity(BATCH));
+        let mut look_up = |batch: &mut Vec<Told>| -> Result<()> {
+            let rows = (self.rows)(transaction, batch)?;
+            batch.iter().zip(rows).for_each(|(record, row)| ledger.tell(record, row, now));
+            batch.clear();
+            Ok(())
+        };
+        brokers.read(self.topic, written, |record| {
+            batch.push(record);
+            if batch.len() == BATCH { look_up(&mut batch) } else { Ok(()) }
+        })?;
+        look_up(&mut batch)?;
+        Ok(ledger)
+    }
+
+    /// Rows without a record, and numbers without a row.
+    fn find_untold(
+        &self,
+        transaction: &mut Transaction<'_>,
+        ledger: &mut Ledger,
+        truncated: &[i32],
+    ) -> Result<()> {
+        let complete_from = ledger.complete_from(truncated);
+        let no_parameters: [&str; 0] = [];
+        let mut rows = transaction.query_raw(self.numbers, no_parameters)?;
+        let mut last: Option<i64> = None;
+        while let Some(row) = rows.next()? {
+            let number: i64 = row.try_get(0)?;
+            if let Some(last) = last.filter(|last| last + 1 < number) {
+                ledger.cases.add(|| format!("rows {} to {} are missing", last + 1, number - 1));
+            }
+            last = Some(number);
+            if number > self.published || ledger.has(number) {
+                continue;
+            }
+            if number < complete_from {
+                ledger.expired += 1;
+            } else {
+                ledger.cases.add(|| format!("number {number} is not in the topic"));
+            }
+        }
+        if let Some(last) = last.filter(|last| *last != self.committed) {
+            ledger
+                .cases
+                .add(|| format!("the last row is {last}, and {} by the progress row", self.committed));
+        }
+        Ok(())
+    }
+
+    fn judge(&self, ledger: Ledger) -> Outcome {
+        let Ledger { records, older, expired, cases, .. } = ledger;
+        let mut found = format!("{records} {}s told, each once, as committed", self.noun);
+        for (number, what) in [
+            (expired, "older rows, beyond Kafka's retention"),
+            (older, "older records, beyond the rows that are kept"),
+        ] {
+            if number > 0 {
+                found.push_str(&format!("; {number} {what}"));
+            }
+        }
+        let behind = self.committed - self.published_now;
+        if cases.count > 0 {
+            let advice = "consumers see something else than the tables: keep topic and database, and report it; \
+                 did another program write to the topic?";
+            Outcome::fail(format!("{} differences from the rows", cases.count), advice)
+                .with_details(cases.sample)
+        } else if behind > 0 {
+            let advice = "runbook, \"Alerts do not reach Kafka\", if that goes on";
+            Outcome::warn(format!("{found}; the publisher is {behind} behind"), advice)
+        } else {
+            Outcome::pass(found)
+        }
+    }
+}

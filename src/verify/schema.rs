@@ -1,0 +1,40 @@
+//! Whether the database has the schema that this program expects.
+
+use super::check::{Check, Outcome};
+use anyhow::Result;
+use postgres::Client;
+use streamflow_connectors::postgres::{PostgresError, migrate};
+use streamflow_medallion::migrations;
+
+/// What the check found, and whether the tables can be asked at all.
+pub struct Schema {
+    /// The check.
+    pub check: Check,
+    /// All tables that this program knows are there.
+    pub is_complete: bool,
+}
+
+/// All embedded migrations are applied, with the checksums of this program.
+///
+/// # Errors
+/// What the server or the connection says.
+pub fn check(client: &mut Client) -> Result<Schema> {
+    let all = migrations();
+    let (outcome, is_complete) = match migrate::outstanding(client, all) {
+        Ok([]) => (Outcome::pass(format!("{} migrations, as in this program", all.len())), true),
+        Ok(outstanding @ [first, ..]) => {
+            let first = format!("{:03}_{}", first.number, first.name);
+            let found =
+                format!("{} of {} migrations are missing, from {first} on", outstanding.len(), all.len());
+            (
+                Outcome::fail(found, "streamflow migrate; until then nothing of the database is verified"),
+                false,
+            )
+        }
+        Err(PostgresError::Migrations(problem)) => {
+            (Outcome::fail(problem, "use the program that migrated this database"), true)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Schema { check: outcome.of("schema"), is_complete })
+}
