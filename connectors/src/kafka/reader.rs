@@ -171,7 +171,8 @@ impl Reader {
     fn tell_ends(&mut self) -> Result<(), End> {
         self.looked = Instant::now();
         for place in 0..self.partitions.len() {
-            if !self.partitions[place].at_end {
+            // What came while a send waited is not delivered yet.
+            if !self.partitions[place].at_end || !self.batch.is_empty() {
                 continue;
             }
             let now = now_ms();
