@@ -1,6 +1,6 @@
 //! Rounds of bad luck under load. A round starts a worker, lets it work for a moment, and ends it or what it stands on; then what
-//! is in PostgreSQL must be exactly what the events in it give. At the end nothing of Kafka is missing, and consumers have
-//! seen each alert change once.
+//! is in PostgreSQL must be exactly what the events in it give, and consumers of Kafka must have seen each alert change and dead
+//! letter once, in order, none before it was committed. At the end nothing of Kafka is missing, and consumers have seen all.
 //!
 //! `STREAMFLOW_CHAOS_ROUNDS` sets how many rounds; `STREAMFLOW_CHAOS_SEED` repeats a run's choices, not its moments.
 
@@ -8,11 +8,11 @@ use crate::command::Running;
 use crate::consumer::Consumed;
 use crate::parts::Parts;
 use crate::traffic::DISTURBED;
-use postgres::Client;
+use postgres::{Client, Row};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::thread::sleep;
@@ -90,17 +90,18 @@ fn kills_lose_nothing_and_repeat_nothing() {
             if round < ENDS.len() as u64 { round as usize } else { chaos.dice.random_range(0..ENDS.len()) };
         chaos.round(ENDS[place]);
         *ends.entry(format!("{:?}", ENDS[place])).or_default() += 1;
-        let rows = chaos.verify();
-        println!("round {}: {:?}, {rows} rows equal", round + 1, ENDS[place]);
+        let (rows, published) = (chaos.verify(), chaos.check_published().alert_changes);
+        println!("round {}: {:?}, {rows} rows equal, {published} alert changes told", round + 1, ENDS[place]);
     }
     assert!(generate.ended().is_none(), "{}", generate.printed());
     generate.terminate();
     chaos.catch_up();
     let rows = chaos.verify();
     chaos.check_bronze();
-    let (alerts, letters) = (chaos.check_alerts(), chaos.check_dead_letters());
+    let Published { alert_changes, dead_letters, is_all } = chaos.check_published();
+    assert!(is_all);
     println!(
-        "{rounds} rounds ({ends:?}): {rows} rows equal, {alerts} alert changes and {letters} dead letters told once \
+        "{rounds} rounds ({ends:?}): {rows} rows equal, {alert_changes} alert changes and {dead_letters} dead letters told once \
          each, 0 differences"
     );
 }
@@ -240,34 +241,46 @@ impl Chaos {
         }
     }
 
-    /// Consumers have seen every change of the outbox once, those of an alert in order; returns how many.
-    fn check_alerts(&self) -> usize {
-        let rows = self
-            .parts
-            .connect()
-            .query("SELECT payload::text FROM bronze.raw_fraud_alerts ORDER BY number", &[])
-            .unwrap();
-        let committed: Vec<Value> =
-            rows.iter().map(|row| serde_json::from_str(row.get(0)).unwrap()).collect();
-        let told: Vec<Value> = self.parts.consume("alerts").iter().map(Consumed::json).collect();
-        assert_eq!(told.len(), committed.len());
-        assert_eq!(by_alert(&told), by_alert(&committed));
-        told.len()
-    }
-
-    /// Consumers have seen every dead letter once, with the value that the table holds; returns how many.
-    fn check_dead_letters(&self) -> usize {
+    /// Consumers have seen changes of the outbox once each, those of an alert from its first on in order, and dead letters once each,
+    /// with their values.
+    fn check_published(&self) -> Published {
+        let mut client = self.parts.connect();
+        // Kafka first: what is there has been committed before.
+        let (told, letters) = (self.parts.consume("alerts"), self.parts.consume("dead_letters"));
+        let sql = "SELECT payload::text FROM bronze.raw_fraud_alerts ORDER BY number";
+        let json = |row: &Row| serde_json::from_str(row.get(0)).unwrap();
+        let committed: Vec<Value> = client.query(sql, &[]).unwrap().iter().map(json).collect();
+        let changes: Vec<Value> = told.iter().map(Consumed::json).collect();
+        let committed_changes = by_alert(&committed);
+        for (alert, changes) in by_alert(&changes) {
+            assert!(
+                committed_changes.get(alert).is_some_and(|all| all.starts_with(&changes)),
+                "{alert}: {changes:#?}"
+            );
+        }
         let sql = "SELECT id, CASE WHEN payload_is_base64 THEN decode(payload, 'base64') \
                  ELSE convert_to(payload, 'UTF8') END FROM bronze.dead_letters";
-        let rows = self.parts.connect().query(sql, &[]).unwrap();
-        let committed: BTreeMap<i64, Option<Vec<u8>>> =
-            rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let letters = self.parts.consume("dead_letters");
-        let told: BTreeMap<i64, Option<Vec<u8>>> =
-            letters.iter().map(|letter| (number_of(letter), letter.value.clone())).collect();
-        assert_eq!((letters.len(), told), (committed.len(), committed));
-        letters.len()
+        let value = |row: &Row| -> (i64, Option<Vec<u8>>) { (row.get(0), row.get(1)) };
+        let committed_letters: BTreeMap<_, _> = client.query(sql, &[]).unwrap().iter().map(value).collect();
+        let mut seen = BTreeSet::new();
+        for letter in &letters {
+            let number = number_of(letter);
+            assert!(seen.insert(number), "dead letter {number} came twice");
+            assert_eq!(committed_letters.get(&number), Some(&letter.value), "dead letter {number}");
+        }
+        Published {
+            alert_changes: told.len(),
+            dead_letters: letters.len(),
+            is_all: told.len() == committed.len() && letters.len() == committed_letters.len(),
+        }
     }
+}
+
+/// What consumers have seen.
+struct Published {
+    alert_changes: usize,
+    dead_letters: usize,
+    is_all: bool,
 }
 
 /// The number of a dead letter.
