@@ -29,10 +29,15 @@ impl Memory {
         Self {
             allocated: bytes(stats::allocated::read()),
             allocator_resident: bytes(stats::resident::read()),
-            resident: line_of_status("VmRSS:"),
+            resident: resident(),
             peak_resident: peak_resident(),
         }
     }
+}
+
+/// What is resident of the process now, bytes; `None` where the system does not tell.
+pub fn resident() -> Option<u64> {
+    line_of_status("VmRSS:")
 }
 
 /// The largest resident size so far, bytes; `None` where the system does not tell.

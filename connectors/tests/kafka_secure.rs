@@ -26,12 +26,7 @@ struct World {
 impl World {
     fn start() -> Self {
         let authority = Authority::new().unwrap();
-        let security = Security {
-            identity: authority.issue("localhost").unwrap(),
-            host: "localhost".to_owned(),
-            user: "streamflow".to_owned(),
-            password: "s3cret".to_owned(),
-        };
+        let security = Security::at_localhost(&authority, "streamflow", "s3cret").unwrap();
         let kafka = KafkaServer::start_secure(&security).unwrap();
         let world = Self { kafka, directory: tempfile::tempdir().unwrap() };
         world.write("ca.pem", authority.certificate());

@@ -151,14 +151,24 @@ const ALERT_CHANGES: &str = "SELECT number, customer_id, payload FROM ( \
              WHERE number > $1 ORDER BY number LIMIT $2) AS next) AS sized \
      WHERE before < $3 ORDER BY number";
 
-const DEAD_LETTERS: &str = "SELECT id, source_topic, source_partition, source_offset, reason, message, \
-         CASE WHEN key_is_base64 THEN decode(key, 'base64') ELSE convert_to(key, 'UTF8') END, \
-         CASE WHEN payload_is_base64 THEN decode(payload, 'base64') ELSE convert_to(payload, 'UTF8') END, \
-         truncated, full_length, (extract(epoch FROM ingested_at) * 1000000)::int8 \
+/// The bytes of the key of a row of `bronze.dead_letters`, SQL.
+pub const KEY_BYTES: &str =
+    "CASE WHEN key_is_base64 THEN decode(key, 'base64') ELSE convert_to(key, 'UTF8') END";
+
+/// The bytes that are kept of its payload, SQL.
+pub const PAYLOAD_BYTES: &str =
+    "CASE WHEN payload_is_base64 THEN decode(payload, 'base64') ELSE convert_to(payload, 'UTF8') END";
+
+fn dead_letters() -> String {
+    format!(
+        "SELECT id, source_topic, source_partition, source_offset, reason, message, \
+         {KEY_BYTES}, {PAYLOAD_BYTES}, truncated, full_length, (extract(epoch FROM ingested_at) * 1000000)::int8 \
      FROM (SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS before FROM ( \
              SELECT *, coalesce(octet_length(key), 0) + coalesce(octet_length(payload), 0) AS bytes \
              FROM bronze.dead_letters WHERE id > $1 ORDER BY id LIMIT $2) AS next) AS sized \
-     WHERE before < $3 ORDER BY id";
+     WHERE before < $3 ORDER BY id"
+    )
+}
 
 const WINDOWS: &str = "SELECT (extract(epoch FROM window_start) * 1000000)::int8, store_key, store_id, \
          transaction_count, total_amount::text, avg_amount::text, alert_count, distinct_customers, \
@@ -218,7 +228,7 @@ impl<'a> Outbox<'a> {
     /// As [`Outbox::open`].
     pub fn dead_letters(&mut self, after: i64, limits: Limits) -> Result<Page<DeadLetter>, PostgresError> {
         let last = self.committed.dead_letter_number;
-        self.numbered(DEAD_LETTERS, after, last, limits, |row| {
+        self.numbered(&dead_letters(), after, last, limits, |row| {
             Ok(DeadLetter {
                 number: row.try_get(0)?,
                 topic: row.try_get(1)?,

@@ -1,9 +1,10 @@
 //! What the demo shows while it runs: a line of figures, and some alerts with their evidence.
 
-use crate::pipeline::{Status, now_ms};
+use crate::pipeline::Status;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::model::{Account, AlertChange, BooksEntry, Cents, ChangeKind};
 
 /// How often figures are shown: on a terminal in place, elsewhere as lines.

@@ -4,9 +4,9 @@
 //! tables are fresh. Both tell what is known; of a server that has just gone it takes seconds until that is known.
 
 use super::Observed;
-use crate::pipeline::now_ms;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::model::timestamp::Rfc3339;
 
 /// A worker that has not stepped for this long, beyond its heartbeat, is stuck.

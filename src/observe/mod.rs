@@ -16,9 +16,10 @@ mod server;
 pub use server::Server;
 
 use crate::config::Config;
-use crate::pipeline::{Status, Stop, now_ms};
+use crate::pipeline::{Status, Stop};
 use std::sync::Arc;
 use std::time::Duration;
+use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::reference::Role;
 
 /// The pipeline that is observed.

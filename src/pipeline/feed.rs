@@ -4,7 +4,8 @@ use super::appended::{Appended, Stretch};
 use crate::config::PipelineSettings;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::model::{PartitionId, Record, RulesChange};
 use streamflow_dataflow::operators::watermark::ReferenceTime;
@@ -76,11 +77,6 @@ impl Inbound {
         self.rules.advance_to(epoch);
         self.references.advance_to(epoch);
     }
-}
-
-/// The clock, ms since 1970.
-pub fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
 }
 
 /// Records given to the graph and not yet durable.

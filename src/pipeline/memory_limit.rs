@@ -1,6 +1,6 @@
 //! The limit of the process's memory: reading pauses above it, until what is in flight has been committed.
 
-use crate::memory::Memory;
+use crate::memory;
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ impl MemoryLimit {
     pub fn has_room(&mut self, in_flight: u64) -> Result<bool> {
         if self.looked.elapsed() >= LOOK_EVERY {
             self.looked = Instant::now();
-            self.note(Memory::look().resident.unwrap_or(0), Instant::now());
+            self.note(memory::resident().unwrap_or(0), Instant::now());
         }
         let Some(Exceeded { since, resident }) = self.exceeded else { return Ok(true) };
         if in_flight == 0 && since.elapsed() >= PATIENCE {

@@ -21,14 +21,14 @@ mod sink;
 mod status;
 mod worker;
 
-pub use feed::now_ms;
 pub use status::{Frontiers, LATENCY_BOUNDS, OperatorReport, Status, Stop, WorkerReport};
 
 use crate::config::Config;
 use crate::publisher::{self, Published, Publishing, State};
 use anyhow::{Context, Result, anyhow, bail};
 use partition_watch::PartitionWatch;
-use plan::Plan;
+use plan::{Plan, Sources};
+use postgres::Client;
 use sink::Committing;
 use std::sync::{Arc, Mutex};
 use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice, connect, migrate};
@@ -39,11 +39,15 @@ use streamflow_medallion::{Medallion, Progress, migrations};
 /// # Errors
 /// One line: what cannot be reached or is refused, and who can mend it.
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
-    let plan = Arc::new(take_lease(config)?);
+    // Before the lease is taken: whoever cannot read must not end the process that can.
+    let mut client = connect_migrated(config)?;
+    let sources = Sources::ask(config)?;
+    let plan = Arc::new(take_lease(config, &mut client, &sources)?);
+    drop(client);
     status.begin(&plan, config.workers);
     let publishing = start_publisher(config, &plan.progress, stop, status)?;
     let committing = Arc::new(Mutex::new(Some(start_committer(config, &plan, status)?)));
-    let watch = PartitionWatch::start(&plan, stop)?;
+    let watch = PartitionWatch::start(sources, &plan.pipeline, stop)?;
     let timely = timely::Config::process(config.workers);
     let (worker_stop, worker_status) = (Arc::clone(stop), Arc::clone(status));
     let workers = timely::execute(timely, move |worker| {
@@ -66,19 +70,22 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
     }
 }
 
-/// Takes the lease, which ends the worker that holds it, and plans from where that one stopped.
-fn take_lease(config: &Config) -> Result<Plan> {
+/// A connection to a database of this program's version.
+fn connect_migrated(config: &Config) -> Result<Client> {
     let mut client = connect(&config.postgres)?;
     let outstanding = migrate::outstanding(&mut client, migrations())?;
     if let Some(first) = outstanding.first() {
         bail!("the database lacks migration {:03}_{}: run `streamflow migrate`", first.number, first.name);
     }
-    // Whoever cannot read must not end the process that can.
-    Plan::check_topics(config)?;
-    let progress = Progress::take_lease(&mut client, config.time_zone)?;
+    Ok(client)
+}
+
+/// Takes the lease, which ends the worker that holds it, and plans from where that one stopped.
+fn take_lease(config: &Config, client: &mut Client, sources: &Sources) -> Result<Plan> {
+    let progress = Progress::take_lease(client, config.time_zone)?;
     let Progress { frontier, generation, .. } = progress;
     tracing::info!(frontier, generation, "the lease is taken");
-    Plan::make(config, &mut client, progress)
+    Plan::make(config, client, progress, sources)
 }
 
 /// One publisher for all processes, beside the committer.

@@ -1,14 +1,15 @@
 //! Whether the topics are still those of the plan. A partition that is added is read after a restart: all workers must begin
 //! with it in the same epoch. A topic that has gone cannot be read on.
 
-use super::plan::Plan;
+use super::plan::Sources;
 use super::status::Stop;
+use crate::config::PipelineSettings;
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use streamflow_connectors::kafka::{KafkaError, Topics};
+use streamflow_connectors::kafka::KafkaError;
 
 /// Asks Kafka now and then, on a thread of its own, until it is dropped.
 pub struct PartitionWatch {
@@ -18,18 +19,17 @@ pub struct PartitionWatch {
 }
 
 impl PartitionWatch {
-    /// Starts it; where a topic is no longer as planned the pipeline is stopped.
+    /// Starts it; where a topic is no longer as it was the pipeline is stopped.
     ///
     /// # Errors
-    /// Where Kafka's client cannot be made or no thread started.
-    pub fn start(plan: &Arc<Plan>, stop: &Arc<Stop>) -> Result<Self> {
-        let topics = Topics::connect(&plan.kafka)?;
-        let every = Duration::from_secs(plan.pipeline.partition_check_seconds);
+    /// Where no thread can be started.
+    pub fn start(sources: Sources, settings: &PipelineSettings, stop: &Arc<Stop>) -> Result<Self> {
+        let every = Duration::from_secs(settings.partition_check_seconds);
         let (owner, ended) = bounded(0);
-        let (plan, stop) = (Arc::clone(plan), Arc::clone(stop));
+        let stop = Arc::clone(stop);
         let thread = std::thread::Builder::new()
             .name("watch partitions".to_owned())
-            .spawn(move || watch(&plan, &topics, &ended, every, &stop))
+            .spawn(move || watch(&sources, &ended, every, &stop))
             .context("cannot start a thread")?;
         Ok(Self { owner: Some(owner), thread: Some(thread) })
     }
@@ -45,14 +45,14 @@ impl Drop for PartitionWatch {
     }
 }
 
-fn watch(plan: &Plan, topics: &Topics, ended: &Receiver<()>, every: Duration, stop: &Stop) {
-    let mut missing = 0;
+fn watch(sources: &Sources, ended: &Receiver<()>, every: Duration, stop: &Stop) {
+    let mut was_missing = false;
     while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-        match look(plan, topics) {
-            Look::AsPlanned => missing = 0,
+        match look(sources) {
+            Look::AsPlanned => was_missing = false,
             Look::Changed(what) => return stop.fail(what),
             // A broker that has just started may not know its topics yet.
-            Look::Missing(_) if missing == 0 => missing = 1,
+            Look::Missing(_) if !was_missing => was_missing = true,
             Look::Missing(topic) => {
                 return stop.fail(format!(
                     "topic {topic} is gone; see the runbook, \"Offsets that Kafka no longer has\""
@@ -68,10 +68,10 @@ enum Look {
     Missing(String),
 }
 
-fn look(plan: &Plan, topics: &Topics) -> Look {
-    for (topic, planned) in plan.partitions() {
-        match topics.partitions(topic) {
-            Ok(found) if found == planned => {}
+fn look(sources: &Sources) -> Look {
+    for (topic, planned) in &sources.partitions {
+        match sources.kafka.partitions(topic) {
+            Ok(found) if found == *planned => {}
             Ok(found) => {
                 return Look::Changed(format!(
                     "topic {topic} has {found} partitions now, {planned} are read: start again, and all are read"

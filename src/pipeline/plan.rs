@@ -1,17 +1,41 @@
 //! What is to be read: topics, their partitions, and which worker reads which.
 
-use super::feed::now_ms;
 use crate::config::{Config, PipelineSettings};
 use anyhow::{Context, Result, bail};
 use postgres::Client;
 use std::sync::Arc;
 use streamflow_connectors::kafka::{Assignment, KafkaSettings, OffsetRange, Topics};
+use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::history::ControlChange;
 use streamflow_dataflow::model::timestamp::SECOND;
 use streamflow_dataflow::model::{PartitionId, RulesChange, Settings};
 use streamflow_dataflow::reference::Role;
 use streamflow_dataflow::resume::Resume;
 use streamflow_medallion::{Progress, hydration};
+
+/// The topics that are read, as Kafka has them.
+pub struct Sources {
+    /// Who was asked.
+    pub kafka: Topics,
+    /// How many partitions each topic has, by its number.
+    pub partitions: Vec<(String, u16)>,
+}
+
+impl Sources {
+    /// Asks Kafka, which must have all of them.
+    pub fn ask(config: &Config) -> Result<Self> {
+        let kafka = Topics::connect(&config.kafka)?;
+        let mut partitions = Vec::new();
+        for (topic, role) in config.topics.roles() {
+            let count = kafka.partitions(&topic)?;
+            if role == Role::Transactions && config.pipeline.require_log_append_time {
+                kafka.require_log_append_time(&topic)?;
+            }
+            partitions.push((topic, count));
+        }
+        Ok(Self { kafka, partitions })
+    }
+}
 
 /// What all workers know.
 pub struct Plan {
@@ -40,27 +64,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether Kafka answers and has the topics that are read.
-    pub fn check_topics(config: &Config) -> Result<()> {
-        let kafka = Topics::connect(&config.kafka)?;
-        for (topic, role) in config.topics.roles() {
-            kafka.partitions(&topic)?;
-            if role == Role::Transactions && config.pipeline.require_log_append_time {
-                kafka.require_log_append_time(&topic)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks Kafka for the partitions, which are read from where `progress`, the lease just taken, has come to.
-    pub fn make(config: &Config, client: &mut Client, progress: Progress) -> Result<Self> {
-        let kafka = Topics::connect(&config.kafka)?;
+    /// Plans to read `sources` from where `progress`, the lease just taken, has come to.
+    pub fn make(config: &Config, client: &mut Client, progress: Progress, sources: &Sources) -> Result<Self> {
         let topics = config.topics.roles();
         let names = Arc::new(streamflow_medallion::Topics::new(topics.iter().map(|(name, _)| name.clone())));
         let resume = hydration::resume(client, &progress, &names)?;
         let mut assignments = Vec::new();
-        for (number, (topic, _)) in topics.iter().enumerate() {
-            for partition in 0..kafka.partitions(topic)? {
+        for (number, (topic, partitions)) in sources.partitions.iter().enumerate() {
+            for partition in 0..*partitions {
                 let id = PartitionId::new(u16::try_from(number)?, partition);
                 let id = id.with_context(|| {
                     format!(
@@ -69,7 +80,8 @@ impl Plan {
                     )
                 })?;
                 let stored = progress.offsets.get(topic).and_then(|offsets| offsets.get(&partition));
-                let start = start(topic, partition, stored.copied(), &kafka.offsets(topic, partition)?)?;
+                let start =
+                    start(topic, partition, stored.copied(), &sources.kafka.offsets(topic, partition)?)?;
                 assignments.push(Assignment { topic: topic.clone(), partition: id, start });
             }
         }
@@ -95,14 +107,6 @@ impl Plan {
     /// What a partition's topic holds.
     pub fn role(&self, partition: PartitionId) -> Role {
         self.topics.get(usize::from(partition.topic())).map_or(Role::Transactions, |(_, role)| *role)
-    }
-
-    /// How many partitions each topic has.
-    pub fn partitions(&self) -> impl Iterator<Item = (&str, u16)> {
-        self.topics.iter().map(|(topic, _)| {
-            let count = self.assignments.iter().filter(|assignment| assignment.topic == *topic).count();
-            (topic.as_str(), u16::try_from(count).unwrap_or(u16::MAX))
-        })
     }
 
     /// The partitions of one of `peers` workers: dealt out one by one.

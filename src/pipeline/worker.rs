@@ -1,7 +1,7 @@
 //! One worker: polls its partitions, feeds the graph, keeps to the limits.
 
 use super::activity::Activity;
-use super::feed::{Idle, InFlight, Inbound, now_ms};
+use super::feed::{Idle, InFlight, Inbound};
 use super::hydrate::{Restoring, hydrate};
 use super::memory_limit::MemoryLimit;
 use super::plan::Plan;
@@ -13,6 +13,7 @@ use crossbeam_channel::TryRecvError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::KafkaSource;
+use streamflow_connectors::source::now_ms;
 use streamflow_connectors::source::{SourceEvent, Wake};
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::graph::{self, Inputs, Stages, Wanted};

@@ -24,6 +24,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use record::Progress;
 pub use status::{Published, State, Status};
 
 use crate::config::Config;

@@ -4,9 +4,10 @@ use super::batch::Batch;
 use super::error::PublisherError;
 use super::record::Progress;
 use crate::histogram::Histogram;
-use crate::pipeline::{LATENCY_BOUNDS, now_ms};
+use crate::pipeline::LATENCY_BOUNDS;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use streamflow_connectors::source::now_ms;
 
 /// Shared between the publisher and those who look at it.
 #[derive(Default)]

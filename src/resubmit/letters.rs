@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use postgres::{Client, Row};
+use streamflow_medallion::outbox::{KEY_BYTES, PAYLOAD_BYTES};
 
 /// Which dead letters are meant: those for which all of it holds.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +55,10 @@ const ROWS: i64 = 500;
 /// Bytes of a page; the last letter may exceed it.
 const BYTES: i64 = 4 << 20;
 
-const PAGE: &str = "SELECT id, source_topic, reason, message, \
-         CASE WHEN key_is_base64 THEN decode(key, 'base64') ELSE convert_to(key, 'UTF8') END, \
-         CASE WHEN payload_is_base64 THEN decode(payload, 'base64') ELSE convert_to(payload, 'UTF8') END, \
-         truncated, full_length \
+fn page() -> String {
+    format!(
+        "SELECT id, source_topic, reason, message, \
+         {KEY_BYTES}, {PAYLOAD_BYTES}, truncated, full_length \
      FROM (SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS before FROM ( \
              SELECT *, coalesce(octet_length(key), 0) + coalesce(octet_length(payload), 0) AS bytes \
              FROM bronze.dead_letters \
@@ -67,7 +68,9 @@ const PAGE: &str = "SELECT id, source_topic, reason, message, \
                  AND ($6::timestamptz IS NULL OR ingested_at < $6) \
                  AND ($7 OR resubmitted_at IS NULL) \
              ORDER BY id LIMIT $8) AS next) AS sized \
-     WHERE before < $9 ORDER BY id";
+     WHERE before < $9 ORDER BY id"
+    )
+}
 
 /// Any constant does that no other program uses on this database.
 const LOCK: i64 = 0x0053_5452_5245_5355;
@@ -106,7 +109,7 @@ impl Letters {
         let rows = i64::try_from(at_most).unwrap_or(ROWS).min(ROWS);
         let rows = self
             .client
-            .query(PAGE, &[&self.after, &self.last, reasons, ids, since, until, again, &rows, &BYTES])?;
+            .query(&page(), &[&self.after, &self.last, reasons, ids, since, until, again, &rows, &BYTES])?;
         let letters = rows.iter().map(letter).collect::<Result<Vec<_>>>()?;
         if let Some(letter) = letters.last() {
             self.after = letter.id;

@@ -7,7 +7,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use streamflow_connectors::kafka::{Compression, KafkaSettings};
+use streamflow_connectors::kafka::KafkaSettings;
 
 /// Names the dead letter that is sent again.
 pub const HEADER: &str = "streamflow-resubmission";
@@ -53,21 +53,9 @@ impl Sender {
     /// # Errors
     /// Where the settings are refused.
     pub fn open(settings: &KafkaSettings) -> Result<Self> {
-        let mut config = settings.client_config()?;
-        let producer = &settings.producer;
-        config
-            // Only what all replicas in sync hold survives the loss of a broker.
-            .set("acks", "all")
-            // The broker sorts out repeated attempts; without it they duplicate and reorder records.
-            .set("enable.idempotence", producer.idempotent.to_string())
-            .set("linger.ms", producer.linger_ms.to_string())
-            .set("queue.buffering.max.kbytes", producer.buffer_kib.to_string())
-            .set("delivery.timeout.ms", producer.delivery_timeout_ms.to_string())
-            // As producers of the topic partition: an event joins the others of its customer.
-            .set("partitioner", "murmur2_random")
-            .set("compression.type", compression(producer.compression));
+        let config = settings.plain_producer_config()?;
         let client = config.create_with_context(Acknowledgements(Mutex::default()))?;
-        let patience = Duration::from_millis(producer.delivery_timeout_ms.into()) + MARGIN;
+        let patience = Duration::from_millis(settings.producer.delivery_timeout_ms.into()) + MARGIN;
         Ok(Self { client, patience })
     }
 
@@ -100,13 +88,6 @@ impl Sender {
             delivered.failure.get_or_insert(error.to_string());
         }
         delivered
-    }
-}
-
-fn compression(compression: Compression) -> &'static str {
-    match compression {
-        Compression::None => "none",
-        Compression::Gzip => "gzip",
     }
 }
 

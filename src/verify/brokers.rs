@@ -1,8 +1,6 @@
 //! What Kafka says: topics, offsets, and the records that are committed.
 
-use anyhow::{Context, Result, anyhow, bail};
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
+use anyhow::{Context, Result, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
@@ -41,7 +39,6 @@ pub type Ranges = BTreeMap<u16, OffsetRange>;
 pub struct Brokers {
     settings: KafkaSettings,
     topics: Topics,
-    admin: AdminClient<DefaultClientContext>,
 }
 
 impl Brokers {
@@ -56,9 +53,8 @@ impl Brokers {
             .fetch_metadata(Some(topic), REQUEST_WITHIN)
             .with_context(|| format!("no answer from {}", settings.brokers.join(",")))?;
         let brokers = metadata.brokers().len();
-        let admin = settings.client_config()?.create()?;
         let topics = Topics::connect(settings)?;
-        Ok((Self { settings: settings.clone(), topics, admin }, brokers))
+        Ok((Self { settings: settings.clone(), topics }, brokers))
     }
 
     /// Topics and their offsets.
@@ -76,22 +72,6 @@ impl Brokers {
             Err(KafkaError::MissingTopic(_)) => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Whether a topic keeps the latest record of each key for ever.
-    ///
-    /// # Errors
-    /// Kafka's; also where the user may not describe configurations.
-    pub fn is_compacted(&self, topic: &str) -> Result<bool> {
-        let asked = ResourceSpecifier::Topic(topic);
-        let options = AdminOptions::new().request_timeout(Some(REQUEST_WITHIN));
-        let answers = pollster::block_on(self.admin.describe_configs([&asked], &options))?;
-        let answer = answers.into_iter().next().context("no answer")?;
-        let config = answer.map_err(|code| anyhow!("configuration of {topic}: {code}"))?;
-        let policy = config.get("cleanup.policy").and_then(|entry| entry.value.as_deref());
-        let policy =
-            policy.with_context(|| format!("configuration of {topic}: not told, a right may be missing"))?;
-        Ok(policy.split(',').any(|policy| policy.trim() == "compact"))
     }
 
     /// The offsets of all partitions as read_committed consumers see them.

@@ -38,7 +38,9 @@ pub fn check(brokers: &Brokers, config: &Config, progress: Option<&Progress>) ->
         let outcome = match brokers.topics().partitions(&topic.name) {
             Err(KafkaError::MissingTopic(_)) => missing(&topic.name),
             Err(error) => return Err(error.into()),
-            Ok(_) if topic.name == config.topics.progress && !brokers.is_compacted(&topic.name)? => {
+            Ok(_)
+                if topic.name == config.topics.progress && !brokers.topics().is_compacted(&topic.name)? =>
+            {
                 Outcome::fail(
                     "cleanup.policy is not compact: the publisher's position will be deleted",
                     "kafka-configs.sh --alter --add-config cleanup.policy=compact",

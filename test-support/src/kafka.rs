@@ -21,7 +21,7 @@ use crate::directory;
 use crate::jars;
 use crate::port::Port;
 use crate::process::Process;
-use crate::tls::Identity;
+use crate::tls::{Authority, Identity};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
@@ -62,6 +62,18 @@ pub struct Security {
     pub user: String,
     /// The password.
     pub password: String,
+}
+
+impl Security {
+    /// A broker at `localhost`, with a certificate of `authority`.
+    pub fn at_localhost(authority: &Authority, user: &str, password: &str) -> Result<Self> {
+        Ok(Self {
+            identity: authority.issue("localhost")?,
+            host: "localhost".to_owned(),
+            user: user.to_owned(),
+            password: password.to_owned(),
+        })
+    }
 }
 
 impl KafkaServer {

@@ -175,9 +175,7 @@ impl Chaos {
         let before = read(&mut client);
         let begun = Instant::now();
         while read(&mut client) == before {
-            assert!(run.ended().is_none(), "run has ended:\n{}", run.printed());
-            assert!(begun.elapsed() < PATIENCE, "stuck:\n{}", run.printed());
-            sleep(Duration::from_millis(20));
+            run.keep_waiting(begun, PATIENCE, "all is committed");
         }
     }
 
@@ -196,9 +194,7 @@ impl Chaos {
             {
                 break;
             }
-            assert!(run.ended().is_none(), "run has ended:\n{}", run.printed());
-            assert!(begun.elapsed() < PATIENCE, "stuck:\n{}", run.printed());
-            sleep(Duration::from_millis(200));
+            run.keep_waiting(begun, PATIENCE, "all is committed");
         }
         assert!(run.terminate().success(), "{}", run.printed());
     }

@@ -4,6 +4,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often it is looked whether what is waited for has come.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 const BINARY: &str = env!("CARGO_BIN_EXE_streamflow");
 
@@ -59,6 +63,13 @@ impl Running {
     /// Waits until it ends by itself.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
+    }
+
+    /// Between two looks at what is waited for since `begun`: it must not have ended, nor taken longer than `patience`.
+    pub fn keep_waiting(&mut self, begun: Instant, patience: Duration, what: &str) {
+        assert!(self.ended().is_none(), "run has ended:\n{}", self.printed());
+        assert!(begun.elapsed() < patience, "stuck before {what}:\n{}", self.printed());
+        std::thread::sleep(LOOK_EVERY);
     }
 
     /// Sends SIGTERM and waits for the end.

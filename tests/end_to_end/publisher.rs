@@ -47,9 +47,7 @@ impl World {
     fn wait_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         let begun = Instant::now();
         while !done(self) {
-            assert!(self.run.ended().is_none(), "run has ended:\n{}", self.run.printed());
-            assert!(begun.elapsed() < PATIENCE, "stuck before {what}:\n{}", self.run.printed());
-            std::thread::sleep(Duration::from_millis(50));
+            self.run.keep_waiting(begun, PATIENCE, what);
         }
     }
 

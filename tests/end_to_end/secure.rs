@@ -29,12 +29,7 @@ struct World {
 impl World {
     fn start() -> Self {
         let authority = Authority::new().unwrap();
-        let security = Security {
-            identity: authority.issue("localhost").unwrap(),
-            host: "localhost".to_owned(),
-            user: "streamflow".to_owned(),
-            password: KAFKA_PASSWORD.to_owned(),
-        };
+        let security = Security::at_localhost(&authority, "streamflow", KAFKA_PASSWORD).unwrap();
         let kafka = KafkaServer::start_secure(&security).unwrap();
         let options = PrivateOptions { tcp: true, ..PrivateOptions::default() };
         let postgres = PrivatePostgres::start(&options).unwrap();

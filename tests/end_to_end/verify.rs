@@ -5,9 +5,6 @@ use crate::foreign;
 use crate::parts::Parts;
 use crate::traffic::DISTURBED;
 use postgres::Client;
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use serde_json::{Value, json};
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -135,9 +132,7 @@ fn all_is_well_or_exactly_the_damage_is_found() {
     let mut run = world.parts.run();
     let (mut client, begun) = (world.parts.connect(), Instant::now());
     while !world.is_done(&mut client) {
-        assert!(run.ended().is_none(), "run has ended:\n{}", run.printed());
-        assert!(begun.elapsed() < PATIENCE, "stuck:\n{}", run.printed());
-        std::thread::sleep(Duration::from_millis(50));
+        run.keep_waiting(begun, PATIENCE, "all is committed");
     }
     client.batch_execute("CREATE ROLE verifier LOGIN IN ROLE streamflow_writer").unwrap();
     beside_a_running_pipeline(&world);
@@ -310,13 +305,7 @@ fn damaged_kafka(world: &World) {
     let alerts = world.parts.topic("alerts");
     kafka.write(&alerts, None, "foreign-burst\t{\"transaction_id\": \"t\", \"sequence\": 1}\n").unwrap();
     world.damage("SELECT", &[], &["published alerts"]);
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", kafka.brokers()).create().unwrap();
-    let delete = |topic: &str| {
-        let topic = world.parts.topic(topic);
-        let deleted = pollster::block_on(admin.delete_topics(&[&topic], &AdminOptions::new()));
-        deleted.unwrap().into_iter().for_each(|result| assert_eq!(result.unwrap(), topic));
-    };
+    let delete = |topic: &str| kafka.delete_topic(&world.parts.topic(topic)).unwrap();
     delete("stores");
     world.damage("SELECT", &["--skip-recomputation"], &["published alerts", "topic stores"]);
     delete("alerts");

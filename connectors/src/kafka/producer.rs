@@ -44,21 +44,7 @@ impl Producer {
     /// # Errors
     /// [`KafkaError::Settings`], [`KafkaError::Client`].
     pub fn open(settings: &KafkaSettings) -> Result<Self, KafkaError> {
-        let mut config = settings.client_config()?;
-        let producer = &settings.producer;
-        config
-            // Only what all replicas in sync hold survives the loss of a broker.
-            .set("acks", "all")
-            // The broker sorts out repeated attempts; without it they duplicate and reorder records.
-            .set("enable.idempotence", producer.idempotent.to_string())
-            .set("linger.ms", producer.linger_ms.to_string())
-            .set("queue.buffering.max.kbytes", producer.buffer_kib.to_string())
-            // The bound is bytes: the default of 100,000 messages would stall small records at a tenth of it.
-            .set("queue.buffering.max.messages", "0")
-            .set("delivery.timeout.ms", producer.delivery_timeout_ms.to_string())
-            // As Java clients partition: all events of a customer share a partition, whoever sends them.
-            .set("partitioner", "murmur2_random")
-            .set("compression.type", producer.compression.name());
+        let config = settings.plain_producer_config()?;
         let context = Counting {
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),

@@ -48,7 +48,7 @@ pub enum Compression {
 
 impl Compression {
     /// As the client calls it.
-    pub(super) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Gzip => "gzip",
@@ -248,6 +248,40 @@ impl KafkaSettings {
             // A private authority, as an operator in Kubernetes issues them, is not in the system's store.
             config.set("ssl.ca.location", path.to_string_lossy());
         }
+        Ok(config)
+    }
+
+    /// The client library's configuration of a producer whose records all replicas in sync hold, and which shares records out as
+    /// every other producer does.
+    ///
+    /// # Errors
+    /// As [`KafkaSettings::client_config`].
+    pub fn producer_config(&self) -> Result<ClientConfig, KafkaError> {
+        let mut config = self.client_config()?;
+        let producer = &self.producer;
+        config
+            // Only what all replicas in sync hold survives the loss of a broker.
+            .set("acks", "all")
+            .set("linger.ms", producer.linger_ms.to_string())
+            .set("queue.buffering.max.kbytes", producer.buffer_kib.to_string())
+            // The bound is bytes: the default of 100,000 messages would stall small records at a tenth of it.
+            .set("queue.buffering.max.messages", "0")
+            // As Java clients partition: all events of a customer share a partition, whoever sends them.
+            .set("partitioner", "murmur2_random")
+            .set("compression.type", producer.compression.name());
+        Ok(config)
+    }
+
+    /// As [`KafkaSettings::producer_config`], for one without transactions.
+    ///
+    /// # Errors
+    /// As [`KafkaSettings::client_config`].
+    pub fn plain_producer_config(&self) -> Result<ClientConfig, KafkaError> {
+        let mut config = self.producer_config()?;
+        config
+            // The broker sorts out repeated attempts; without it they duplicate and reorder records.
+            .set("enable.idempotence", self.producer.idempotent.to_string())
+            .set("delivery.timeout.ms", self.producer.delivery_timeout_ms.to_string());
         Ok(config)
     }
 

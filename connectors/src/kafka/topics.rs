@@ -127,7 +127,24 @@ impl Topics {
     /// # Errors
     /// [`KafkaError::MissingTopic`], [`KafkaError::Refused`], [`KafkaError::Unavailable`].
     pub fn timestamp_type(&self, topic: &str) -> Result<TimestampType, KafkaError> {
-        let doing = format!("asking for the configuration of {topic}");
+        match self.configuration(topic, "message.timestamp.type")?.as_str() {
+            "LogAppendTime" => Ok(TimestampType::LogAppendTime),
+            "CreateTime" => Ok(TimestampType::CreateTime),
+            other => Err(refused(&asking(topic), format!("message.timestamp.type is {other}"))),
+        }
+    }
+
+    /// Whether `topic` keeps the latest record of each key for ever. The embedded broker cannot tell.
+    ///
+    /// # Errors
+    /// As [`Topics::timestamp_type`].
+    pub fn is_compacted(&self, topic: &str) -> Result<bool, KafkaError> {
+        let policies = self.configuration(topic, "cleanup.policy")?;
+        Ok(policies.split(',').any(|policy| policy.trim() == "compact"))
+    }
+
+    fn configuration(&self, topic: &str, key: &str) -> Result<String, KafkaError> {
+        let doing = asking(topic);
         let asked = ResourceSpecifier::Topic(topic);
         let answers = self
             .retry(&doing, || pollster::block_on(self.admin.describe_configs([&asked], &admin_options())))?;
@@ -136,17 +153,13 @@ impl Topics {
             RDKafkaErrorCode::UnknownTopicOrPartition => KafkaError::MissingTopic(topic.to_owned()),
             code => refused(&doing, code),
         })?;
-        let value = config.get("message.timestamp.type").and_then(|entry| entry.value.as_deref());
-        match value {
-            Some("LogAppendTime") => Ok(TimestampType::LogAppendTime),
-            Some("CreateTime") => Ok(TimestampType::CreateTime),
-            Some(other) => Err(refused(&doing, format!("message.timestamp.type is {other}"))),
+        let value = config.get(key).and_then(|entry| entry.value.clone());
+        let Some(value) = value else {
             // The client library hides why a broker tells nothing.
-            None => {
-                self.partitions(topic)?;
-                Err(refused(&doing, "this client may lack the right to describe configurations"))
-            }
-        }
+            self.partitions(topic)?;
+            return Err(refused(&doing, "this client may lack the right to describe configurations"));
+        };
+        Ok(value)
     }
 
     /// Makes sure that the broker's clock stamps the records of `topic`, on which the reference time rests.
@@ -234,6 +247,10 @@ impl TopicSettings {
         let topic = NewTopic::new(&self.name, i32::from(self.partitions), replication);
         self.configs.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
     }
+}
+
+fn asking(topic: &str) -> String {
+    format!("asking for the configuration of {topic}")
 }
 
 fn admin_options() -> AdminOptions {

@@ -104,20 +104,10 @@ impl TransactionalProducer {
         transactional_id: &str,
         timeout: Duration,
     ) -> Result<Self, TransactionError> {
-        let mut config = settings.client_config()?;
-        let producer = &settings.producer;
+        let mut config = settings.producer_config()?;
         config
             .set("transactional.id", transactional_id)
-            .set("transaction.timeout.ms", timeout.as_millis().to_string())
-            // Only what all replicas in sync hold survives the loss of a broker.
-            .set("acks", "all")
-            .set("linger.ms", producer.linger_ms.to_string())
-            .set("queue.buffering.max.kbytes", producer.buffer_kib.to_string())
-            // The bound is bytes.
-            .set("queue.buffering.max.messages", "0")
-            // As Java clients partition: other producers of the topic put a key where this one does.
-            .set("partitioner", "murmur2_random")
-            .set("compression.type", producer.compression.name());
+            .set("transaction.timeout.ms", timeout.as_millis().to_string());
         Ok(Self { client: config.create_with_context(Logging).map_err(KafkaError::Client)? })
     }
 

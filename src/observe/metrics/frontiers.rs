@@ -2,8 +2,9 @@
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};
-use crate::pipeline::{Frontiers, now_ms};
+use crate::pipeline::Frontiers;
 use std::sync::atomic::Ordering;
+use streamflow_connectors::source::now_ms;
 
 const FRONTIER: Metric = Metric::gauge(
     "streamflow_frontier_timestamp_seconds",

@@ -2,10 +2,10 @@
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};
-use crate::pipeline::now_ms;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use streamflow_connectors::kafka::PartitionProgress;
+use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::model::PartitionId;
 
 const LAG_RECORDS: Metric = Metric::gauge(

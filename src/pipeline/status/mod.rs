@@ -13,7 +13,6 @@ pub use stop::Stop;
 pub use worker::{Frontiers, Held, OperatorReport, WorkerReport};
 
 use super::appended::Appended;
-use super::feed::now_ms;
 use super::plan::Plan;
 use crate::publisher;
 use std::collections::{BTreeMap, VecDeque};
@@ -22,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use streamflow_connectors::kafka::SourceProgress;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_connectors::postgres::committer::{Commit, Monitor};
+use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::model::{AlertChange, BooksEntry, Cause, ChangeKind};
 
 /// Alert changes that are kept to be shown.

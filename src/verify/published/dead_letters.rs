@@ -5,14 +5,18 @@ use crate::verify::brokers::Told;
 use anyhow::Result;
 use postgres::Transaction;
 use std::collections::HashMap;
+use streamflow_medallion::outbox::{KEY_BYTES, PAYLOAD_BYTES};
 
-const ROWS: &str = "SELECT id, source_topic, source_partition::text, source_offset::text, reason, message, \
+fn query() -> String {
+    format!(
+        "SELECT id, source_topic, source_partition::text, source_offset::text, reason, message, \
          full_length::text, truncated::text, \
-         CASE WHEN key_is_base64 THEN decode(key, 'base64') ELSE convert_to(key, 'UTF8') END, \
-         CASE WHEN payload_is_base64 THEN decode(payload, 'base64') ELSE convert_to(payload, 'UTF8') END \
-     FROM bronze.dead_letters WHERE id = ANY ($1)";
+         {KEY_BYTES}, {PAYLOAD_BYTES} \
+     FROM bronze.dead_letters WHERE id = ANY ($1)"
+    )
+}
 
-/// Headers that hold a column each, in the order of `ROWS`.
+/// Headers that hold a column each, in the order of the query.
 const HEADERS: [&str; 7] = [
     "dlq.topic",
     "dlq.partition",
@@ -34,7 +38,7 @@ pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<O
     let numbers: Vec<Option<i64>> = records.iter().map(number).collect();
     let asked: Vec<i64> = numbers.iter().flatten().copied().collect();
     let mut letters: HashMap<i64, postgres::Row> = HashMap::new();
-    for row in transaction.query(ROWS, &[&asked])? {
+    for row in transaction.query(&query(), &[&asked])? {
         letters.insert(row.try_get(0)?, row);
     }
     let row = |(record, number): (&Told, Option<i64>)| -> Result<Option<Row>> {

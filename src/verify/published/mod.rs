@@ -10,41 +10,28 @@ mod ledger;
 use super::brokers::{Brokers, Ranges, Told};
 use super::check::{Check, Outcome};
 use crate::config::Config;
-use anyhow::{Context, Result};
+use crate::publisher::Progress;
+use anyhow::Result;
 use chrono::Utc;
 use ledger::{Ledger, Row};
 use postgres::Transaction;
 use postgres::fallible_iterator::FallibleIterator;
-use serde::Deserialize;
-use streamflow_medallion::Progress;
 
-/// How far Kafka is: what of the publisher's record is needed here.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub struct Published {
-    /// Number of the last alert change.
-    alert_number: i64,
-    /// Number of the last dead letter.
-    dead_letter_number: i64,
-}
-
-impl Published {
-    /// Reads it; without a record nothing is published.
-    ///
-    /// # Errors
-    /// Kafka's, and where the record cannot be understood.
-    pub fn read(brokers: &Brokers, config: &Config) -> Result<Self> {
-        if !brokers.has(&config.topics.progress)? {
-            return Ok(Self::default());
-        }
-        let record = brokers.latest(&config.topics.progress, &config.publisher.transactional_id)?;
-        let Some(record) = record else { return Ok(Self::default()) };
-        serde_json::from_slice(&record).context("the publisher's progress record")
+/// How far Kafka is; without a record nothing is published.
+///
+/// # Errors
+/// Kafka's, and where the record cannot be understood.
+fn published(brokers: &Brokers, config: &Config) -> Result<Progress> {
+    if !brokers.has(&config.topics.progress)? {
+        return Ok(Progress::default());
     }
+    let record = brokers.latest(&config.topics.progress, &config.publisher.transactional_id)?;
+    Ok(record.as_deref().map(Progress::decode).transpose()?.unwrap_or_default())
 }
 
 /// Kafka before the snapshot.
 pub struct Before {
-    published: Published,
+    published: Progress,
     /// What was written by then; `None` where there is no topic.
     alerts: Option<Ranges>,
     dead_letters: Option<Ranges>,
@@ -54,10 +41,10 @@ impl Before {
     /// Asks.
     ///
     /// # Errors
-    /// As [`Published::read`].
+    /// Kafka's, and where the publisher's record cannot be understood.
     pub fn ask(brokers: &Brokers, config: &Config) -> Result<Self> {
         // In this order: what was published by then was written by then.
-        let published = Published::read(brokers, config)?;
+        let published = published(brokers, config)?;
         let written = |topic: &str| {
             Ok::<_, anyhow::Error>(if brokers.has(topic)? { Some(brokers.written(topic)?) } else { None })
         };
@@ -95,9 +82,9 @@ pub fn check(
     brokers: &Brokers,
     config: &Config,
     before: &Before,
-    progress: &Progress,
+    progress: &streamflow_medallion::Progress,
 ) -> Result<Vec<Check>> {
-    let now = Published::read(brokers, config)?;
+    let now = published(brokers, config)?;
     let kinds = [
         Kind {
             noun: "alert change",
