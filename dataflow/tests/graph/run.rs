@@ -11,6 +11,7 @@ use streamflow_dataflow::model::{Record, RulesChange, Settled, Source, ViewChang
 use streamflow_dataflow::operators::watermark::ReferenceTime;
 use streamflow_dataflow::resume::{Restored, RestoredCustomer, RestoredTransaction};
 use streamflow_oracle::RawEvent;
+use timely::CommunicationConfig;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
@@ -52,7 +53,8 @@ fn run_between(case: &Case, past: Past, end: u64, workers: usize) -> Result<Obse
     let observed: Arc<Vec<(Collected<ViewChange>, Collected<Settled>)>> =
         Arc::new((0..workers).map(|_| Default::default()).collect());
     let (shared, collected) = (Arc::new(case.clone()), observed.clone());
-    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+    let timely = timely::Config { communication: communication(workers), ..timely::Config::thread() };
+    let guards = timely::execute(timely, move |worker| {
         let (changes, settled) = collected[worker.index()].clone();
         drive(worker, &shared, &past, end, changes, settled);
     })?;
@@ -67,6 +69,15 @@ fn run_between(case: &Case, past: Past, end: u64, workers: usize) -> Result<Obse
     all.changes.sort_by_key(|(time, _)| *time);
     all.settled.sort_by_key(|(time, _)| *time);
     Ok(all)
+}
+
+/// Two workers hand each other what they made; three send it in bytes, as processes do.
+fn communication(workers: usize) -> CommunicationConfig {
+    if workers < 3 {
+        CommunicationConfig::Process(workers)
+    } else {
+        CommunicationConfig::ProcessBinary(workers)
+    }
 }
 
 struct Handles {
