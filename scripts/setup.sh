@@ -19,6 +19,7 @@ has perl || need perl
 [ -e /usr/include/openssl/ssl.h ] || need libssl-dev
 [ -d /etc/ssl/certs ] || need ca-certificates
 has setpriv || need util-linux
+has ip && has bridge || need iproute2
 has kcat || need kcat
 has mvn || need maven
 java_17 || need default-jre-headless

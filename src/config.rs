@@ -1,5 +1,6 @@
 //! Configuration: one file, every key with a default, each mistake named with its key, value and what is allowed.
 
+use crate::cluster::ClusterSettings;
 use anyhow::{Context, Result, bail};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -40,6 +41,8 @@ pub struct Config {
     pub publisher: PublisherSettings,
     /// How this process can be observed.
     pub metrics: MetricsSettings,
+    /// Which processes work together.
+    pub cluster: ClusterSettings,
 }
 
 /// Names of the topics that are read and written.
@@ -134,6 +137,7 @@ impl Default for Config {
             pipeline: PipelineSettings::default(),
             publisher: PublisherSettings::default(),
             metrics: MetricsSettings::default(),
+            cluster: ClusterSettings::default(),
         }
     }
 }
@@ -262,6 +266,7 @@ impl Config {
     fn check(&self) -> Result<()> {
         self.kafka.check()?;
         self.postgres.check()?;
+        self.cluster.check()?;
         if let Some(problem) = self.rules.problem() {
             bail!("configuration: rules.{problem}");
         }

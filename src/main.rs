@@ -1,6 +1,7 @@
 //! StreamFlow: real-time fraud detection and an exact medallion in PostgreSQL, from one dataflow graph.
 
 mod cli;
+mod cluster;
 mod commands;
 mod config;
 mod demo;

@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 /// Grows with each pause; start a new one after a success.
-pub(crate) struct Backoff {
+pub struct Backoff {
     next: Duration,
     max: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new(min: Duration, max: Duration) -> Self {
+    /// Pauses from `min` to `max`.
+    pub fn new(min: Duration, max: Duration) -> Self {
         Self { next: min.min(max), max }
     }
 
     /// The next pause, between half and all of the nominal one.
-    pub(crate) fn pause(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let nominal = self.next;
         self.next = (nominal * 2).min(self.max);
         nominal.mul_f64(rand::random_range(0.5..=1.0))

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// Run the pipeline: transactions from Kafka, the medallion in PostgreSQL.
 ///
-/// Ends on SIGINT or SIGTERM after committing what is in flight.
+/// Ends on SIGINT or SIGTERM after committing what is in flight. Several processes end together, whichever is asked, and come
+/// back together.
 ///
 /// Example: streamflow run --config streamflow.yaml
 #[derive(Debug, Args)]
@@ -19,14 +20,32 @@ pub struct Arguments {
     /// Configuration file
     #[arg(long)]
     config: Option<PathBuf>,
+    /// Run as one of several processes: host:port of each, in the same order for all of them
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', requires = "process")]
+    hosts: Vec<String>,
+    /// Which of the hosts this process is, from 0
+    #[arg(long, value_name = "NUMBER", requires = "hosts")]
+    process: Option<usize>,
     /// Set a configuration key, e.g. workers=2
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }
 
+impl Arguments {
+    fn config(&self) -> Result<Config> {
+        let mut config = Config::load(self.config.as_deref(), &self.overrides)?;
+        if self.process.is_some() {
+            config.cluster.hosts.clone_from(&self.hosts);
+            config.cluster.process = self.process;
+            config.cluster.check()?;
+        }
+        Ok(config)
+    }
+}
+
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
+    let config = arguments.config()?;
     let stop = Arc::new(Stop::default());
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || asked.ask())?;

@@ -4,6 +4,7 @@
 //! tables are fresh. Both tell what is known; of a server that has just gone it takes seconds until that is known.
 
 use super::Observed;
+use crate::pipeline::Place;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use streamflow_connectors::source::now_ms;
@@ -35,16 +36,22 @@ pub fn ready(observed: &Observed) -> Result<(), String> {
         return Err("stopping".to_owned());
     }
     started(observed)?;
-    postgres_answers(observed)?;
+    let commits = observed.status.place().is_none_or(Place::commits);
+    if commits {
+        postgres_answers(observed)?;
+    }
     kafka_answers(observed)?;
-    publishing(observed)?;
+    if commits {
+        publishing(observed)?;
+    }
     commits_are_made(observed)
 }
 
 fn started(observed: &Observed) -> Result<(), String> {
     let start = observed.status.start();
     let Some(begun) = start.begun() else {
-        return Err("starting: taking the lease".to_owned());
+        let waits = if start.gathers { "waiting for the other processes" } else { "taking the lease" };
+        return Err(format!("starting: {waits}"));
     };
     if start.hydration.is_none() {
         let rows: u64 = start.rows.values().sum();

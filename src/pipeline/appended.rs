@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use streamflow_dataflow::model::views::PartitionProgress;
 use streamflow_dataflow::model::{PartitionId, Record, Source};
 
 /// Records of one partition, in the order of their offsets, and the time of each, microseconds since 1970. Never empty.
@@ -27,6 +28,15 @@ impl Stretch {
     /// The partition, and the time of the first record.
     pub fn oldest(&self) -> Option<(PartitionId, i64)> {
         self.0.first().map(|(source, time)| (source.partition(), *time))
+    }
+
+    /// How far its partition is read with it.
+    pub fn progress(&self) -> Option<PartitionProgress> {
+        self.0.last().map(|(source, time)| PartitionProgress {
+            partition: source.partition(),
+            next_offset: source.offset() + 1,
+            reference_time: Some(*time),
+        })
     }
 
     fn first(&self) -> Option<Source> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::decode::Event;
+use streamflow_dataflow::model::views::PartitionProgress;
 use streamflow_dataflow::model::{PartitionId, Record, RulesChange};
 use streamflow_dataflow::operators::watermark::ReferenceTime;
 use timely::container::CapacityContainerBuilder;
@@ -148,13 +149,14 @@ impl InFlight {
         oldest.into_iter().collect()
     }
 
-    /// Forgets what is durable and calls `latency` with each record's own time.
+    /// Forgets what is durable and calls `latency` with each record's own time. Returns how far partitions are durable now.
     pub fn settle(
         &mut self,
         durable: impl Fn(u64) -> bool,
         appended: &Appended,
         mut latency: impl FnMut(i64),
-    ) {
+    ) -> Vec<PartitionProgress> {
+        let mut progress = Vec::new();
         while self.epochs.front().is_some_and(|given| durable(given.epoch)) {
             let Some(given) = self.epochs.pop_front() else { break };
             appended.remove(&given.stretches);
@@ -162,8 +164,10 @@ impl InFlight {
             for stretch in given.stretches {
                 self.records -= stretch.times().len() as u64;
                 stretch.times().for_each(&mut latency);
+                progress.extend(stretch.progress());
             }
         }
+        progress
     }
 }
 

@@ -16,56 +16,79 @@ mod hydrate;
 mod memory_limit;
 mod partition_watch;
 mod plan;
+mod processes;
 mod reporter;
 mod sink;
 mod status;
 mod worker;
 
+pub use processes::Place;
 pub use status::{Frontiers, LATENCY_BOUNDS, OperatorReport, Status, Stop, WorkerReport};
 
 use crate::config::Config;
 use crate::publisher::{self, Published, Publishing, State};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use partition_watch::PartitionWatch;
 use plan::{Plan, Sources};
 use postgres::Client;
+use processes::{Ended, Processes};
+use serde::{Deserialize, Serialize};
 use sink::Committing;
 use std::sync::{Arc, Mutex};
 use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice, connect, migrate};
 use streamflow_medallion::{Medallion, Progress, migrations};
 
+/// What all processes go on from, decided by the first.
+#[derive(Serialize, Deserialize)]
+struct Agreement {
+    /// Number of the lease.
+    generation: i64,
+    /// How many partitions each topic has, by its number.
+    partitions: Vec<(String, u16)>,
+}
+
 /// Runs until `stop` is asked for, then commits what is in flight.
 ///
 /// # Errors
-/// One line: what cannot be reached or is refused, and who can mend it.
+/// One line: what cannot be reached or is refused, and who can mend it; or that another process has gone, or has asked for the end.
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
-    // Before the lease is taken: whoever cannot read must not end the process that can.
+    // Before others are asked to make room: whoever cannot work must not end the processes that can.
+    drop(connect_migrated(config)?);
+    let mut sources = Sources::ask(config)?;
+    let Some(mut processes) = Processes::gather(config, stop, status)? else { return Ok(()) };
+    let place = processes.place();
+    let Place { process, processes: of } = place;
+    tracing::info!(process, processes = of, "all processes are here");
     let mut client = connect_migrated(config)?;
-    let sources = Sources::ask(config)?;
-    let plan = Arc::new(take_lease(config, &mut client, &sources)?);
+    let Agreement { generation, partitions } =
+        processes.agree(|| take_lease(config, &mut client, &sources))?;
+    sources.partitions = partitions;
+    let progress = held(&mut client, generation)?;
+    let plan = Arc::new(Plan::make(config, &mut client, progress, &sources, place)?);
     drop(client);
     status.begin(&plan, config.workers);
-    let publishing = start_publisher(config, &plan.progress, stop, status)?;
-    let committing = Arc::new(Mutex::new(Some(start_committer(config, &plan, status)?)));
-    let watch = PartitionWatch::start(sources, &plan.pipeline, stop)?;
-    let timely = timely::Config::process(config.workers);
+    // One committer and one publisher for all processes.
+    let publishing =
+        place.commits().then(|| start_publisher(config, &plan.progress, stop, status)).transpose()?;
+    let committer = place.commits().then(|| start_committer(config, &plan, status)).transpose()?;
+    let watch = place.commits().then(|| PartitionWatch::start(sources, &plan.pipeline, stop)).transpose()?;
+    let committing = Arc::new(Mutex::new(committer));
     let (worker_stop, worker_status) = (Arc::clone(stop), Arc::clone(status));
-    let workers = timely::execute(timely, move |worker| {
-        let outcome = worker::run(worker, &plan, &committing, &worker_stop, &worker_status);
-        if let Err(error) = &outcome {
-            worker_stop.fail(format!("{error:#}"));
+    let ended = processes.execute(config, stop, move |worker| {
+        worker::run(worker, &plan, &committing, &worker_stop, &worker_status)
+    })?;
+    if ended == Ended::InOrder {
+        drop(watch);
+        if let Some(publishing) = publishing {
+            publishing.close();
+            tell_published(&status.publisher.look());
         }
-        outcome
-    })
-    .map_err(|error| anyhow!("cannot start the workers: {error}"))?;
-    for outcome in workers.join() {
-        outcome.map_err(|message| anyhow!("a worker stopped: {message}"))??;
+    } else {
+        // They would wait for what is gone; what they have not done is done after the next start.
+        std::mem::forget((watch, publishing));
     }
-    drop(watch);
-    publishing.close();
-    tell_published(&status.publisher.look());
-    match stop.failure() {
-        Some(failure) => bail!(failure),
+    match stop.failure().or(stop.departure()) {
+        Some(reason) => bail!(reason),
         None => Ok(()),
     }
 }
@@ -80,15 +103,22 @@ fn connect_migrated(config: &Config) -> Result<Client> {
     Ok(client)
 }
 
-/// Takes the lease, which ends the worker that holds it, and plans from where that one stopped.
-fn take_lease(config: &Config, client: &mut Client, sources: &Sources) -> Result<Plan> {
-    let progress = Progress::take_lease(client, config.time_zone)?;
-    let Progress { frontier, generation, .. } = progress;
+/// Takes the lease, which ends the worker that holds it.
+fn take_lease(config: &Config, client: &mut Client, sources: &Sources) -> Result<Agreement> {
+    let Progress { frontier, generation, .. } = Progress::take_lease(client, config.time_zone)?;
     tracing::info!(frontier, generation, "the lease is taken");
-    Plan::make(config, client, progress, sources)
+    Ok(Agreement { generation, partitions: sources.partitions.clone() })
 }
 
-/// One publisher for all processes, beside the committer.
+/// How far the database is: nothing is committed under a lease before all workers of all processes have restored their state.
+fn held(client: &mut Client, generation: i64) -> Result<Progress> {
+    let progress = Progress::read(client)?;
+    if progress.generation != generation {
+        bail!("fenced by a newer worker: the lease of generation {generation} was taken over");
+    }
+    Ok(progress)
+}
+
 fn start_publisher(
     config: &Config,
     progress: &Progress,

@@ -1,5 +1,6 @@
 //! What is to be read: topics, their partitions, and which worker reads which.
 
+use super::processes::Place;
 use crate::config::{Config, PipelineSettings};
 use anyhow::{Context, Result, bail};
 use postgres::Client;
@@ -57,6 +58,8 @@ pub struct Plan {
     pub progress: Progress,
     /// What the graph goes on from.
     pub resume: Resume,
+    /// Which of the processes this is.
+    pub place: Place,
     /// What the configuration changes of the rules that the database knows.
     pub rules_change: Option<RulesChange>,
     /// All partitions and where to begin.
@@ -64,8 +67,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans to read `sources` from where `progress`, the lease just taken, has come to.
-    pub fn make(config: &Config, client: &mut Client, progress: Progress, sources: &Sources) -> Result<Self> {
+    /// Plans to read `sources` from where `progress`, the lease just taken, has come to. All processes come to the same plan.
+    pub fn make(
+        config: &Config,
+        client: &mut Client,
+        progress: Progress,
+        sources: &Sources,
+        place: Place,
+    ) -> Result<Self> {
         let topics = config.topics.roles();
         let names = Arc::new(streamflow_medallion::Topics::new(topics.iter().map(|(name, _)| name.clone())));
         let resume = hydration::resume(client, &progress, &names)?;
@@ -99,6 +108,7 @@ impl Plan {
             names,
             rules_change: rules_change(config, &resume),
             progress,
+            place,
             resume,
             assignments,
         })

@@ -8,6 +8,7 @@ use super::plan::Plan;
 use super::reporter::Reporter;
 use super::sink::{Committing, sink};
 use super::status::{Status, Stop};
+use crate::cluster::Farewell;
 use anyhow::{Result, bail};
 use crossbeam_channel::TryRecvError;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +47,7 @@ pub fn run(
     } else {
         None
     };
+    let farewell = (plan.place.processes > 1).then(|| Farewell::listen(worker, stop));
     let activity = plan.observed.then(|| Activity::listen(worker));
     let Built { inbound, restoring, stages, durable } = build(worker, plan, committing, stop, status);
     hydrate(worker, plan, restoring, status)?;
@@ -79,6 +81,9 @@ pub fn run(
         };
         feeder.settle();
         reporter.report(Some(feeder.inbound.frontier()), &feeder.in_flight);
+    }
+    if let Some(farewell) = farewell.filter(|_| stop.failure().is_none()) {
+        farewell.say(format!("process {} was asked to stop: all end", plan.place.process));
     }
     let Feeder { inbound, source, durable, in_flight, .. } = feeder;
     drop((inbound, source));
@@ -228,10 +233,16 @@ impl Feeder<'_> {
         let now = now_ms() as i64;
         let mut latencies = self.status.latencies();
         let durable = &self.durable;
-        self.in_flight.settle(
+        let settled = self.in_flight.settle(
             |epoch| !durable.less_equal(&epoch),
             &self.status.appended,
             |appended_at| latencies.add(now - appended_at / 1000),
         );
+        drop(latencies);
+        if !self.plan.place.commits() {
+            // This process has no committer that would tell.
+            let frontier = self.durable.with_frontier(|frontier| frontier.first().copied());
+            self.status.committed_elsewhere(frontier, settled);
+        }
     }
 }

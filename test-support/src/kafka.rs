@@ -23,6 +23,7 @@ use crate::port::Port;
 use crate::process::Process;
 use crate::tls::{Authority, Identity};
 
+const LOOPBACK: &str = "127.0.0.1";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
@@ -82,25 +83,30 @@ impl KafkaServer {
         if let Ok(brokers) = std::env::var("STREAMFLOW_TEST_KAFKA") {
             return Ok(Self { brokers, own: None });
         }
-        Self::start_own(None)
+        Self::start_own(LOOPBACK, None)
+    }
+
+    /// Starts one that listens at another address of this machine, for clients that cannot reach the loopback address.
+    pub fn start_at(address: &str) -> Result<Self> {
+        Self::start_own(address, None)
     }
 
     /// Starts one with a second listener, for clients with a password over TLS.
     pub fn start_secure(security: &Security) -> Result<Self> {
-        Self::start_own(Some(security))
+        Self::start_own(LOOPBACK, Some(security))
     }
 
-    fn start_own(security: Option<&Security>) -> Result<Self> {
+    fn start_own(address: &str, security: Option<&Security>) -> Result<Self> {
         let secure = security.map(|_| Port::reserve()).transpose()?;
         let ports = Ports { broker: Port::reserve()?, controller: Port::reserve()?, secure };
         let directory = directory::create().context("cannot make the broker's directory")?;
-        let mut text = properties(&ports, &directory);
+        let mut text = properties(address, &ports, &directory);
         if let Some(security) = security {
             text += &secure_properties(security, &ports, &directory)?;
         }
         fs::write(directory.path().join("server.properties"), text)?;
         format_storage(&directory, security)?;
-        let brokers = format!("127.0.0.1:{}", ports.broker.number);
+        let brokers = format!("{address}:{}", ports.broker.number);
         let own = OwnServer { process: None, directory, ports };
         let mut server = Self { brokers, own: Some(own) };
         server.restart()?;
@@ -262,7 +268,7 @@ fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(REQUEST_WITHIN))
 }
 
-fn properties(ports: &Ports, directory: &TempDir) -> String {
+fn properties(address: &str, ports: &Ports, directory: &TempDir) -> String {
     let (broker, controller) = (ports.broker.number, ports.controller.number);
     let data = directory.path().join("data");
     format!(
@@ -270,8 +276,8 @@ fn properties(ports: &Ports, directory: &TempDir) -> String {
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+listeners=PLAINTEXT://{address}:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://{address}:{broker}
 log.dirs={}
 # A topic that nobody created is a mistake in the test.
 auto.create.topics.enable=false

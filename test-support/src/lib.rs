@@ -9,4 +9,5 @@ mod process;
 mod tls;
 
 pub use kafka::{KafkaServer, Security};
+pub use port::Port;
 pub use tls::{Authority, Identity};

@@ -7,15 +7,19 @@ use anyhow::{Context, Result};
 
 /// A port of the loopback address, reserved among the tests of this machine until dropped.
 #[derive(Debug)]
-pub(crate) struct Port {
-    pub(crate) number: u16,
+pub struct Port {
+    /// Its number.
+    pub number: u16,
     /// Its lock is the reservation: the system gives it back however the process ends.
     _reservation: File,
 }
 
 impl Port {
     /// Reserves a port that nobody listens on, below the range the system hands out to clients.
-    pub(crate) fn reserve() -> Result<Self> {
+    ///
+    /// # Errors
+    /// None is free.
+    pub fn reserve() -> Result<Self> {
         (20_000..30_000).find_map(Self::take).context("no free port between 20000 and 30000")
     }
 

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// How often it is looked whether what is waited for has come.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// What `setpriv` is to do before it becomes the command.
+const BOUND_TO_ITS_PARENT: [&str; 3] = ["--pdeathsig", "KILL", "--"];
+
 const BINARY: &str = env!("CARGO_BIN_EXE_streamflow");
 
 /// Runs it to its end.
@@ -42,22 +45,40 @@ impl Running {
 
     /// As [`Running::start`], with a further variable in its environment.
     pub fn start_with(arguments: &[impl AsRef<OsStr>], log: &Path, variable: Option<(&str, String)>) -> Self {
+        let mut command = Command::new("setpriv");
+        command.args(BOUND_TO_ITS_PARENT).arg(BINARY).args(arguments).envs(variable);
+        Self::spawn(command, log)
+    }
+
+    /// Starts it on another host, as `host`, a command that runs its arguments there; what it prints goes to the file `log`.
+    pub fn start_on(
+        host: &[String],
+        arguments: &[impl AsRef<OsStr>],
+        log: &Path,
+        variable: (&str, String),
+    ) -> Self {
+        let mut command = Command::new(&host[0]);
+        command.args(&host[1..]).arg("setpriv").args(BOUND_TO_ITS_PARENT);
+        let (name, value) = variable;
+        command.arg("env").arg(format!("{name}={value}")).arg(BINARY).args(arguments);
+        Self::spawn(command, log)
+    }
+
+    fn spawn(mut command: Command, log: &Path) -> Self {
         let file = File::create(log).unwrap();
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--", BINARY])
-            .args(arguments)
-            .envs(variable)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
-            .spawn()
-            .unwrap();
-        Self { child, log: log.to_owned() }
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        Self { child: command.spawn().unwrap(), log: log.to_owned() }
     }
 
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits until it ends by itself.

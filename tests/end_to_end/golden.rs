@@ -1,4 +1,4 @@
-//! The golden run: what two, then three, then one worker make of a stream, each going on where the one before was stopped, is what
+//! The golden run: what two workers, then three processes, then one worker make of a stream, each going on where the one before was stopped, is what
 //! one uninterrupted worker makes of it, row by row.
 
 use crate::command::Running;
@@ -9,6 +9,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use streamflow_connectors::postgres::connect;
+use streamflow_test_support::Port;
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -32,11 +33,16 @@ fn an_interrupted_run_with_other_worker_counts_gives_the_same_rows() {
     assert!(generate.wait().success(), "{}", generate.printed());
     let end = parts.consume("transactions").len() as i64;
     let mut stops = Vec::new();
-    for (workers, events) in [("2", EVENTS / 3), ("3", EVENTS * 2 / 3)] {
-        let small = ["--set", "kafka.source.batch_records=50", "--set", &format!("workers={workers}")];
-        let mut run = parts.command("run", &small);
-        wait_for(&mut parts.connect(), &mut run, events);
-        assert!(run.terminate().success(), "{}", run.printed());
+    for (shape, events) in [(Shape::TwoWorkers, EVENTS / 3), (Shape::ThreeProcesses, EVENTS * 2 / 3)] {
+        let mut processes = shape.start(&parts);
+        let (first, others) = processes.split_first_mut().unwrap();
+        wait_for(&mut parts.connect(), first, events);
+        assert!(first.terminate().success(), "{}", first.printed());
+        for other in others {
+            // Ended along with the first, in order, but not by itself asked to.
+            assert_eq!(other.wait().code(), Some(1), "{}", other.printed());
+            assert!(other.printed().contains("process 0 was asked to stop"), "{}", other.printed());
+        }
         stops.push(read(&mut parts.connect()));
     }
     assert!(stops[0] < stops[1] && stops[1] < end, "{stops:?} of {end}");
@@ -65,6 +71,31 @@ fn an_interrupted_run_with_other_worker_counts_gives_the_same_rows() {
         "stopped at {stops:?} of {end} events: {filled} tables, {} rows, 0 differences",
         whole.values().map(Vec::len).sum::<usize>()
     );
+}
+
+/// What runs a part of the way.
+#[derive(Clone, Copy)]
+enum Shape {
+    TwoWorkers,
+    ThreeProcesses,
+}
+
+impl Shape {
+    fn start(self, parts: &Parts) -> Vec<Running> {
+        // Small commits: it can be stopped in the middle.
+        let run = |options: &[&str]| {
+            parts.command("run", &[&["--set", "kafka.source.batch_records=50"], options].concat())
+        };
+        match self {
+            Self::TwoWorkers => vec![run(&["--set", "workers=2"])],
+            Self::ThreeProcesses => {
+                let ports = [(); 3].map(|()| Port::reserve().unwrap());
+                let hosts = ports.iter().map(|port| format!("127.0.0.1:{}", port.number));
+                let hosts = hosts.collect::<Vec<_>>().join(",");
+                ["0", "1", "2"].map(|process| run(&["--hosts", &hosts, "--process", process])).into()
+            }
+        }
+    }
 }
 
 /// Has one worker read all events.

@@ -1,10 +1,11 @@
 //! The binary from end to end, as its users run it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-/// What the tests are made of: the binary, its traffic, a consumer, the oracle's events and the files of a replay.
+/// What the tests are made of: the binary, its traffic, a consumer, the oracle's events, what must always hold, and the files of a replay.
 mod command;
 mod consumer;
 mod events;
+mod exactness;
 mod foreign;
 mod parts;
 mod results;
@@ -13,6 +14,8 @@ mod traffic;
 
 /// Kill after kill under load: after each every table is what the events give, and consumers see each change once.
 mod chaos;
+/// Several processes are as good as one, whichever of them dies, is cut off, or comes along.
+mod cluster;
 /// Bad configuration stops the start with one line that says what to mend.
 mod configuration;
 /// The JSON forms that others read.

@@ -5,6 +5,7 @@ use crate::consumer::{Consumed, read_committed};
 use postgres::Client;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use streamflow_connectors::kafka::{KafkaSettings, Topics};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
 use streamflow_test_support::KafkaServer;
@@ -18,17 +19,29 @@ pub struct Parts {
     pub postgres: PrivatePostgres,
     directory: TempDir,
     prefix: String,
+    /// Commands started so far: each has a log of its own.
+    commands: AtomicUsize,
 }
 
 impl Parts {
     /// Starts them. `more` is added to the configuration.
     pub fn start(name: &str, partitions: i32, more: &Value) -> Self {
-        let kafka = KafkaServer::start().unwrap();
+        Self::start_on(KafkaServer::start().unwrap(), name, partitions, more)
+    }
+
+    /// As [`Parts::start`], on a broker that runs.
+    pub fn start_on(kafka: KafkaServer, name: &str, partitions: i32, more: &Value) -> Self {
         let postgres =
             PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() }).unwrap();
         // Another Kafka may be used by several test runs.
         let prefix = format!("{name}.{}", std::process::id());
-        let parts = Self { kafka, postgres, directory: tempfile::tempdir().unwrap(), prefix };
+        let parts = Self {
+            kafka,
+            postgres,
+            directory: tempfile::tempdir().unwrap(),
+            prefix,
+            commands: AtomicUsize::new(0),
+        };
         for topic in ["customers", "stores", "products", "blacklist"] {
             parts.kafka.create_topic(&parts.topic(topic), 1, &[("cleanup.policy", "compact")]).unwrap();
         }
@@ -69,7 +82,13 @@ impl Parts {
         let config = self.config();
         let mut arguments = vec![name, "--config", config.to_str().unwrap()];
         arguments.extend(options);
-        Running::start_with(&arguments, &self.directory.path().join(format!("{name}.log")), variable)
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        Running::start_with(&arguments, &self.path(&format!("{name}.{number}.log")), variable)
+    }
+
+    /// A file among those of the test.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     /// Where a partition ends.

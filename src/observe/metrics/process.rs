@@ -39,6 +39,8 @@ const BUILD: Metric = Metric::gauge(
     "Always 1; the labels say what was built how.",
 );
 const WORKERS: Metric = Metric::gauge("streamflow_worker_threads", &[], "Worker threads of this process.");
+const PROCESSES: Metric =
+    Metric::gauge("streamflow_processes", &[], "Processes that work together, this one included.");
 const HORIZON: Metric = Metric::gauge(
     "streamflow_correction_horizon_seconds",
     &[],
@@ -52,8 +54,8 @@ const RETENTION: Metric = Metric::gauge(
 
 pub const FAMILY: Family = Family {
     metrics: &[
-        &ALLOCATED, &ALLOCATOR, &RESIDENT, &PEAK, &LIMIT, &CPU, &STARTED, &BUILD, &WORKERS, &HORIZON,
-        &RETENTION,
+        &ALLOCATED, &ALLOCATOR, &RESIDENT, &PEAK, &LIMIT, &CPU, &STARTED, &BUILD, &WORKERS, &PROCESSES,
+        &HORIZON, &RETENTION,
     ],
     read,
 };
@@ -80,6 +82,9 @@ fn read(observed: &Observed, samples: &mut Samples) {
     let build = [env!("CARGO_PKG_VERSION"), env!("STREAMFLOW_RUSTC"), env!("STREAMFLOW_PROFILE")];
     samples.count(&BUILD, &build, 1);
     samples.count(&WORKERS, &[], limits.workers as u64);
+    if let Some(place) = observed.status.place() {
+        samples.count(&PROCESSES, &[], place.processes as u64);
+    }
     samples.add(&HORIZON, &[], limits.correction_horizon.as_secs_f64());
     samples.add(&RETENTION, &[], limits.identity_retention.as_secs_f64());
 }

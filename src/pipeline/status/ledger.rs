@@ -97,8 +97,12 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// Goes on from what the database holds.
-    pub fn restore(&mut self, progress: &Progress, topics: &Topics) {
+    /// Goes on from what the database holds. The books are kept by the process that commits.
+    pub fn restore(&mut self, progress: &Progress, topics: &Topics, with_books: bool) {
+        self.totals.partitions = restored_partitions(progress, topics);
+        if !with_books {
+            return;
+        }
         for (name, accounts) in &progress.books {
             let Some(topic) = topics.number(name) else { continue };
             let entries = accounts.iter().filter_map(|(account, events)| {
@@ -110,7 +114,11 @@ impl Ledger {
             });
             self.totals.books.extend(entries);
         }
-        self.totals.partitions = restored_partitions(progress, topics);
+    }
+
+    /// Takes note of how far partitions are durable, where somebody else commits.
+    pub fn settle(&mut self, partitions: Vec<PartitionProgress>) {
+        self.totals.partitions.extend(partitions.into_iter().map(|progress| (progress.partition, progress)));
     }
 
     /// Takes note of what is on its way to being committed with `frontier`.
@@ -215,7 +223,7 @@ mod tests {
         progress.offsets.insert("transactions".to_owned(), [(2, 5)].into());
         progress.reference_times.insert("transactions".to_owned(), [(2, 77)].into());
         let mut ledger = Ledger::default();
-        ledger.restore(&progress, &topics);
+        ledger.restore(&progress, &topics, true);
         let totals = ledger.totals();
         assert_eq!(totals.books.len(), 3);
         assert_eq!(totals.books[&BooksEntry::Ended { topic: 1, account: Account::New }], 4);

@@ -14,6 +14,7 @@ pub use worker::{Frontiers, Held, OperatorReport, WorkerReport};
 
 use super::appended::Appended;
 use super::plan::Plan;
+use super::processes::Place;
 use crate::publisher;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use streamflow_connectors::kafka::SourceProgress;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_connectors::postgres::committer::{Commit, Monitor};
 use streamflow_connectors::source::now_ms;
+use streamflow_dataflow::model::views::PartitionProgress;
 use streamflow_dataflow::model::{AlertChange, BooksEntry, Cause, ChangeKind};
 
 /// Alert changes that are kept to be shown.
@@ -46,6 +48,7 @@ pub struct Status {
     pub appended: Appended,
     /// How far Kafka has what is committed.
     pub publisher: Arc<publisher::Status>,
+    place: OnceLock<Place>,
     start: Mutex<Start>,
     ledger: Mutex<Ledger>,
     latencies: Mutex<Latencies>,
@@ -61,8 +64,14 @@ impl Status {
     /// The pipeline goes on, with so many workers, from where the database is.
     pub fn begin(&self, plan: &Plan, workers: usize) {
         self.durable.store(plan.progress.frontier, Ordering::Release);
-        lock(&self.ledger).restore(&plan.progress, &plan.names);
+        lock(&self.ledger).restore(&plan.progress, &plan.names, plan.place.commits());
+        self.place.get_or_init(|| plan.place);
         lock(&self.start).begin(workers);
+    }
+
+    /// Which of the processes this is; `None` before all have come.
+    pub fn place(&self) -> Option<Place> {
+        self.place.get().copied()
     }
 
     /// How far the start is.
@@ -91,6 +100,20 @@ impl Status {
             tracing::info!(seconds, frontier = commit.frontier, "the first commit since the start");
         }
         self.wake_all();
+    }
+
+    /// Takes note of the durable frontier and how far partitions are durable, in a process that has no committer.
+    pub fn committed_elsewhere(&self, frontier: Option<u64>, partitions: Vec<PartitionProgress>) {
+        let Some(frontier) = frontier.filter(|frontier| *frontier > self.durable.load(Ordering::Relaxed))
+        else {
+            return;
+        };
+        if !partitions.is_empty() {
+            lock(&self.ledger).settle(partitions);
+        }
+        self.committed_at.store(now_ms(), Ordering::Relaxed);
+        self.durable.store(frontier, Ordering::Release);
+        lock(&self.start).committed();
     }
 
     /// Takes note of a failed commit: the sink sees it when it looks.

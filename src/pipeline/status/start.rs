@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 /// How far the start is.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
+    /// Whether it waits for other processes, or has.
+    pub gathers: bool,
     /// When the lease was taken.
     begun: Option<Instant>,
     /// Workers that are to restore their state.
@@ -20,9 +22,14 @@ pub struct Start {
 }
 
 impl Start {
+    /// Other processes are waited for.
+    pub fn gather(&mut self) {
+        self.gathers = true;
+    }
+
     /// The lease is taken, and `workers` workers begin to restore their state.
     pub fn begin(&mut self, workers: usize) {
-        *self = Self { begun: Some(Instant::now()), workers, ..Self::default() };
+        *self = Self { gathers: self.gathers, begun: Some(Instant::now()), workers, ..Self::default() };
     }
 
     /// Since when it has been under way; `None` before the lease.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Stop {
     asked: AtomicBool,
     failure: Mutex<Option<String>>,
+    departure: Mutex<Option<String>>,
 }
 
 impl Stop {
@@ -21,6 +22,19 @@ impl Stop {
     pub fn fail(&self, failure: String) {
         lock(&self.failure).get_or_insert(failure);
         self.ask();
+    }
+
+    /// Asks all workers to commit what is in flight and to end because of something elsewhere; the first reason counts, and none
+    /// where this process was asked before.
+    pub fn leave(&self, reason: String) {
+        if !self.asked.swap(true, Ordering::Relaxed) {
+            lock(&self.departure).get_or_insert(reason);
+        }
+    }
+
+    /// What made this process end in order, where it was not itself asked to.
+    pub fn departure(&self) -> Option<String> {
+        lock(&self.departure).clone()
     }
 
     /// Whether the workers are asked to end.

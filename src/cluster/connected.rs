@@ -1,0 +1,121 @@
+//! The cluster once all processes are connected: they agree from where to go on, and give timely their connections.
+
+use super::door::Door;
+use super::gathering::{Gathered, Gathering, Peer};
+use super::greeting::Identity;
+use super::link::{Link, Lost};
+use super::members::Members;
+use super::message;
+use super::settings::ClusterSettings;
+use crate::pipeline::Stop;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+use timely::communication::Hooks;
+use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
+use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
+
+/// How long what is agreed on may be on its way.
+const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// This process among the others, each of which is connected to each.
+pub struct Cluster {
+    gathered: Gathered,
+    members: Members,
+}
+
+/// What timely runs its workers with.
+pub struct Communication {
+    /// One for each worker of this process.
+    pub allocators: Vec<AllocatorBuilder>,
+    /// The threads that send and receive.
+    pub threads: Box<dyn Any + Send>,
+}
+
+impl Cluster {
+    /// Waits for all others; `None` when asked to stop before they have come.
+    ///
+    /// # Errors
+    /// Somebody has not come in time, or it cannot listen.
+    pub fn join(
+        settings: &ClusterSettings,
+        members: Members,
+        identity: &Identity,
+        stop: &Stop,
+    ) -> Result<Option<Self>> {
+        let gathered = Gathering::begin(settings, &members, identity, stop)?.wait()?;
+        Ok(gathered.map(|gathered| Self { gathered, members }))
+    }
+
+    /// The number of this process.
+    pub fn process(&self) -> usize {
+        self.members.process()
+    }
+
+    /// How many there are.
+    pub fn processes(&self) -> usize {
+        self.gathered.peers.len()
+    }
+
+    /// What the first process decides; the others wait for it.
+    ///
+    /// # Errors
+    /// Those of `decide`; a process is gone.
+    pub fn agree<A: Serialize + DeserializeOwned>(
+        &mut self,
+        decide: impl FnOnce() -> Result<A>,
+    ) -> Result<A> {
+        if self.process() > 0 {
+            let first =
+                self.gathered.peers.iter_mut().flatten().next().context("there is no first process")?;
+            return hear(first).with_context(|| format!("process 0 ({}) is gone", first.address));
+        }
+        let agreed = decide()?;
+        for (process, peer) in self.gathered.peers.iter_mut().enumerate() {
+            let Some(Peer { stream, address }) = peer else { continue };
+            // That it has all connections, of which it has told already.
+            let told = stream.read_exact(&mut [0]).map_err(anyhow::Error::from);
+            told.and_then(|()| message::send(stream, &agreed))
+                .with_context(|| format!("process {process} ({address}) is gone"))?;
+        }
+        Ok(agreed)
+    }
+
+    /// Hands the connections over to timely, and watches the door. The end of a connection is a failure.
+    ///
+    /// # Errors
+    /// The threads cannot be started.
+    pub fn communicate(self, workers: usize, stop: &Arc<Stop>) -> Result<Communication> {
+        let Self { gathered: Gathered { listener, greeting, peers }, members } = self;
+        let process = members.process();
+        let door = Door { listener, greeting, can_grow: members.can_change(), stop: Arc::clone(stop) };
+        door.watch().context("cannot watch for processes that join")?;
+        let links = peers.into_iter().enumerate().map(|(process, peer)| {
+            let Peer { address, stream } = peer?;
+            Some(Link::new(stream, lost(process, address, stop)))
+        });
+        let hooks = Hooks::default();
+        let inner = ProcessBuilder::new_typed_vector(workers, hooks.refill.clone(), hooks.spill.clone());
+        let (allocators, threads) =
+            initialize_networking_from_sockets(inner, links.collect(), process, workers, hooks)
+                .context("cannot start to communicate with the other processes")?;
+        let allocators = allocators.into_iter().map(AllocatorBuilder::Tcp).collect();
+        Ok(Communication { allocators, threads: Box::new(threads) })
+    }
+}
+
+fn hear<A: DeserializeOwned>(first: &mut Peer) -> Result<A> {
+    first.stream.set_read_timeout(Some(AGREEMENT_TIMEOUT))?;
+    let agreed = message::receive(&mut first.stream)?;
+    first.stream.set_read_timeout(None)?;
+    Ok(agreed)
+}
+
+fn lost(process: usize, address: String, stop: &Arc<Stop>) -> Lost {
+    let stop = Arc::clone(stop);
+    Arc::new(move |how| stop.fail(format!("process {process} ({address}) is gone: {how}")))
+}

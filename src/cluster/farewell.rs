@@ -1,0 +1,31 @@
+//! A stop that one process is asked for is one of all: none of them can commit what is in flight without the others.
+
+use crate::pipeline::Stop;
+use std::sync::Arc;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::InputHandle;
+use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::operators::{Input, Inspect};
+use timely::worker::Worker;
+
+/// A small dataflow beside the graph, through which a worker tells all others that it stops.
+pub struct Farewell {
+    words: InputHandle<u64, CapacityContainerBuilder<Vec<String>>>,
+}
+
+impl Farewell {
+    /// Has `stop` asked for when another worker says farewell.
+    pub fn listen(worker: &mut Worker, stop: &Arc<Stop>) -> Self {
+        let stop = Arc::clone(stop);
+        worker.dataflow(|scope| {
+            let (words, said) = scope.new_input();
+            said.broadcast().inspect(move |words: &String| stop.leave(words.clone()));
+            Self { words }
+        })
+    }
+
+    /// Tells the others why.
+    pub fn say(mut self, words: String) {
+        self.words.send(words);
+    }
+}

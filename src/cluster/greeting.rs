@@ -1,0 +1,115 @@
+//! How two processes find out whether they can work together.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::Debug;
+use std::fs::File;
+use std::io::Read;
+
+/// Before everything else: who connects and does not say this is no process of StreamFlow.
+const PROTOCOL: &str = "streamflow cluster 1";
+
+/// What must be the same in all processes: they send each other what only the same program understands, and each of them makes
+/// a part of every result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// A digest of the executable.
+    program: String,
+    /// A digest of the settings on which results and the graph depend.
+    settings: String,
+    /// Worker threads of each.
+    workers: usize,
+}
+
+impl Identity {
+    /// Of this process, where results depend on `settings`.
+    ///
+    /// # Errors
+    /// The executable cannot be read.
+    pub fn new(settings: &impl Debug, workers: usize) -> Result<Self> {
+        let path = std::env::current_exe().context("cannot find the program's own file")?;
+        let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let settings = hex(&Sha256::digest(format!("{settings:?}")));
+        Ok(Self { program: digest(file)?, settings, workers })
+    }
+
+    /// Why a process of `other` cannot work with one of this.
+    fn refuse(&self, other: &Self) -> Option<&'static str> {
+        if self.program != other.program {
+            Some("it runs another build of the program")
+        } else if self.settings != other.settings {
+            Some("its configuration differs where results depend on it")
+        } else if self.workers != other.workers {
+            Some("it has another number of workers")
+        } else {
+            None
+        }
+    }
+}
+
+fn digest(mut file: File) -> Result<String> {
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&digest.finalize())),
+            read => digest.update(&buffer[..read]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The first message of whoever connects.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Greeting {
+    protocol: String,
+    identity: Identity,
+    /// How many processes it knows of.
+    pub processes: usize,
+    /// Which of them it is.
+    pub process: usize,
+}
+
+/// What it is answered.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The connection is kept.
+    Welcome,
+    /// It is not; why.
+    Refused(String),
+}
+
+impl Greeting {
+    /// Of one of `processes`.
+    pub fn new(identity: &Identity, processes: usize, process: usize) -> Self {
+        Self { protocol: PROTOCOL.to_owned(), identity: identity.clone(), processes, process }
+    }
+
+    /// Why `other` cannot be one of them, whatever their number.
+    pub fn refuse(&self, other: &Self) -> Option<&'static str> {
+        if self.protocol != other.protocol {
+            return Some("it runs another version");
+        }
+        self.identity.refuse(&other.identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_program_and_settings_are_alike() {
+        let identity = Identity::new(&"settings", 2).unwrap();
+        let greeting = Greeting::new(&identity, 3, 0);
+        assert_eq!(greeting.refuse(&Greeting::new(&identity, 4, 1)), None);
+        let other = |identity: Identity| greeting.refuse(&Greeting::new(&identity, 3, 1)).unwrap();
+        assert!(other(Identity::new(&"others", 2).unwrap()).contains("configuration"));
+        assert!(other(Identity::new(&"settings", 1).unwrap()).contains("workers"));
+        assert!(other(Identity { program: String::new(), ..identity }).contains("build"));
+    }
+}

@@ -1,0 +1,117 @@
+//! Who belongs to the cluster, and which of them this process is.
+
+use super::settings::ClusterSettings;
+use anyhow::{Context, Result, bail};
+use std::net::ToSocketAddrs;
+
+/// All processes, by their addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Members {
+    /// As they are listed.
+    Listed {
+        /// `host:port` of each.
+        hosts: Vec<String>,
+        /// Which of them this is.
+        process: usize,
+    },
+    /// The pods of a StatefulSet: as many as have a name, counted from 0 up to the first that has none. A pod that is gone
+    /// for good has none, nor have those that are not made yet.
+    Pods {
+        /// Name of the StatefulSet.
+        name: String,
+        /// Its headless service.
+        service: String,
+        /// Where they listen.
+        port: u16,
+        /// Ordinal of this one.
+        process: usize,
+    },
+}
+
+impl Members {
+    /// Who they are by the configuration; `pod` is this pod's name. `None` where this process is alone.
+    ///
+    /// # Errors
+    /// The pod has no name, or one without an ordinal: whoever deployed it mends that.
+    pub fn new(settings: &ClusterSettings, pod: Option<&str>) -> Result<Option<Self>> {
+        if let Some(process) = settings.process {
+            return Ok(Some(Self::Listed { hosts: settings.hosts.clone(), process }));
+        }
+        let Some(service) = &settings.service else { return Ok(None) };
+        let pod = pod.context("configuration: cluster.service: POD_NAME must hold the name of this pod")?;
+        let parts = pod.rsplit_once('-').and_then(|(name, ordinal)| Some((name, ordinal.parse().ok()?)));
+        let Some((name, process)) = parts else {
+            bail!("POD_NAME = {pod}: must end in the ordinal of a StatefulSet's pod, as worker-0 does");
+        };
+        let (name, service) = (name.to_owned(), service.clone());
+        Ok(Some(Self::Pods { name, service, port: settings.port, process }))
+    }
+
+    /// The number of this process.
+    pub fn process(&self) -> usize {
+        match self {
+            Self::Listed { process, .. } | Self::Pods { process, .. } => *process,
+        }
+    }
+
+    /// The addresses of all that there are now.
+    pub fn addresses(&self) -> Vec<String> {
+        match self {
+            Self::Listed { hosts, .. } => hosts.clone(),
+            Self::Pods { .. } => (0..).map(|process| self.address(process)).take_while(has_address).collect(),
+        }
+    }
+
+    /// Where a process listens.
+    pub fn address(&self, process: usize) -> String {
+        match self {
+            Self::Listed { hosts, .. } => hosts.get(process).cloned().unwrap_or_default(),
+            Self::Pods { name, service, port, .. } => format!("{name}-{process}.{service}:{port}"),
+        }
+    }
+
+    /// Whether their number can change while they run.
+    pub fn can_change(&self) -> bool {
+        matches!(self, Self::Pods { .. })
+    }
+}
+
+fn has_address(address: &String) -> bool {
+    address.to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_service() -> ClusterSettings {
+        ClusterSettings { service: Some("worker".to_owned()), ..ClusterSettings::default() }
+    }
+
+    #[test]
+    fn a_pod_knows_its_place_by_its_name() {
+        let members = Members::new(&of_service(), Some("streamflow-worker-12")).unwrap().unwrap();
+        assert_eq!(members.process(), 12);
+        assert_eq!(members.address(3), "streamflow-worker-3.worker:2101");
+        for wrong in [None, Some("worker"), Some("worker-x"), Some("worker-")] {
+            let told = Members::new(&of_service(), wrong).unwrap_err().to_string();
+            assert!(told.contains("POD_NAME"), "{told}");
+        }
+    }
+
+    #[test]
+    fn without_hosts_or_service_there_is_no_cluster() {
+        assert_eq!(Members::new(&ClusterSettings::default(), Some("worker-0")).unwrap(), None);
+    }
+
+    #[test]
+    fn pods_are_counted_up_to_the_first_without_a_name() {
+        let pods = |service: &str| Members::Pods {
+            name: "nobody".to_owned(),
+            service: service.to_owned(),
+            port: 2101,
+            process: 0,
+        };
+        assert_eq!(pods("nowhere.invalid").addresses(), Vec::<String>::new());
+    }
+}

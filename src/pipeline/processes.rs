@@ -1,0 +1,188 @@
+//! The processes of a pipeline: this one alone, or several that work as one.
+
+use super::status::{Status, Stop};
+use crate::cluster::{Cluster, Communication, Identity, Members};
+use crate::config::Config;
+use anyhow::{Result, anyhow, bail};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use timely::communication::WorkerGuards;
+use timely::worker::Worker;
+
+/// How often it is looked whether something has failed.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long workers of one process may take to end in order after a failure.
+const FAILURE_GRACE: Duration = Duration::from_secs(30);
+
+/// One process, or several.
+pub enum Processes {
+    /// All workers are here.
+    Alone,
+    /// They are connected.
+    Several(Cluster),
+}
+
+/// One of several processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its number; the first one, 0, commits and publishes.
+    pub process: usize,
+    /// How many there are.
+    pub processes: usize,
+}
+
+impl Place {
+    /// Whether this is the process that commits and publishes.
+    pub fn commits(self) -> bool {
+        self.process == 0
+    }
+}
+
+/// How workers have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By themselves.
+    InOrder,
+    /// They have not, and never will: a process that they need is gone.
+    NotAtAll,
+}
+
+impl Processes {
+    /// Waits for the others, if there are to be any; `None` when asked to stop before they have come.
+    ///
+    /// # Errors
+    /// As for [`Cluster::join`]; a wrong `POD_NAME`.
+    pub fn gather(config: &Config, stop: &Stop, status: &Status) -> Result<Option<Self>> {
+        let pod = std::env::var("POD_NAME").ok();
+        let Some(members) = Members::new(&config.cluster, pod.as_deref())? else {
+            return Ok(Some(Self::Alone));
+        };
+        status.start().gather();
+        let settings = (config.graph_settings(), config.topics.roles(), &config.publisher.transactional_id);
+        let identity = Identity::new(&settings, config.workers)?;
+        Ok(Cluster::join(&config.cluster, members, &identity, stop)?.map(Self::Several))
+    }
+
+    /// Which one this is.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Alone => Place { process: 0, processes: 1 },
+            Self::Several(cluster) => Place { process: cluster.process(), processes: cluster.processes() },
+        }
+    }
+
+    /// What the first one decides, on all.
+    ///
+    /// # Errors
+    /// Those of `decide`; a process is gone.
+    pub fn agree<A: Serialize + DeserializeOwned>(
+        &mut self,
+        decide: impl FnOnce() -> Result<A>,
+    ) -> Result<A> {
+        match self {
+            Self::Alone => decide(),
+            Self::Several(cluster) => cluster.agree(decide),
+        }
+    }
+
+    /// Runs the workers to their end. Of several processes none can end in order once one is gone.
+    ///
+    /// # Errors
+    /// Those of `work`; a worker has panicked; the others take too long to end in order.
+    pub fn execute(
+        self,
+        config: &Config,
+        stop: &Arc<Stop>,
+        work: impl Fn(&mut Worker) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Ended> {
+        let process = timely::Config::process(config.workers);
+        let limits = match &self {
+            Self::Alone => Limits { after_failure: FAILURE_GRACE, after_stop: Duration::MAX },
+            Self::Several(_) => Limits { after_failure: Duration::ZERO, after_stop: config.cluster.leave() },
+        };
+        let work = failing(Arc::clone(stop), work);
+        let workers = match self {
+            Self::Alone => timely::execute(process, work),
+            Self::Several(cluster) => {
+                let Communication { allocators, threads } = cluster.communicate(config.workers, stop)?;
+                timely::execute::execute_from(allocators, threads, process.worker, work)
+            }
+        };
+        let workers = workers.map_err(|error| anyhow!("cannot start the workers: {error}"))?;
+        watch(workers, stop, &limits)
+    }
+}
+
+/// How long workers may go on.
+struct Limits {
+    after_failure: Duration,
+    after_stop: Duration,
+}
+
+/// Makes the failure, or the panic, of a worker one of the pipeline.
+fn failing<W>(stop: Arc<Stop>, work: W) -> impl Fn(&mut Worker) -> Result<()> + Send + Sync + 'static
+where
+    W: Fn(&mut Worker) -> Result<()> + Send + Sync + 'static,
+{
+    move |worker| {
+        let guard = Panicking(&stop);
+        let outcome = work(worker);
+        if let Err(error) = &outcome {
+            stop.fail(format!("{error:#}"));
+        }
+        drop(guard);
+        outcome
+    }
+}
+
+/// Tells when it is dropped by a panic.
+struct Panicking<'a>(&'a Stop);
+
+impl Drop for Panicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("a worker panicked; what it said is above".to_owned());
+        }
+    }
+}
+
+/// Waits for the workers as long as they can come to an end.
+fn watch(workers: WorkerGuards<Result<()>>, stop: &Stop, limits: &Limits) -> Result<Ended> {
+    let joined = join(workers)?;
+    let (mut failed_at, mut stopped_at) = (None, None);
+    loop {
+        match joined.recv_timeout(LOOK_EVERY) {
+            Ok(outcome) => return outcome.map(|()| Ended::InOrder),
+            Err(RecvTimeoutError::Disconnected) => bail!("the workers ended without a word"),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if stop.failure().is_some()
+            && failed_at.get_or_insert_with(Instant::now).elapsed() >= limits.after_failure
+        {
+            return Ok(Ended::NotAtAll);
+        }
+        if stop.is_asked() && stopped_at.get_or_insert_with(Instant::now).elapsed() >= limits.after_stop {
+            stop.fail(format!(
+                "what is in flight was not committed within cluster.leave_seconds = {}; it is read again at the next start",
+                limits.after_stop.as_secs()
+            ));
+        }
+    }
+}
+
+/// Their outcome, once all of them have ended.
+fn join(workers: WorkerGuards<Result<()>>) -> Result<Receiver<Result<()>>> {
+    let (outcome, joined) = bounded(1);
+    let join = move || {
+        let joined = workers.join().into_iter();
+        let joined = joined.map(|worker| worker.map_err(|panic| anyhow!("a worker stopped: {panic}"))?);
+        // Nobody waits any more where the process ends without them.
+        let _ = outcome.send(joined.collect());
+    };
+    std::thread::Builder::new().name("join workers".to_owned()).spawn(join)?;
+    Ok(joined)
+}
