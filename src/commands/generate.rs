@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{Producer, Topics};
 use streamflow_dataflow::model::timestamp;
@@ -14,7 +16,8 @@ use streamflow_generator::{Event, Label, Population, Record, Settings, Traffic};
 
 /// Write synthetic transactions with labelled fraud to Kafka or a file.
 ///
-/// The same settings give the same bytes. Labels go to a file of their own and never reach the pipeline.
+/// The same settings give the same bytes. Labels go to a file of their own and never reach the pipeline. To Kafka it goes on until
+/// --count, SIGINT or SIGTERM, and ends once everything sent is acknowledged.
 ///
 /// Examples:
 ///   streamflow generate --count 2000000 --file traffic.jsonl --labels labels.jsonl
@@ -170,11 +173,15 @@ fn to_kafka(arguments: &Arguments, traffic: &mut Traffic, mut labels: Option<&mu
     // Brokers that do not let this client in say so here at once, and to a producer never.
     Topics::connect(&config.kafka)?.partitions(topic)?;
     let producer = Producer::open(&config.kafka)?;
+    // Without a handler the first process of a container would ignore SIGTERM.
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     send_reference(&producer, &config, traffic.population())?;
     let mut pace = Pace::start(chrono::Utc::now().timestamp_micros());
     let mut event = Event::default();
     let mut sent = 0;
-    while arguments.count.is_none_or(|count| sent < count) {
+    while arguments.count.is_none_or(|count| sent < count) && !stop.load(Ordering::Relaxed) {
         traffic.next_into(&mut event);
         pace.wait_for(event.due);
         producer.send(topic, &event.key, Some(&event.payload), None)?;

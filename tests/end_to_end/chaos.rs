@@ -90,7 +90,7 @@ fn kills_lose_nothing_and_repeat_nothing() {
         println!("round {}: {:?}, {rows} rows equal, {published} alert changes told", round + 1, ENDS[place]);
     }
     assert!(generate.ended().is_none(), "{}", generate.printed());
-    generate.terminate();
+    assert!(generate.terminate().success(), "{}", generate.printed());
     chaos.catch_up();
     let rows = verify(&chaos.parts);
     check_bronze(&chaos.parts);

@@ -39,7 +39,7 @@ fn processes_die_and_are_cut_off_and_rescaled_and_nothing_shows() {
     cut_off(&mut pods, &network);
     shrink(&mut pods);
     assert!(generate.ended().is_none(), "{}", generate.printed());
-    generate.terminate();
+    assert!(generate.terminate().success(), "{}", generate.printed());
     let mut client = parts.connect();
     pods.wait_until(|_| is_caught_up(&parts, &mut parts.connect()));
     let others = pods.stop(1);
