@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Default)]
 pub struct Stop {
     asked: AtomicBool,
+    /// Whether it was this process that was asked.
+    asked_here: AtomicBool,
     failure: Mutex<Option<String>>,
     departure: Mutex<Option<String>>,
 }
@@ -15,26 +17,25 @@ pub struct Stop {
 impl Stop {
     /// Asks all workers to commit what is in flight and to end.
     pub fn ask(&self) {
+        self.asked_here.store(true, Ordering::Relaxed);
         self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Asks all workers to end because something failed; the first failure counts.
     pub fn fail(&self, failure: String) {
         lock(&self.failure).get_or_insert(failure);
-        self.ask();
+        self.asked.store(true, Ordering::Relaxed);
     }
 
-    /// Asks all workers to commit what is in flight and to end because of something elsewhere; the first reason counts, and none
-    /// where this process was asked before.
+    /// Asks all workers to commit what is in flight and to end because of something elsewhere; the first reason counts.
     pub fn leave(&self, reason: String) {
-        if !self.asked.swap(true, Ordering::Relaxed) {
-            lock(&self.departure).get_or_insert(reason);
-        }
+        lock(&self.departure).get_or_insert(reason);
+        self.asked.store(true, Ordering::Relaxed);
     }
 
-    /// What made this process end in order, where it was not itself asked to.
+    /// What made this process end in order, where it was not itself asked to, before or meanwhile.
     pub fn departure(&self) -> Option<String> {
-        lock(&self.departure).clone()
+        lock(&self.departure).clone().filter(|_| !self.asked_here.load(Ordering::Relaxed))
     }
 
     /// Whether the workers are asked to end.
@@ -45,5 +46,21 @@ impl Stop {
     /// What failed.
     pub fn failure(&self) -> Option<String> {
         lock(&self.failure).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_asked_has_not_left_because_of_others() {
+        let stop = Stop::default();
+        stop.leave("process 1 was asked to stop: all end".to_owned());
+        stop.leave("later".to_owned());
+        assert!(stop.is_asked() && stop.failure().is_none());
+        assert_eq!(stop.departure().as_deref(), Some("process 1 was asked to stop: all end"));
+        stop.ask();
+        assert_eq!(stop.departure(), None);
     }
 }
