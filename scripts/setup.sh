@@ -21,6 +21,12 @@ has perl || need perl
 has setpriv || need util-linux
 has ip && has bridge || need iproute2
 has kcat || need kcat
+has chromium || need chromium
+has optipng || need optipng
+has python3 || need python3
+has prometheus && has promtool || need prometheus
+has prometheus-node-exporter || need prometheus-node-exporter
+has prometheus-postgres-exporter || need prometheus-postgres-exporter
 has mvn || need maven
 java_17 || need default-jre-headless
 postgres_server || need postgresql
@@ -54,4 +60,13 @@ if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive \
     tail -n 20 "$log" >&2
     fail "apt-get could not install$missing"
 fi
+# The tests start these on ports of their own; the packages' services are not to run.
+for service in prometheus prometheus-node-exporter prometheus-postgres-exporter; do
+    case " $missing " in
+    *" $service "*)
+        as_root invoke-rc.d "$service" stop >/dev/null 2>&1 || true
+        as_root update-rc.d "$service" disable >/dev/null 2>&1 || true
+        ;;
+    esac
+done
 java_17 || fail "Java 17 or newer is needed and this system's default is older"

@@ -6,4 +6,5 @@ pub mod file;
 pub mod kafka;
 pub mod outage;
 pub mod postgres;
+mod repeats;
 pub mod source;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::failpoint;
 use crossbeam_channel::{SendTimeoutError, Sender};
 use streamflow_dataflow::model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_dataflow::model::{PartitionId, Record};
@@ -137,6 +138,10 @@ impl<T> Outbox<T> {
     pub(crate) fn offer(&self, event: SourceEvent<T>) -> Result<Option<SourceEvent<T>>, Stopped> {
         if self.is_stopped() {
             return Err(Stopped);
+        }
+        if failpoint::is_stalled(failpoint::SOURCE) {
+            std::thread::sleep(STOP_CHECK);
+            return Ok(Some(event));
         }
         match self.events.send_timeout(event, STOP_CHECK) {
             Ok(()) => {

@@ -9,6 +9,7 @@ use crate::model::record::Record;
 use crate::model::timestamp::{Rfc3339, SECOND};
 use crate::model::views::PartitionProgress;
 use crate::model::{DeadLetter, PartitionId, Reason, Received, Settings, Transaction};
+use crate::operators::stall;
 use crate::operators::watermark::ReferenceTime;
 use crate::resume::Resume;
 use crate::tally::{Observation, Tallies, Tally};
@@ -96,6 +97,9 @@ pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64
         let mut references_out =
             OutputBuilder::<_, CapacityContainerBuilder<Vec<ReferenceTime>>>::from(references_out);
         move |_| {
+            if stall::holds(stall::ADMITTED) {
+                return;
+            }
             let (mut arrivals_out, mut letters_out) = (arrivals_out.activate(), letters_out.activate());
             let (mut tallies_out, mut progress_out) = (tallies_out.activate(), progress_out.activate());
             let mut references_out = references_out.activate();

@@ -5,6 +5,7 @@ mod screen;
 mod traffic;
 
 use crate::config::Config;
+use crate::observe::{Observed, Server};
 use crate::pipeline::{self, Status, Stop};
 use anyhow::{Context, Result, anyhow};
 use screen::Screen;
@@ -36,6 +37,9 @@ pub struct Plan {
 
 const TICK: Duration = Duration::from_millis(200);
 
+/// Where the status page is: any free port of this machine.
+const LISTEN: &str = "127.0.0.1:0";
+
 /// Partitions of the transaction topic.
 const PARTITIONS: u16 = 3;
 
@@ -49,9 +53,11 @@ pub fn run(plan: &Plan) -> Result<bool> {
     println!("  broker     kcat -b {} -t {} -C", broker.address(), config.topics.transactions[0]);
     println!("  alerts     kcat -b {} -t {} -C", broker.address(), config.topics.alerts);
     println!("  PostgreSQL {}", postgres.psql_command());
-    println!("             e.g. SELECT * FROM gold.agg_daily_fraud; SELECT streamflow.frontier();\n");
+    println!("             e.g. SELECT * FROM gold.agg_daily_fraud; SELECT streamflow.frontier();");
 
     let (stop, status) = (Arc::new(Stop::default()), Arc::new(Status::default()));
+    let server = Server::start(LISTEN, Observed::new(&config, &status, &stop))?;
+    println!("  status page: http://{}/\n", server.address());
     let pipeline = start_pipeline(&config, &stop, &status)?;
     let traffic = Traffic::start(plan, &config)?;
     let sent = watch(&interrupts, traffic, &stop, &status)?;
@@ -90,8 +96,8 @@ fn configure(plan: &Plan, broker: &MockBroker, postgres: &PrivatePostgres) -> Re
     config.kafka.producer.idempotent = false;
     config.pipeline.require_log_append_time = false;
     config.postgres = postgres.settings();
-    // Its own status line shows how it does.
-    config.metrics.listen = None;
+    // Beside another pipeline.
+    config.metrics.listen = Some(LISTEN.to_owned());
     for (topic, _) in config.topics.roles() {
         let partitions = if config.topics.transactions.contains(&topic) { PARTITIONS } else { 1 };
         broker.create_topic(&topic, partitions)?;

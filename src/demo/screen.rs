@@ -1,6 +1,6 @@
 //! What the demo shows while it runs: a line of figures, and some alerts with their evidence.
 
-use crate::pipeline::Status;
+use crate::pipeline::{LatestAlert, Status};
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ pub struct Screen {
     started: Instant,
     shown: Instant,
     alert_shown: Instant,
+    /// Alerts that changed no later than this have been looked at, ms since 1970.
+    alerts_until: u64,
     records: u64,
 }
 
@@ -27,7 +29,7 @@ impl Default for Screen {
     fn default() -> Self {
         let now = Instant::now();
         let live = std::io::stdout().is_terminal();
-        Self { live, started: now, shown: now, alert_shown: now, records: 0 }
+        Self { live, started: now, shown: now, alert_shown: now, alerts_until: 0, records: 0 }
     }
 }
 
@@ -35,7 +37,7 @@ impl Screen {
     /// Shows what is due.
     pub fn show(&mut self, status: &Status) {
         if self.alert_shown.elapsed() >= ALERTS
-            && let Some(change) = worth_showing(status.take_recent_alerts())
+            && let Some(change) = self.worth_showing(status.latest_alerts())
         {
             self.alert_shown = Instant::now();
             self.line(&alert_line(&change));
@@ -51,6 +53,14 @@ impl Screen {
             // A screen that is gone is no reason to stop.
             let _ = std::io::stdout().flush();
         }
+    }
+
+    /// Of those that changed since the last call the one that says most: with the most rules.
+    fn worth_showing(&mut self, mut latest: Vec<LatestAlert>) -> Option<AlertChange> {
+        latest
+            .retain(|alert| alert.changed_at > self.alerts_until && alert.change.kind == ChangeKind::Raised);
+        self.alerts_until = latest.last().map_or(self.alerts_until, |alert| alert.changed_at);
+        latest.into_iter().map(|alert| alert.change).max_by_key(|change| change.alert.hits.len())
     }
 
     fn line(&self, text: &str) {
@@ -94,12 +104,6 @@ fn books_line(status: &Status) -> String {
     }
     let [read, accepted, copies, dead] = counts;
     format!("read {read} = accepted {accepted} + copies {copies} + dead letters {dead}")
-}
-
-/// The one that says most: with the most rules.
-fn worth_showing(changes: Vec<AlertChange>) -> Option<AlertChange> {
-    let raised = changes.into_iter().filter(|change| change.kind == ChangeKind::Raised);
-    raised.max_by_key(|change| change.alert.hits.len())
 }
 
 fn alert_line(change: &AlertChange) -> String {

@@ -1,17 +1,22 @@
-//! What a `run` process tells of itself over HTTP: metrics, health, readiness.
+//! What a `run` process tells of itself over HTTP: metrics, health, readiness, and a page for people.
 //!
 //! ```text
 //!  workers, committer, publisher ──> pipeline::Status ──> metrics: a registry of families, read when asked
-//!                                          └────────────> health: is it alive, does it keep up
-//!                                                            server: GET /metrics, /healthz, /readyz
+//!                                          ├────────────> health: is it alive, does it keep up
+//!                                          └────────────> page: all at one glance
+//!                                                            server: GET /metrics, /healthz, /readyz, /, /status.json
 //! ```
 //!
 //! Nothing here is on the way of an event: the parts of the pipeline write into the status what they count anyway, a few times a
 //! second, and a request reads it.
 
+mod books;
 mod health;
 mod metrics;
+mod page;
+mod partitions;
 mod server;
+mod stages;
 
 pub use server::Server;
 

@@ -1,6 +1,6 @@
 //! The HTTP server: a thread of its own, so that it answers whatever the pipeline does.
 
-use super::{Observed, health, metrics};
+use super::{Observed, health, metrics, page};
 use anyhow::{Context, Result, anyhow};
 use axum::Router;
 use axum::extract::State;
@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -19,6 +19,7 @@ pub struct Server {
     /// Never used to send: the server sees it vanish.
     owner: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    address: SocketAddr,
 }
 
 /// What the answers are made of.
@@ -50,7 +51,12 @@ impl Server {
         let thread = std::thread::Builder::new().name("observe".to_owned()).spawn(serve);
         let thread = thread.context("cannot start the thread that serves metrics")?;
         tracing::info!(%address, "metrics and health are served");
-        Ok(Self { owner: Some(owner), thread: Some(thread) })
+        Ok(Self { owner: Some(owner), thread: Some(thread), address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 
@@ -67,6 +73,8 @@ impl Drop for Server {
 async fn serve(listener: TcpListener, answers: Answers, stopped: oneshot::Receiver<()>) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let router = Router::new()
+        .route("/", get(async || page::document()))
+        .route("/status.json", get(status))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -83,6 +91,10 @@ async fn metrics(State(answers): State<Answers>) -> Response {
         Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
+}
+
+async fn status(State(answers): State<Answers>) -> Response {
+    page::status(&answers.observed)
 }
 
 async fn healthz(State(answers): State<Answers>) -> Response {

@@ -6,16 +6,22 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 use streamflow_dataflow::operators::holding::{self, Holding, HoldingBuilder};
-use timely::logging::{OperatesEvent, StartStop, TimelyEvent, TimelyEventBuilder};
+use timely::logging::{ChannelsEvent, OperatesEvent, StartStop, TimelyEvent, TimelyEventBuilder};
 use timely::worker::Worker;
 
 /// The operators of one worker, as their logs tell of them.
 #[derive(Clone)]
 pub struct Activity(Rc<RefCell<Operators>>);
 
-/// By the worker's numbers of operators.
 #[derive(Default)]
-struct Operators(Vec<Operator>);
+struct Operators {
+    /// By the worker's numbers of operators.
+    operators: Vec<Operator>,
+    /// Channels to first inputs, and the addresses of the operators that they lead to.
+    channels: Vec<(usize, Vec<usize>)>,
+    /// These operators, by the worker's numbers of channels.
+    targets: Vec<Option<usize>>,
+}
 
 #[derive(Clone, Default)]
 struct Operator {
@@ -25,6 +31,7 @@ struct Operator {
     begun: Duration,
     invocations: u64,
     busy: Duration,
+    received: u64,
     held: Option<Held>,
 }
 
@@ -51,11 +58,12 @@ impl Activity {
     pub fn look(&self) -> Vec<OperatorReport> {
         let mut reports: BTreeMap<&str, OperatorReport> = BTreeMap::new();
         let operators = self.0.borrow();
-        for operator in operators.0.iter().filter(|operator| !operator.name.is_empty()) {
+        for operator in operators.operators.iter().filter(|operator| !operator.name.is_empty()) {
             let report = reports.entry(&operator.name).or_default();
             report.name.clone_from(&operator.name);
             report.invocations += operator.invocations;
             report.busy += operator.busy;
+            report.received += operator.received;
             if let Some(Held { records, bytes }) = operator.held {
                 let held = report.held.get_or_insert_default();
                 held.records += records;
@@ -68,17 +76,41 @@ impl Activity {
 
 impl Operators {
     fn operator(&mut self, number: usize) -> &mut Operator {
-        if self.0.len() <= number {
-            self.0.resize(number + 1, Operator::default());
+        if self.operators.len() <= number {
+            self.operators.resize(number + 1, Operator::default());
         }
-        &mut self.0[number]
+        &mut self.operators[number]
+    }
+
+    /// A dataflow tells of its channels, then of its operators, then of messages.
+    fn add_channel(&mut self, event: &ChannelsEvent) {
+        let (operator, port) = event.target;
+        // The first input is what an operator is for; others tell it of the time and of rules, or bring back what was.
+        if port == 0 {
+            let target = event.scope_addr.iter().copied().chain([operator]).collect();
+            self.channels.push((event.id, target));
+        }
+    }
+
+    fn add_operator(&mut self, event: &OperatesEvent) {
+        self.operator(event.id).name.clone_from(&event.name);
+        for (channel, _) in self.channels.iter().filter(|(_, target)| *target == event.addr) {
+            if self.targets.len() <= *channel {
+                self.targets.resize(channel + 1, None);
+            }
+            self.targets[*channel] = Some(event.id);
+        }
     }
 
     fn observe(&mut self, at: Duration, event: &TimelyEvent) {
         match event {
             // A dataflow has an address of one part; its time is that of the operators in it.
-            TimelyEvent::Operates(OperatesEvent { id, addr, name }) if addr.len() > 1 => {
-                self.operator(*id).name.clone_from(name);
+            TimelyEvent::Operates(event) if event.addr.len() > 1 => self.add_operator(event),
+            TimelyEvent::Channels(event) => self.add_channel(event),
+            TimelyEvent::Messages(message) if !message.is_send => {
+                if let Some(operator) = self.targets.get(message.channel).copied().flatten() {
+                    self.operators[operator].received += u64::try_from(message.record_count).unwrap_or(0);
+                }
             }
             TimelyEvent::Schedule(event) => {
                 let operator = self.operator(event.id);

@@ -11,6 +11,7 @@ use streamflow_dataflow::model::ViewChange;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction};
 use streamflow_medallion::hydration::{Hydration, Row, Share};
 use timely::worker::Worker;
+use tracing::field;
 
 /// The inputs of what is restored; dropping them says that it is all there.
 pub struct Restoring {
@@ -33,6 +34,9 @@ pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: Restoring, status: 
     }
     let started = Instant::now();
     let share = Share { index: worker.index(), of: worker.peers() };
+    let span =
+        tracing::info_span!("hydration", worker = share.index, rows = field::Empty, seconds = field::Empty);
+    let _entered = span.enter();
     let mut client = connect(&plan.postgres)?;
     let mut given = 0;
     let mut by_table: BTreeMap<&'static str, u64> = BTreeMap::new();
@@ -53,6 +57,7 @@ pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: Restoring, status: 
     let rows = rows.context("cannot restore the state")?;
     status.start().restored(&by_table);
     status.start().worker_restored();
-    tracing::info!(worker = share.index, rows, seconds = started.elapsed().as_secs_f64(), "state restored");
+    span.record("rows", rows).record("seconds", started.elapsed().as_secs_f64());
+    tracing::info!("state restored");
     Ok(())
 }

@@ -23,7 +23,9 @@ mod status;
 mod worker;
 
 pub use processes::Place;
-pub use status::{Frontiers, LATENCY_BOUNDS, OperatorReport, Status, Stop, WorkerReport};
+pub use status::{
+    Frontiers, LATENCY_BOUNDS, LatestAlert, OperatorReport, Status, Stop, Summary, Totals, WorkerReport,
+};
 
 use crate::config::Config;
 use crate::publisher::{self, Published, Publishing, State};
@@ -149,6 +151,7 @@ fn start_committer(config: &Config, plan: &Plan, status: &Arc<Status>) -> Result
         Notice::Failed(error) => status.commit_failed(error),
     };
     let options = CommitterOptions::default();
+    let _lease = tracing::info_span!("lease", generation = plan.progress.generation).entered();
     let committer = Committer::start(config.postgres.clone(), options, frontier, writer, notify)
         .context("cannot start the committer")?;
     watching.watch_committer(committer.monitor());

@@ -100,7 +100,7 @@ impl Sink {
             let (time, changes) = first.remove_entry();
             submission.epoch();
             for change in changes {
-                submission.observe(&change);
+                submission.observe(time, &change);
                 if let ViewChange::AlertChange(change) = &change {
                     self.status.alert_change(change);
                 }

@@ -44,6 +44,7 @@ use streamflow_connectors::outage::{Outage, Pauses, Words};
 use streamflow_connectors::postgres::connect;
 use streamflow_dataflow::model::timestamp::SECOND;
 use streamflow_medallion::outbox::{Limits, Outbox};
+use tracing::{Span, field};
 
 const WORDS: Words = Words { wait: "publishing waits", go_on: "publishing goes on" };
 
@@ -145,6 +146,9 @@ impl Publisher {
         let mut outage = Outage::new(WORDS, PAUSES);
         let mut pause = Duration::ZERO;
         while !self.is_stopped(pause) {
+            let span =
+                tracing::info_span!("publishing", generation = self.generation, records = field::Empty);
+            let _entered = span.enter();
             pause = match self.step() {
                 Ok(has_more) => {
                     outage.over();
@@ -183,10 +187,12 @@ impl Publisher {
         if batch.is_empty() {
             session.pass(batch.after);
         } else {
-            session.prepare(&batch)?;
             let sent = Sent::of(&batch);
+            Span::current().record("records", sent.alerts + sent.dead_letters + sent.windows);
+            session.prepare(&batch)?;
             session.commit(batch, PATIENCE)?;
             self.status.sent(&sent);
+            tracing::debug!("acknowledged");
         }
         self.status.reached(&session.position().progress, (!has_more).then_some(frontier));
         Ok(has_more)

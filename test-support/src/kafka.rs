@@ -137,6 +137,21 @@ impl KafkaServer {
         Ok(())
     }
 
+    /// Stops the broker where it stands: it neither answers nor closes connections.
+    pub fn pause(&mut self) -> Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Lets it go on.
+    pub fn resume(&mut self) -> Result<()> {
+        self.signal("CONT")
+    }
+
+    fn signal(&mut self, name: &str) -> Result<()> {
+        let process = self.own()?.process.as_ref().context("the broker does not run")?;
+        Ok(process.signal(name)?)
+    }
+
     /// Starts the broker again on the same port with the same data (after ending it if it runs) and waits until it
     /// answers.
     pub fn restart(&mut self) -> Result<()> {

@@ -42,8 +42,13 @@ impl Process {
 
     /// Asks the child to end and waits until it has.
     pub(crate) fn terminate(mut self) -> io::Result<ExitStatus> {
-        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        self.signal("TERM")?;
         self.child.wait()
+    }
+
+    /// Sends the signal of this name.
+    pub(crate) fn signal(&self, name: &str) -> io::Result<()> {
+        Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().map(drop)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The binary from end to end, as its users run it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-/// What the tests are made of: the binary, its traffic, a consumer, the oracle's events, what must always hold, and the files of a replay.
+/// What the tests are made of: a browser, the binary, its traffic, a consumer, the oracle's events, what must always hold, and the
+/// files of a replay.
+mod browser;
 mod command;
 mod consumer;
 mod events;
@@ -28,10 +30,14 @@ mod golden;
 mod hostile;
 /// From a real Kafka to a real PostgreSQL: every table is what the events in bronze give, at every frontier.
 mod kafka_to_gold;
+/// Log lines say what they belong to.
+mod logs;
 /// Metrics, health and readiness: all that is documented is there and true, also while PostgreSQL or Kafka is away.
 mod metrics;
 /// Partitions are added, topics deleted and created anew, records taken by retention: each has its outcome.
 mod outages;
+/// The status page, as Chromium shows it.
+mod page;
 /// What consumers of Kafka see is what the tables hold, each change once.
 mod publisher;
 /// A replay depends on the events alone: not on workers, order within the horizon, or partitions.
@@ -42,5 +48,7 @@ mod resubmit;
 mod roles;
 /// Over TLS, with passwords proven by SCRAM, which no log and no argument shows.
 mod secure;
+/// A stage that stands still shows as that stage's lag.
+mod stalls;
 /// What `verify` says of a healthy pipeline and of each kind of damage.
 mod verify;

@@ -3,7 +3,7 @@
 use crate::command::{self, Running};
 use crate::foreign;
 use crate::parts::Parts;
-use crate::scrape::{Answer, Scrape, get};
+use crate::scrape::{self, Answer, Scrape, get};
 use postgres::Client;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,18 +25,9 @@ struct World {
 impl World {
     fn start(name: &str) -> Self {
         let parts = Parts::start(name, 2, &json!({"workers": 2}));
-        let run = parts.run();
-        let mut world = Self { parts, run, address: String::new() };
-        world.wait_until("it listens", |world| {
-            let printed = world.run.printed();
-            let line = printed.lines().find(|line| line.contains("metrics and health are served"));
-            let told = line.and_then(|line| line.split("address=").nth(1)).map(str::trim);
-            told.is_some_and(|address| {
-                address.clone_into(&mut world.address);
-                true
-            })
-        });
-        world
+        let mut run = parts.run();
+        let address = scrape::address(&mut run);
+        Self { parts, run, address }
     }
 
     fn wait_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {

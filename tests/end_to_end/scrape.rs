@@ -1,9 +1,13 @@
 //! What a process tells over HTTP, and the text format of Prometheus, read strictly.
 
+use crate::command::Running;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// After this it does not listen, however slow the machine.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +18,19 @@ pub struct Answer {
     pub head: String,
     /// The body.
     pub body: String,
+}
+
+/// Where a process that was just started serves, once it says so.
+pub fn address(run: &mut Running) -> String {
+    let begun = Instant::now();
+    loop {
+        let printed = run.printed();
+        let line = printed.lines().find(|line| line.contains("metrics and health are served"));
+        if let Some(address) = line.and_then(|line| line.split("address=").nth(1)) {
+            return address.trim().to_owned();
+        }
+        run.keep_waiting(begun, PATIENCE, "it listens");
+    }
 }
 
 /// GET of a path.

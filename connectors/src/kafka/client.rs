@@ -1,7 +1,7 @@
 //! How the client library's own messages reach the program's log, and its statistics the metrics.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
@@ -10,17 +10,48 @@ use rdkafka::statistics::Broker;
 use rdkafka::{ClientContext, Statistics};
 
 use super::progress::SourceProgress;
+use crate::repeats::Repeats;
 
-/// Writes what the client library says to the log.
-pub(super) struct Logging;
+/// Writes what the client library says to the log; of warnings that repeat, few.
+#[derive(Default)]
+pub(super) struct Logging {
+    /// By facility or error.
+    warnings: Mutex<Repeats<String>>,
+}
+
+impl Logging {
+    /// Calls `tell` where a warning of this kind is due, with the number of those that were left out before it.
+    fn warn(&self, kind: String, tell: impl FnOnce(u64)) {
+        let due = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).note(kind, Instant::now());
+        if let Some(left_out) = due {
+            tell(left_out);
+        }
+    }
+}
 
 impl ClientContext for Logging {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+        match level {
+            // Failed connections come at this level; the client tries again by itself.
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning => self.warn(facility.to_owned(), |left_out| {
+                tracing::warn!(facility, left_out, "Kafka client: {message}");
+            }),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+                tracing::info!(facility, "Kafka client: {message}");
+            }
+            RDKafkaLogLevel::Debug => tracing::debug!(facility, "Kafka client: {message}"),
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        warn(&error, reason);
+        // The end of a partition is told as an error, and is none.
+        if !matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
+            self.warn(error.to_string(), |left_out| tracing::warn!(%error, reason, left_out, "Kafka client"));
+        }
     }
 }
 
@@ -33,15 +64,16 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(super) struct Reporting {
     pub(super) topic: String,
     pub(super) progress: Arc<SourceProgress>,
+    pub(super) logging: Logging,
 }
 
 impl ClientContext for Reporting {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+        self.logging.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        warn(&error, reason);
+        self.logging.error(error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -65,26 +97,4 @@ impl ConsumerContext for Reporting {}
 fn answers(broker: &Broker) -> bool {
     let silent = broker.waitresp_cnt > 0 && broker.rxidle > SILENCE.as_micros() as i64;
     matches!(broker.state.as_str(), "UP" | "UPDATE") && !silent
-}
-
-fn warn(error: &KafkaError, reason: &str) {
-    // The end of a partition is told as an error, and is none.
-    if !matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
-        tracing::warn!(%error, reason, "Kafka client");
-    }
-}
-
-fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        // Failed connections come at this level; the client tries again by itself.
-        RDKafkaLogLevel::Emerg
-        | RDKafkaLogLevel::Alert
-        | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error
-        | RDKafkaLogLevel::Warning => tracing::warn!(facility, "Kafka client: {message}"),
-        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-            tracing::info!(facility, "Kafka client: {message}");
-        }
-        RDKafkaLogLevel::Debug => tracing::debug!(facility, "Kafka client: {message}"),
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::client::Reporting;
+use super::client::{Logging, Reporting};
 use super::progress::SourceProgress;
 use super::settings::{KafkaSettings, SourceSettings};
 use super::source::Assignment;
@@ -20,7 +20,8 @@ pub(super) fn assigned(
 ) -> Result<BaseConsumer<Reporting>, SourceError> {
     let mut config = settings.client_config().map_err(|error| SourceError::Client(error.to_string()))?;
     configure(&mut config, &settings.source);
-    let context = Reporting { topic: topic.to_owned(), progress: Arc::clone(progress) };
+    let (progress, logging) = (Arc::clone(progress), Logging::default());
+    let context = Reporting { topic: topic.to_owned(), progress, logging };
     let consumer: BaseConsumer<Reporting> =
         config.create_with_context(context).map_err(|error| SourceError::Client(error.to_string()))?;
     let list = partition_list(topic, partitions)?;

@@ -53,6 +53,7 @@ impl Diagnosis {
 #[derive(Clone, Default)]
 pub(super) struct Diagnosing {
     last: Arc<Mutex<Option<Diagnosis>>>,
+    logging: Arc<Logging>,
 }
 
 impl Diagnosing {
@@ -70,7 +71,7 @@ impl ClientContext for Diagnosing {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         let diagnosis = if facility == "FAIL" { Diagnosis::of(message) } else { None };
         if diagnosis.is_none() {
-            Logging.log(level, facility, message);
+            self.logging.log(level, facility, message);
         }
         if facility == "FAIL" {
             *self.lock() = diagnosis;

@@ -62,7 +62,7 @@ fn consumer(settings: &KafkaSettings, isolation: &str) -> Result<BaseConsumer<Lo
         .set("fetch.wait.max.ms", "10")
         // What has been deleted at the beginning meanwhile was not the newest.
         .set("auto.offset.reset", "earliest");
-    config.create_with_context(Logging).map_err(KafkaError::Client)
+    config.create_with_context(Logging::default()).map_err(KafkaError::Client)
 }
 
 /// The first offset there is and the one past the last that the reader may see.

@@ -36,6 +36,7 @@ struct Counting {
     delivered: AtomicU64,
     failed: AtomicU64,
     first_failure: Mutex<Option<String>>,
+    logging: Logging,
 }
 
 impl Producer {
@@ -49,6 +50,7 @@ impl Producer {
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             first_failure: Mutex::new(None),
+            logging: Logging::default(),
         };
         Ok(Self { client: config.create_with_context(context).map_err(KafkaError::Client)? })
     }
@@ -113,11 +115,11 @@ impl Counting {
 
 impl ClientContext for Counting {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        Logging.log(level, facility, message);
+        self.logging.log(level, facility, message);
     }
 
     fn error(&self, error: ClientError, reason: &str) {
-        Logging.error(error, reason);
+        self.logging.error(error, reason);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use streamflow_dataflow::model::PartitionId;
 
 use super::source::Assignment;
+use crate::source::now_ms;
 
 const UNKNOWN: u64 = u64::MAX;
 
@@ -23,6 +24,8 @@ pub struct PartitionProgress {
     start: u64,
     position: AtomicU64,
     end: AtomicU64,
+    /// Ms since 1970.
+    read_until: AtomicU64,
     /// Since when its leader does not answer, ms since 1970; 0 where it does.
     away_since: AtomicU64,
 }
@@ -35,6 +38,7 @@ impl SourceProgress {
             start: assignment.start,
             position: AtomicU64::new(assignment.start),
             end: AtomicU64::new(UNKNOWN),
+            read_until: AtomicU64::new(now_ms()),
             away_since: AtomicU64::new(0),
         });
         Self { partitions: partitions.collect(), interruptions: AtomicU64::new(0) }
@@ -89,6 +93,12 @@ impl PartitionProgress {
         Some(self.end.load(Ordering::Relaxed)).filter(|end| *end != UNKNOWN)
     }
 
+    /// What stood in the partition before this instant has been sent to the worker, ms since 1970: the time of the last record,
+    /// or when the partition was last found to have been read to its end; as long as neither is known, when reading began.
+    pub fn read_until(&self) -> u64 {
+        self.read_until.load(Ordering::Relaxed)
+    }
+
     /// Since when the broker that leads it cannot be reached or does not answer, ms since 1970, as of at most some seconds
     /// ago; `None` where it does, or while nothing is fetched.
     pub fn away_since(&self) -> Option<u64> {
@@ -102,6 +112,11 @@ impl PartitionProgress {
 
     pub(super) fn delivered_below(&self, offset: u64) {
         self.position.store(offset, Ordering::Relaxed);
+    }
+
+    /// `time` is in ms since 1970. Where producers set the times of records, these may lie in the future.
+    pub(super) fn read_up_to(&self, time: u64) {
+        self.read_until.store(time.min(now_ms()), Ordering::Relaxed);
     }
 
     pub(super) fn saw_end(&self, offset: u64) {

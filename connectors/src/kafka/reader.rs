@@ -15,6 +15,7 @@ use super::batch::BatchBuilder;
 use super::client::Reporting;
 use super::settings::SourceSettings;
 use super::source::Assignment;
+use crate::repeats::Repeats;
 use crate::source::{Outbox, STOP_CHECK, SourceError, SourceEvent, Stopped, now_ms};
 
 const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
@@ -35,6 +36,8 @@ pub(super) struct Reader {
     batch: BatchBuilder,
     outbox: Outbox,
     looked: Instant,
+    /// Interruptions that the log has been told of.
+    interruptions: Repeats<String>,
 }
 
 /// Where reading stands in one partition.
@@ -42,6 +45,8 @@ struct Cursor {
     partition: PartitionId,
     /// The next offset to deliver.
     next: u64,
+    /// The time of the last record in the batch, ms since 1970.
+    time: Option<u64>,
     /// The end was reached and nothing has come since.
     at_end: bool,
     /// Where the partition ends behind `next`, and since when, ms since 1970.
@@ -91,6 +96,7 @@ impl Reader {
         let cursor = |assignment: &&Assignment| Cursor {
             partition: assignment.partition,
             next: assignment.start,
+            time: None,
             at_end: false,
             ahead: None,
         };
@@ -100,6 +106,7 @@ impl Reader {
             batch: BatchBuilder::new(settings),
             outbox,
             looked: Instant::now(),
+            interruptions: Repeats::default(),
         }
     }
 
@@ -153,14 +160,16 @@ impl Reader {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let delivered: Vec<u64> = self.partitions.iter().map(|cursor| cursor.next).collect();
+        let delivered: Vec<_> =
+            self.partitions.iter_mut().map(|cursor| (cursor.next, cursor.time.take())).collect();
         let batch = self.batch.take();
         self.send(SourceEvent::Batch(batch))?;
         let context = self.consumer.context();
-        for (cursor, delivered) in self.partitions.iter().zip(delivered) {
+        for (cursor, (next, time)) in self.partitions.iter().zip(delivered) {
             let number = i32::from(cursor.partition.partition());
             if let Some(progress) = context.progress.find(&context.topic, number) {
-                progress.delivered_below(delivered);
+                progress.delivered_below(next);
+                time.into_iter().for_each(|time| progress.read_up_to(time));
             }
         }
         Ok(())
@@ -181,6 +190,9 @@ impl Reader {
             let (partition, offset) = (cursor.partition, cursor.next);
             if let Some(as_of) = cursor.complete_as_of(end, now) {
                 self.send(SourceEvent::EndOfPartition { partition, offset, as_of })?;
+                let context = self.consumer.context();
+                let progress = context.progress.find(&context.topic, i32::from(partition.partition()));
+                progress.into_iter().for_each(|progress| progress.read_up_to(as_of));
             }
         }
         Ok(())
@@ -262,7 +274,10 @@ impl Reader {
                 SourceError::Interrupted { topic, cause }
             }
             _ => {
-                tracing::warn!(topic, cause, "reading from Kafka is interrupted; the client tries again");
+                if let Some(left_out) = self.interruptions.note(cause.clone(), Instant::now()) {
+                    let said = "reading from Kafka is interrupted; the client tries again";
+                    tracing::warn!(topic, cause, left_out, "{said}");
+                }
                 self.consumer.context().progress.interrupted();
                 return Ok(());
             }
@@ -299,6 +314,7 @@ fn take(partitions: &mut [Cursor], batch: &mut BatchBuilder, message: &BorrowedM
     let Ok(offset) = u64::try_from(message.offset()) else { return };
     batch.push(cursor.partition, offset, message);
     cursor.next = offset + 1;
+    cursor.time = message.timestamp().to_millis().and_then(|time| u64::try_from(time).ok());
     cursor.at_end = false;
     cursor.ahead = None;
 }

@@ -108,7 +108,7 @@ impl TransactionalProducer {
         config
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", timeout.as_millis().to_string());
-        Ok(Self { client: config.create_with_context(Logging).map_err(KafkaError::Client)? })
+        Ok(Self { client: config.create_with_context(Logging::default()).map_err(KafkaError::Client)? })
     }
 
     /// Takes the transactional id over: older producers can no longer commit, and what they left open is aborted.
@@ -125,6 +125,7 @@ impl TransactionalProducer {
     /// # Errors
     /// As [`TransactionalProducer::commit`].
     pub fn begin(&self) -> Result<(), TransactionError> {
+        failpoint::stand(failpoint::PUBLISHED);
         self.client.begin_transaction().map_err(|cause| self.judge("beginning a transaction", &cause))
     }
 

@@ -7,6 +7,7 @@ use crate::identity::Version;
 use crate::model::views::Profile;
 use crate::model::{AlertChange, Id, Scored, Settings, Settled, Upsert, id};
 use crate::operators::holding::HoldingLog;
+use crate::operators::stall;
 use crate::operators::stash::Stash;
 use crate::operators::watermark::{ReferenceTime, Watermark};
 use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
@@ -86,6 +87,9 @@ pub fn history<'s>(
         let mut watermark = Watermark::default();
         let mut out = Outcome::default();
         move |frontiers| {
+            if stall::holds(stall::HISTORY) {
+                return;
+            }
             versions.for_each(|capability, data| stash.hold_first(&capability, data));
             common.for_each(|capability, data| stash.hold_second(&capability, data));
             transactions.for_each(|_, data| {

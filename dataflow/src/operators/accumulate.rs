@@ -5,6 +5,7 @@
 //! contributions; it is let go without a word, and the row that was last written stays.
 
 use super::holding::HoldingLog;
+use super::stall;
 use super::stash::Stash;
 use super::watermark::{ReferenceTime, Watermark};
 use crate::model::Upsert;
@@ -54,6 +55,9 @@ pub fn accumulate<'s, K: Key, V: Sum>(
         let mut watermark = Watermark::default();
         let mut sums = Sums::default();
         move |frontiers| {
+            if stall::holds(stall::AGGREGATES) {
+                return;
+            }
             contributions.for_each(|capability, data| stash.hold_first(&capability, data));
             references.for_each(|capability, data| stash.hold_second(&capability, data));
             restored.for_each(|_, data| sums.restore(data.drain(..)));

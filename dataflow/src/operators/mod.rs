@@ -4,5 +4,6 @@ pub mod accumulate;
 pub mod combine;
 pub mod holding;
 pub mod ordered;
+pub mod stall;
 pub mod stash;
 pub mod watermark;

@@ -2,8 +2,8 @@
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};
-use streamflow_dataflow::model::{Account, BooksEntry, Cause, ChangeKind, Reason, Rule};
-use streamflow_dataflow::reference::Role;
+use crate::observe::books;
+use streamflow_dataflow::model::{Cause, ChangeKind, Rule};
 
 const READ: Metric = Metric::counter(
     "streamflow_events_read_total",
@@ -28,9 +28,6 @@ const RULES: Metric = Metric::counter(
 
 pub const FAMILY: Family = Family { metrics: &[&READ, &EVENTS, &ALERTS, &RULES], read };
 
-const ACCEPTED: [Account; 5] =
-    [Account::New, Account::Correcting, Account::Voiding, Account::Duplicate, Account::Superseded];
-
 const CHANGES: [ChangeKind; 3] = [ChangeKind::Raised, ChangeKind::Revised, ChangeKind::Withdrawn];
 
 const CAUSES: [Cause; 6] = [
@@ -44,12 +41,10 @@ const CAUSES: [Cause; 6] = [
 
 fn read(observed: &Observed, samples: &mut Samples) {
     let totals = observed.status.totals();
-    for (topic, (name, role)) in (0..).zip(&observed.limits.topics) {
-        let events = |entry: BooksEntry| totals.books.get(&entry).copied().unwrap_or(0) as f64;
-        samples.add(&READ, &[name], events(BooksEntry::Read { topic }));
-        for account in accounts(*role) {
-            let (outcome, reason) = labels(account);
-            samples.add(&EVENTS, &[name, outcome, reason], events(BooksEntry::Ended { topic, account }));
+    for book in books::look(observed, &totals) {
+        samples.add(&READ, &[&book.topic], book.read as f64);
+        for ended in &book.ended {
+            samples.add(&EVENTS, &[&book.topic, ended.outcome, ended.account], ended.events as f64);
         }
     }
     for change in CHANGES {
@@ -62,23 +57,4 @@ fn read(observed: &Observed, samples: &mut Samples) {
             samples.count(&RULES, &[rule.id(), change.as_str()], count);
         }
     }
-}
-
-/// Where events of a topic can end.
-fn accounts(role: Role) -> Vec<Account> {
-    let accepted: &[Account] = match role {
-        Role::Transactions => &ACCEPTED,
-        _ => &[Account::Reference],
-    };
-    accepted.iter().copied().chain(Reason::ALL.map(Account::DeadLetter)).collect()
-}
-
-/// The outcome, and the reason for it.
-fn labels(account: Account) -> (&'static str, &'static str) {
-    let outcome = match account {
-        Account::New | Account::Correcting | Account::Voiding | Account::Reference => "accepted",
-        Account::Duplicate | Account::Superseded => "ignored",
-        Account::DeadLetter(_) => "dead_letter",
-    };
-    (outcome, account.as_str())
 }

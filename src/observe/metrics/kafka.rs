@@ -2,11 +2,8 @@
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};
-use std::collections::BTreeMap;
+use crate::observe::partitions;
 use std::sync::atomic::Ordering;
-use streamflow_connectors::kafka::PartitionProgress;
-use streamflow_connectors::source::now_ms;
-use streamflow_dataflow::model::PartitionId;
 
 const LAG_RECORDS: Metric = Metric::gauge(
     "streamflow_kafka_lag_records",
@@ -53,55 +50,16 @@ pub const FAMILY: Family = Family {
 fn read(observed: &Observed, samples: &mut Samples) {
     let status = &observed.status;
     let sources = status.sources();
-    let lags = Lags::new(observed);
-    for progress in sources.iter().flat_map(|source| source.partitions()) {
-        let number = progress.partition().partition().to_string();
-        let labels = [progress.topic(), &number];
-        let committed = lags.committed(progress);
-        let end = progress.end().unwrap_or(0).max(progress.position()).max(committed);
-        samples.count(&COMMITTED, &labels, committed);
-        samples.count(&END, &labels, end);
-        samples.count(&LAG_RECORDS, &labels, end - committed);
-        samples.add(
-            &LAG_SECONDS,
-            &labels,
-            if end > committed { lags.seconds(progress.partition()) } else { 0.0 },
-        );
-        samples.flag(&UP, &labels, progress.away_since().is_none());
+    for partition in partitions::look(observed) {
+        let number = partition.partition.to_string();
+        let labels = [partition.topic.as_str(), &number];
+        samples.count(&COMMITTED, &labels, partition.committed);
+        samples.count(&END, &labels, partition.end);
+        samples.count(&LAG_RECORDS, &labels, partition.lag_records());
+        samples.add(&LAG_SECONDS, &labels, partition.lag_seconds);
+        samples.flag(&UP, &labels, partition.away_since.is_none());
     }
     samples.count(&INTERRUPTIONS, &[], sources.iter().map(|source| source.interruptions()).sum());
     samples.count(&RECORDS, &[], status.records_read.load(Ordering::Relaxed));
     samples.count(&BYTES, &[], status.bytes_read.load(Ordering::Relaxed));
-}
-
-/// What is known of records that are not committed.
-struct Lags {
-    committed: BTreeMap<PartitionId, streamflow_dataflow::model::views::PartitionProgress>,
-    /// Times of the oldest records in flight, microseconds since 1970.
-    oldest: BTreeMap<PartitionId, i64>,
-    /// Microseconds since 1970.
-    now: i64,
-}
-
-impl Lags {
-    fn new(observed: &Observed) -> Self {
-        let reports = observed.status.workers();
-        Self {
-            committed: observed.status.totals().partitions,
-            oldest: reports.into_values().flat_map(|report| report.oldest).collect(),
-            now: i64::try_from(now_ms()).unwrap_or(i64::MAX).saturating_mul(1000),
-        }
-    }
-
-    fn committed(&self, progress: &PartitionProgress) -> u64 {
-        let committed = self.committed.get(&progress.partition());
-        committed.map_or(progress.start(), |committed| committed.next_offset)
-    }
-
-    /// Age of the oldest record that is not committed: of one not yet read it is at most that of the last committed one.
-    fn seconds(&self, partition: PartitionId) -> f64 {
-        let last_committed = self.committed.get(&partition).and_then(|committed| committed.reference_time);
-        let time = self.oldest.get(&partition).copied().or(last_committed).unwrap_or(self.now);
-        (self.now - time).max(0) as f64 / 1e6
-    }
 }

@@ -30,7 +30,7 @@ pub const FAMILY: Family = Family { metrics: &[&INVOCATIONS, &BUSY, &RECORDS, &B
 fn read(observed: &Observed, samples: &mut Samples) {
     for (worker, report) in observed.status.workers() {
         let worker = worker.to_string();
-        for OperatorReport { name, invocations, busy, held } in &report.operators {
+        for OperatorReport { name, invocations, busy, held, .. } in &report.operators {
             let labels = [worker.as_str(), name];
             samples.count(&INVOCATIONS, &labels, *invocations);
             samples.add(&BUSY, &labels, busy.as_secs_f64());

@@ -1,20 +1,51 @@
 //! Latencies from the records' own time to their commit.
 
 use crate::histogram::Histogram;
+use std::time::{Duration, Instant};
 
 /// Upper bounds of latencies, seconds.
 pub const LATENCY_BOUNDS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
+/// The least time for which the recent ones go back; at most twice that.
+const RECENT: Duration = Duration::from_secs(60);
+
+/// Latencies above it count as it, ms: a day.
+const LONGEST: u64 = 86_400_000;
+
+/// Latencies in ms, exact to two digits.
+type Exact = hdrhistogram::Histogram<u64>;
+
 /// Latencies, exact to two digits and by bucket.
 pub struct Latencies {
-    exact: Option<hdrhistogram::Histogram<u64>>,
+    exact: Option<Exact>,
+    /// What [`Latencies::exact`] was when recent ones began, then what it was halfway.
+    before: [Option<Exact>; 2],
+    turned: Instant,
     buckets: Histogram,
+}
+
+/// Some latencies in short, ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// How many there were.
+    pub count: u64,
+    /// The median.
+    pub p50: u64,
+    /// What 99 of 100 do not exceed.
+    pub p99: u64,
+    /// The largest.
+    pub max: u64,
 }
 
 impl Default for Latencies {
     fn default() -> Self {
-        Self { exact: hdrhistogram::Histogram::new(2).ok(), buckets: Histogram::new(&LATENCY_BOUNDS) }
+        Self {
+            exact: Exact::new_with_max(LONGEST, 2).ok(),
+            before: [None, None],
+            turned: Instant::now(),
+            buckets: Histogram::new(&LATENCY_BOUNDS),
+        }
     }
 }
 
@@ -34,8 +65,53 @@ impl Latencies {
         Some(exact.value_at_quantile(quantile))
     }
 
+    /// Lets go of what is no longer recent. To be called now and then.
+    pub fn turn(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.turned) >= RECENT {
+            self.turned = now;
+            self.before.swap(0, 1);
+            self.before[1].clone_from(&self.exact);
+        }
+    }
+
+    /// Those of the last minute or two; `None` without any.
+    pub fn recent(&self) -> Option<Summary> {
+        let mut recent = self.exact.clone()?;
+        if let [Some(before), _] = &self.before {
+            recent.subtract(before).ok()?;
+        }
+        let quantile = |quantile| recent.value_at_quantile(quantile);
+        let summary =
+            Summary { count: recent.len(), p50: quantile(0.5), p99: quantile(0.99), max: recent.max() };
+        (summary.count > 0).then_some(summary)
+    }
+
     /// Latencies by bucket, seconds.
     pub fn buckets(&self) -> &Histogram {
         &self.buckets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_forgotten_after_two_minutes() {
+        let (mut latencies, begun) = (Latencies::default(), Instant::now());
+        assert_eq!(latencies.recent(), None);
+        latencies.add(90_000);
+        (0..99).for_each(|_| latencies.add(7));
+        let Some(Summary { count: 100, p50: 7, p99: 7, max }) = latencies.recent() else {
+            panic!("{:?}", latencies.recent())
+        };
+        assert!((90_000..91_000).contains(&max), "{max}");
+        latencies.turn(begun + RECENT);
+        assert!(latencies.recent().is_some_and(|recent| recent.max == max));
+        latencies.add(3);
+        latencies.turn(begun + RECENT * 2);
+        assert_eq!(latencies.recent(), Some(Summary { count: 1, p50: 3, p99: 3, max: 3 }));
+        latencies.turn(begun + RECENT * 3);
+        assert_eq!((latencies.recent(), latencies.buckets().count()), (None, 101));
     }
 }

@@ -9,6 +9,9 @@ use streamflow_dataflow::model::{
 };
 use streamflow_medallion::{Progress, Topics};
 
+/// Alert changes that are kept to be shown.
+const LATEST_ALERTS: usize = 64;
+
 /// Upper bounds of the time that a commit takes, seconds.
 const COMMIT_BOUNDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
@@ -34,6 +37,15 @@ pub struct Totals {
     pub copied_bytes: u64,
 }
 
+/// A committed change of an alert.
+#[derive(Clone, Debug)]
+pub struct LatestAlert {
+    /// The epoch in which it changed, ms since 1970.
+    pub changed_at: u64,
+    /// What changed.
+    pub change: AlertChange,
+}
+
 /// What is told of the changes that one submission to the committer holds.
 #[derive(Debug, Default)]
 pub struct Submission {
@@ -41,6 +53,7 @@ pub struct Submission {
     partitions: BTreeMap<PartitionId, PartitionProgress>,
     alerts: BTreeMap<(ChangeKind, Cause), u64>,
     rules: BTreeMap<(Rule, ChangeKind), u64>,
+    latest_alerts: VecDeque<LatestAlert>,
     epochs: u64,
 }
 
@@ -50,10 +63,10 @@ impl Submission {
         self.epochs += 1;
     }
 
-    /// Takes note of a change.
-    pub fn observe(&mut self, change: &ViewChange) {
+    /// Takes note of a change of the epoch `time`, ms since 1970.
+    pub fn observe(&mut self, time: u64, change: &ViewChange) {
         match change {
-            ViewChange::AlertChange(change) => self.alert_change(change),
+            ViewChange::AlertChange(change) => self.alert_change(time, change),
             ViewChange::Books((entry, events)) => {
                 self.books.insert(*entry, *events);
             }
@@ -64,7 +77,8 @@ impl Submission {
         }
     }
 
-    fn alert_change(&mut self, change: &AlertChange) {
+    fn alert_change(&mut self, time: u64, change: &AlertChange) {
+        keep_latest(&mut self.latest_alerts, [LatestAlert { changed_at: time, change: change.clone() }]);
         *self.alerts.entry((change.kind, change.cause)).or_default() += 1;
         for rule in change.alert.rules() {
             *self.rules.entry((rule, change.kind)).or_default() += 1;
@@ -78,6 +92,7 @@ pub struct Ledger {
     totals: Totals,
     /// By frontier, ms since 1970.
     submitted: VecDeque<(u64, Submission)>,
+    latest_alerts: VecDeque<LatestAlert>,
 }
 
 impl Default for Ledger {
@@ -92,7 +107,7 @@ impl Default for Ledger {
             rows: BTreeMap::new(),
             copied_bytes: 0,
         };
-        Self { totals, submitted: VecDeque::new() }
+        Self { totals, submitted: VecDeque::new(), latest_alerts: VecDeque::new() }
     }
 }
 
@@ -129,7 +144,8 @@ impl Ledger {
     /// Takes note of a commit.
     pub fn commit(&mut self, commit: &Commit) {
         while self.submitted.front().is_some_and(|(frontier, _)| *frontier <= commit.frontier) {
-            if let Some((_, submission)) = self.submitted.pop_front() {
+            if let Some((_, mut submission)) = self.submitted.pop_front() {
+                keep_latest(&mut self.latest_alerts, submission.latest_alerts.drain(..));
                 self.totals.take_in(submission);
             }
         }
@@ -140,6 +156,11 @@ impl Ledger {
         }
     }
 
+    /// The latest changes of alerts that are committed, the last one at the end.
+    pub fn latest_alerts(&self) -> &VecDeque<LatestAlert> {
+        &self.latest_alerts
+    }
+
     /// What is committed.
     pub fn totals(&self) -> &Totals {
         &self.totals
@@ -148,7 +169,7 @@ impl Ledger {
 
 impl Totals {
     fn take_in(&mut self, submission: Submission) {
-        let Submission { books, partitions, alerts, rules, epochs } = submission;
+        let Submission { books, partitions, alerts, rules, epochs, .. } = submission;
         for (entry, events) in books {
             match events {
                 Some(events) => self.books.insert(entry, events),
@@ -160,6 +181,11 @@ impl Totals {
         rules.into_iter().for_each(|(key, count)| *self.rules.entry(key).or_default() += count);
         self.epochs += epochs;
     }
+}
+
+fn keep_latest(latest: &mut VecDeque<LatestAlert>, more: impl IntoIterator<Item = LatestAlert>) {
+    latest.extend(more);
+    latest.drain(..latest.len().saturating_sub(LATEST_ALERTS));
 }
 
 fn restored_partitions(progress: &Progress, topics: &Topics) -> BTreeMap<PartitionId, PartitionProgress> {
@@ -182,11 +208,12 @@ mod tests {
     use super::*;
     use std::time::Duration;
     use streamflow_connectors::postgres::Written;
+    use streamflow_dataflow::model::{Alert, Score, Source};
 
     fn books(events: i64) -> Submission {
         let mut submission = Submission::default();
         submission.epoch();
-        submission.observe(&ViewChange::Books((BooksEntry::Read { topic: 4 }, Some(events))));
+        submission.observe(0, &ViewChange::Books((BooksEntry::Read { topic: 4 }, Some(events))));
         submission
     }
 
@@ -210,6 +237,47 @@ mod tests {
         ledger.commit(&commit(30));
         assert_eq!(ledger.totals().books[&BooksEntry::Read { topic: 4 }], 3);
         assert_eq!(ledger.totals().rows["bronze.raw_transactions"], 6);
+    }
+
+    fn alert(number: u64) -> ViewChange {
+        let alert = Alert {
+            transaction: format!("t{number}").as_str().into(),
+            customer: "c".into(),
+            store: "s".into(),
+            amount: 100,
+            event_time: 0,
+            score: Score::ONE,
+            hits: Vec::new(),
+            source: Source::new(PartitionId::new(4, 0).unwrap(), number),
+        };
+        let (kind, cause) = (ChangeKind::Raised, Cause::Transaction);
+        ViewChange::AlertChange(AlertChange { sequence: 1, kind, cause, alert })
+    }
+
+    #[test]
+    fn only_the_latest_committed_alerts_are_kept() {
+        let mut ledger = Ledger::default();
+        let mut next = 0;
+        for (frontier, alerts) in [(10, 3), (20, 100), (30, 2)] {
+            let mut submission = Submission::default();
+            for number in next..next + alerts {
+                submission.observe(frontier - 1, &alert(number));
+            }
+            next += alerts;
+            ledger.submit(frontier, submission);
+        }
+        let latest = |ledger: &Ledger| -> Vec<(u64, String)> {
+            let told = |alert: &LatestAlert| (alert.changed_at, alert.change.alert.transaction.to_string());
+            ledger.latest_alerts().iter().map(told).collect()
+        };
+        assert_eq!(latest(&ledger), []);
+        ledger.commit(&commit(10));
+        assert_eq!(latest(&ledger), [0, 1, 2].map(|number| (9, format!("t{number}"))));
+        ledger.commit(&commit(30));
+        let expected = (41..103).map(|number| (19, format!("t{number}")));
+        let expected: Vec<_> = expected.chain([103, 104].map(|number| (29, format!("t{number}")))).collect();
+        assert_eq!(latest(&ledger), expected);
+        assert_eq!(ledger.totals().alerts.values().sum::<u64>(), 105);
     }
 
     #[test]

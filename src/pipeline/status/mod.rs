@@ -6,8 +6,8 @@ mod start;
 mod stop;
 mod worker;
 
-pub use latency::{LATENCY_BOUNDS, Latencies};
-pub use ledger::{Ledger, Submission, Totals};
+pub use latency::{LATENCY_BOUNDS, Latencies, Summary};
+pub use ledger::{LatestAlert, Ledger, Submission, Totals};
 pub use start::Start;
 pub use stop::Stop;
 pub use worker::{Frontiers, Held, OperatorReport, WorkerReport};
@@ -16,18 +16,16 @@ use super::appended::Appended;
 use super::plan::Plan;
 use super::processes::Place;
 use crate::publisher;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 use streamflow_connectors::kafka::SourceProgress;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_connectors::postgres::committer::{Commit, Monitor};
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::model::views::PartitionProgress;
 use streamflow_dataflow::model::{AlertChange, BooksEntry, Cause, ChangeKind};
-
-/// Alert changes that are kept to be shown.
-const RECENT_ALERTS: usize = 256;
 
 /// Counts and times, updated by the workers and the committer.
 #[derive(Default)]
@@ -55,7 +53,6 @@ pub struct Status {
     workers: Mutex<BTreeMap<usize, WorkerReport>>,
     sources: Mutex<BTreeMap<usize, Arc<SourceProgress>>>,
     committer: OnceLock<Monitor>,
-    recent_alerts: Mutex<VecDeque<AlertChange>>,
     wake: Mutex<Vec<std::thread::Thread>>,
     activate: Mutex<Option<timely::scheduling::SyncActivator>>,
 }
@@ -93,6 +90,7 @@ impl Status {
     /// Takes note of a commit, and wakes whoever waits for one.
     pub fn committed(&self, commit: &Commit) {
         lock(&self.ledger).commit(commit);
+        lock(&self.latencies).turn(Instant::now());
         self.committed_at.store(now_ms(), Ordering::Relaxed);
         self.durable.store(commit.frontier, Ordering::Release);
         if let Some(since_start) = lock(&self.start).committed() {
@@ -183,16 +181,11 @@ impl Status {
         {
             self.publisher.expect(&change.alert.transaction, appended_at);
         }
-        let mut recent = lock(&self.recent_alerts);
-        recent.push_back(change.clone());
-        if recent.len() > RECENT_ALERTS {
-            recent.pop_front();
-        }
     }
 
-    /// The alert changes since the last call, at most the latest few hundred.
-    pub fn take_recent_alerts(&self) -> Vec<AlertChange> {
-        lock(&self.recent_alerts).drain(..).collect()
+    /// The latest committed changes of alerts, a few dozen at most, the last one at the end.
+    pub fn latest_alerts(&self) -> Vec<LatestAlert> {
+        lock(&self.ledger).latest_alerts().iter().cloned().collect()
     }
 
     /// The committed books.

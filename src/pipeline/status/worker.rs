@@ -42,6 +42,8 @@ pub struct OperatorReport {
     pub invocations: u64,
     /// How long they ran in all.
     pub busy: Duration,
+    /// Records that came to their first inputs.
+    pub received: u64,
     /// What they hold, for those that tell.
     pub held: Option<Held>,
 }

@@ -138,7 +138,8 @@ pub struct Committer<B> {
 
 impl<B: Batch> Committer<B> {
     /// Starts the thread, which connects at once and keeps trying while the server is away. `resume_from` is
-    /// the frontier the caller's state stands for; the database's progress row must agree.
+    /// the frontier the caller's state stands for; the database's progress row must agree. What the thread logs is
+    /// in the caller's span.
     ///
     /// # Errors
     /// [`PostgresError::Settings`], or [`PostgresError::Server`] when no thread can be started. Everything
@@ -168,9 +169,10 @@ impl<B: Batch> Committer<B> {
             shared: Arc::clone(&shared),
             client: None,
         };
+        let span = tracing::Span::current();
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
-            .spawn(move || thread.run())
+            .spawn(move || span.in_scope(|| thread.run()))
             .map_err(|error| PostgresError::Server {
                 doing: "starting the committer's thread",
                 problem: error.to_string(),

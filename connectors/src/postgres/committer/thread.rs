@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use postgres::Client;
+use tracing::field;
 
 use super::statistics::{Commit, Shared};
 use super::{Batch, CommitterOptions, Notice, Writer, Written};
@@ -117,8 +118,11 @@ where
 
     /// Returns once `pending` is durable.
     fn commit(&mut self, pending: &Pending<W::Batch>) -> Result<(), End> {
+        let span = tracing::info_span!("commit", frontier = pending.frontier, rows = field::Empty);
+        let _entered = span.enter();
         let started = Instant::now();
         self.shared.committing();
+        failpoint::stand(failpoint::COMMITTED);
         let mut outage = self.outage();
         let mut in_doubt = None;
         let written = loop {
@@ -153,7 +157,9 @@ where
             }
             self.wait(&mut outage, error)?;
         };
+        span.record("rows", written.rows.iter().map(|(_, rows)| rows).sum::<u64>());
         outage.over();
+        tracing::debug!(took = ?started.elapsed(), "committed");
         self.writer.committed();
         let commit =
             Commit { frontier: pending.frontier, batches: pending.batches, took: started.elapsed(), written };

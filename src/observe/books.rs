@@ -1,0 +1,67 @@
+//! The committed books of the topics that are read.
+
+use super::Observed;
+use crate::pipeline::Totals;
+use serde::Serialize;
+use streamflow_dataflow::model::{Account, BooksEntry, Reason};
+use streamflow_dataflow::reference::Role;
+
+/// The books of one topic, since the database was begun.
+#[derive(Clone, Debug, Serialize)]
+pub struct Book {
+    /// The topic's name.
+    pub topic: String,
+    /// Events read.
+    pub read: i64,
+    /// Where they ended: all accounts that the topic can have.
+    pub ended: Vec<Ended>,
+}
+
+/// Events that ended in one account.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Ended {
+    /// `accepted`, `ignored` or `dead_letter`.
+    pub outcome: &'static str,
+    /// The account, which is the reason for the outcome.
+    pub account: &'static str,
+    /// How many.
+    pub events: i64,
+}
+
+const ACCEPTED: [Account; 5] =
+    [Account::New, Account::Correcting, Account::Voiding, Account::Duplicate, Account::Superseded];
+
+/// One for each topic, in the order of the configuration.
+pub fn look(observed: &Observed, totals: &Totals) -> Vec<Book> {
+    let book = |(topic, (name, role)): (u16, &(String, Role))| {
+        let events = |entry: BooksEntry| totals.books.get(&entry).copied().unwrap_or(0);
+        let ended = |account: Account| Ended {
+            outcome: outcome(account),
+            account: account.as_str(),
+            events: events(BooksEntry::Ended { topic, account }),
+        };
+        Book {
+            topic: name.clone(),
+            read: events(BooksEntry::Read { topic }),
+            ended: accounts(*role).into_iter().map(ended).collect(),
+        }
+    };
+    (0..).zip(&observed.limits.topics).map(book).collect()
+}
+
+/// Where events of a topic can end.
+fn accounts(role: Role) -> Vec<Account> {
+    let accepted: &[Account] = match role {
+        Role::Transactions => &ACCEPTED,
+        _ => &[Account::Reference],
+    };
+    accepted.iter().copied().chain(Reason::ALL.map(Account::DeadLetter)).collect()
+}
+
+fn outcome(account: Account) -> &'static str {
+    match account {
+        Account::New | Account::Correcting | Account::Voiding | Account::Reference => "accepted",
+        Account::Duplicate | Account::Superseded => "ignored",
+        Account::DeadLetter(_) => "dead_letter",
+    }
+}

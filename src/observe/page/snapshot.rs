@@ -1,0 +1,371 @@
+//! `/status.json`: what the page shows. Documented in docs/METRICS.md; fields may be added, none changes its meaning.
+//!
+//! Times are in ms since 1970, durations in seconds, counts since the start of the process but for the books. What this process does
+//! not know, as of the parts of a pipeline that run in another, is null or empty.
+
+use crate::memory::{self, Memory};
+use crate::observe::books::{self, Book};
+use crate::observe::stages::StageState;
+use crate::observe::{Observed, health, partitions, stages};
+use crate::pipeline::{LatestAlert, Summary, Totals, WorkerReport};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use streamflow_connectors::source::now_ms;
+use streamflow_dataflow::model::{Cents, Hit};
+
+/// Alert changes that are told.
+const ALERTS: usize = 20;
+
+/// Everything as of one moment.
+#[derive(Debug, Serialize)]
+pub struct Snapshot {
+    time: u64,
+    process: Process,
+    verdict: Verdict,
+    stages: Vec<Stage>,
+    partitions: Vec<Partition>,
+    books: Vec<Book>,
+    latency: Latency,
+    flow: Flow,
+    memory: MemoryUse,
+    commits: Commits,
+    publisher: Publisher,
+    start: Start,
+    /// The latest first.
+    alerts: Vec<Alert>,
+}
+
+#[derive(Debug, Serialize)]
+struct Process {
+    version: &'static str,
+    started: u64,
+    workers: usize,
+    cpu_seconds: Option<f64>,
+}
+
+/// What `/healthz` and `/readyz` say.
+#[derive(Debug, Serialize)]
+struct Verdict {
+    healthy: bool,
+    ready: bool,
+    /// Why it is not.
+    reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stage {
+    stage: &'static str,
+    state: StageState,
+    frontier: Option<u64>,
+    lag_seconds: Option<f64>,
+    /// How much has passed, by which its rate is told.
+    done: u64,
+    unit: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Partition {
+    topic: String,
+    partition: u16,
+    position: u64,
+    committed_offset: u64,
+    end_offset: u64,
+    lag_records: u64,
+    lag_seconds: f64,
+    /// Since when its broker does not answer.
+    away_since: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Latency {
+    /// From the record's timestamp to the commit, of the last minute or two.
+    commit: Option<Quantiles>,
+}
+
+/// Seconds.
+#[derive(Debug, Serialize)]
+struct Quantiles {
+    count: u64,
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Flow {
+    /// Of each worker.
+    limit_records: u64,
+    limit_bytes: u64,
+    workers: Vec<Worker>,
+}
+
+#[derive(Debug, Serialize)]
+struct Worker {
+    worker: usize,
+    in_flight_records: u64,
+    in_flight_bytes: u64,
+    paused_seconds: f64,
+    /// How long its operators ran.
+    busy_seconds: f64,
+    /// What they hold.
+    held_records: u64,
+    held_bytes: u64,
+    /// Since its last report.
+    silent_seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct MemoryUse {
+    allocated_bytes: Option<u64>,
+    resident_bytes: Option<u64>,
+    peak_resident_bytes: Option<u64>,
+    limit_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Commits {
+    commits: u64,
+    epochs: u64,
+    rows: u64,
+    seconds: f64,
+    queued_rows: Option<u64>,
+    retries: Option<u64>,
+    /// When the last one was made.
+    last: Option<u64>,
+    postgres_up: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+struct Publisher {
+    up: bool,
+    alerts: u64,
+    dead_letters: u64,
+    windows: u64,
+    transactions: u64,
+    retries: u64,
+    last_error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Start {
+    hydrated: bool,
+    rows: u64,
+    seconds: Option<f64>,
+    first_commit_seconds: Option<f64>,
+}
+
+/// A committed change of an alert. Ids and numbers only: no names, and no text that somebody wrote.
+#[derive(Debug, Serialize)]
+struct Alert {
+    alert_id: String,
+    sequence: u32,
+    change: &'static str,
+    cause: &'static str,
+    changed_at: u64,
+    transaction_id: String,
+    customer_id: String,
+    store_id: String,
+    amount: String,
+    /// When the transaction was made.
+    transaction_at: i64,
+    score: String,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rule {
+    rule: &'static str,
+    evidence: Value,
+}
+
+impl Snapshot {
+    /// As of now.
+    pub fn of(observed: &Observed) -> Self {
+        let (status, limits) = (&observed.status, &observed.limits);
+        let (totals, workers) = (status.totals(), status.workers());
+        let process = Process {
+            version: env!("CARGO_PKG_VERSION"),
+            started: limits.started,
+            workers: limits.workers,
+            cpu_seconds: memory::processor_time().map(|used| used.as_secs_f64()),
+        };
+        let flow = Flow {
+            limit_records: limits.uncommitted_records,
+            limit_bytes: limits.uncommitted_bytes,
+            workers: workers.iter().map(|(worker, report)| Worker::of(*worker, report)).collect(),
+        };
+        Self {
+            time: now_ms(),
+            process,
+            verdict: Verdict::of(observed),
+            stages: stages_of(observed, &totals, &workers),
+            partitions: partitions::look(observed).into_iter().map(Partition::of).collect(),
+            books: books::look(observed, &totals),
+            latency: Latency { commit: status.latencies().recent().map(Quantiles::of) },
+            flow,
+            memory: MemoryUse::look(limits.memory),
+            commits: Commits::of(observed, &totals),
+            publisher: Publisher::of(observed),
+            start: Start::of(observed),
+            alerts: status.latest_alerts().into_iter().rev().take(ALERTS).map(Alert::of).collect(),
+        }
+    }
+}
+
+/// How far the stages are, with what has passed each of them.
+fn stages_of(observed: &Observed, totals: &Totals, workers: &BTreeMap<usize, WorkerReport>) -> Vec<Stage> {
+    let received = |name: &str| -> u64 {
+        let operators = workers.values().flat_map(|report| &report.operators);
+        operators.filter(|operator| operator.name == name).map(|operator| operator.received).sum()
+    };
+    let published = observed.status.publisher.activity().sent;
+    let done = |stage: &str| match stage {
+        "source" => (observed.status.records_read.load(Ordering::Relaxed), "records"),
+        "admitted" => (received("identity"), "events"),
+        "history" => (received("history"), "transactions"),
+        "aggregates" => (received("commit"), "changes"),
+        "committed" => (totals.rows.values().sum(), "rows"),
+        _ => (published.alerts + published.dead_letters + published.windows, "messages"),
+    };
+    let stage = |stages::Stage { name, frontier, lag, state }: stages::Stage| {
+        let (done, unit) = done(name);
+        Stage { stage: name, state, frontier, lag_seconds: lag.map(|lag| lag.as_secs_f64()), done, unit }
+    };
+    stages::look(observed).map(stage).into()
+}
+
+impl Verdict {
+    fn of(observed: &Observed) -> Self {
+        let (alive, ready) = (health::alive(observed), health::ready(observed));
+        Self { healthy: alive.is_ok(), ready: ready.is_ok(), reason: alive.and(ready).err() }
+    }
+}
+
+impl Partition {
+    fn of(partition: partitions::Partition) -> Self {
+        Self {
+            lag_records: partition.lag_records(),
+            topic: partition.topic,
+            partition: partition.partition,
+            position: partition.position,
+            committed_offset: partition.committed,
+            end_offset: partition.end,
+            lag_seconds: partition.lag_seconds,
+            away_since: partition.away_since,
+        }
+    }
+}
+
+impl Quantiles {
+    fn of(Summary { count, p50, p99, max }: Summary) -> Self {
+        let seconds = |ms: u64| ms as f64 / 1000.0;
+        Self { count, p50: seconds(p50), p99: seconds(p99), max: seconds(max) }
+    }
+}
+
+impl Worker {
+    fn of(worker: usize, report: &WorkerReport) -> Self {
+        let held = || report.operators.iter().filter_map(|operator| operator.held);
+        Self {
+            worker,
+            in_flight_records: report.in_flight,
+            in_flight_bytes: report.in_flight_bytes,
+            paused_seconds: report.paused.as_secs_f64(),
+            busy_seconds: report.operators.iter().map(|operator| operator.busy.as_secs_f64()).sum(),
+            held_records: held().map(|held| held.records).sum(),
+            held_bytes: held().map(|held| held.bytes).sum(),
+            silent_seconds: report.made.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+impl MemoryUse {
+    fn look(limit_bytes: u64) -> Self {
+        let Memory { allocated, resident, peak_resident, .. } = Memory::look();
+        Self {
+            allocated_bytes: allocated,
+            resident_bytes: resident,
+            peak_resident_bytes: peak_resident,
+            limit_bytes,
+        }
+    }
+}
+
+impl Commits {
+    fn of(observed: &Observed, totals: &Totals) -> Self {
+        let statistics = observed.status.committer().map(|monitor| monitor.statistics());
+        let last = observed.status.committed_at.load(Ordering::Relaxed);
+        Self {
+            commits: totals.commits.count(),
+            epochs: totals.epochs,
+            rows: totals.rows.values().sum(),
+            seconds: totals.commits.sum(),
+            queued_rows: statistics.as_ref().map(|statistics| statistics.queued_weight as u64),
+            retries: statistics.as_ref().map(|statistics| statistics.retries),
+            last: Some(last).filter(|last| *last > 0),
+            postgres_up: statistics.as_ref().map(|statistics| statistics.connected),
+        }
+    }
+}
+
+impl Publisher {
+    fn of(observed: &Observed) -> Self {
+        let activity = observed.status.publisher.activity();
+        let up = activity.retrying_since.is_none();
+        Self {
+            up,
+            alerts: activity.sent.alerts,
+            dead_letters: activity.sent.dead_letters,
+            windows: activity.sent.windows,
+            transactions: activity.transactions,
+            retries: activity.retries,
+            last_error: observed.status.publisher.look().last_error.filter(|_| !up),
+        }
+    }
+}
+
+impl Start {
+    fn of(observed: &Observed) -> Self {
+        let start = observed.status.start();
+        let taken = start.hydration.or(start.begun().map(|begun| begun.elapsed()));
+        Self {
+            hydrated: start.hydration.is_some(),
+            rows: start.rows.values().sum(),
+            seconds: taken.map(|taken| taken.as_secs_f64()),
+            first_commit_seconds: start.first_commit.map(|taken| taken.as_secs_f64()),
+        }
+    }
+}
+
+impl Alert {
+    fn of(LatestAlert { changed_at, change }: LatestAlert) -> Self {
+        let alert = change.alert;
+        Self {
+            alert_id: alert.id(),
+            sequence: change.sequence,
+            change: change.kind.as_str(),
+            cause: change.cause.as_str(),
+            changed_at,
+            amount: Cents(alert.amount).to_string(),
+            transaction_at: alert.event_time.div_euclid(1000),
+            score: alert.score.to_string(),
+            rules: alert.hits.iter().map(Rule::of).collect(),
+            transaction_id: alert.transaction.to_string(),
+            customer_id: alert.customer.to_string(),
+            store_id: alert.store.to_string(),
+        }
+    }
+}
+
+impl Rule {
+    fn of(hit: &Hit) -> Self {
+        let mut evidence = hit.details();
+        if let Some(fields) = evidence.as_object_mut() {
+            // Why somebody is on a list is what a person wrote, perhaps with names.
+            fields.remove("reason");
+        }
+        Self { rule: hit.rule().id(), evidence }
+    }
+}

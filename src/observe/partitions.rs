@@ -1,0 +1,88 @@
+//! How far the partitions that this process reads are behind their ends, measured against what is committed.
+
+use super::Observed;
+use std::collections::BTreeMap;
+use streamflow_connectors::kafka::PartitionProgress;
+use streamflow_connectors::source::now_ms;
+use streamflow_dataflow::model::{PartitionId, views};
+
+/// Where one partition stands.
+#[derive(Clone, Debug)]
+pub struct Partition {
+    /// The topic's name.
+    pub topic: String,
+    /// Kafka's number.
+    pub partition: u16,
+    /// The next offset to be given to the dataflow.
+    pub position: u64,
+    /// The offset from which reading would go on after a restart.
+    pub committed: u64,
+    /// One past the last record, as far as known.
+    pub end: u64,
+    /// Age of the oldest record that is not committed; 0 without one.
+    pub lag_seconds: f64,
+    /// Since when the broker that leads it does not answer, ms since 1970.
+    pub away_since: Option<u64>,
+}
+
+impl Partition {
+    /// Records that are not committed.
+    pub fn lag_records(&self) -> u64 {
+        self.end - self.committed
+    }
+}
+
+/// The partitions, by topic in the order of the configuration, then by number.
+pub fn look(observed: &Observed) -> Vec<Partition> {
+    let sources = observed.status.sources();
+    let lags = Lags::new(observed);
+    let partition = |progress: &PartitionProgress| {
+        let committed = lags.committed(progress);
+        let end = progress.end().unwrap_or(0).max(progress.position()).max(committed);
+        let lag_seconds = if end > committed { lags.seconds(progress.partition()) } else { 0.0 };
+        Partition {
+            topic: progress.topic().to_owned(),
+            partition: progress.partition().partition(),
+            position: progress.position(),
+            committed,
+            end,
+            lag_seconds,
+            away_since: progress.away_since(),
+        }
+    };
+    let mut progress: Vec<_> = sources.iter().flat_map(|source| source.partitions()).collect();
+    progress.sort_by_key(|progress| progress.partition());
+    progress.into_iter().map(partition).collect()
+}
+
+/// What is known of records that are not committed.
+struct Lags {
+    committed: BTreeMap<PartitionId, views::PartitionProgress>,
+    /// Times of the oldest records in flight, microseconds since 1970.
+    oldest: BTreeMap<PartitionId, i64>,
+    /// Microseconds since 1970.
+    now: i64,
+}
+
+impl Lags {
+    fn new(observed: &Observed) -> Self {
+        let reports = observed.status.workers();
+        Self {
+            committed: observed.status.totals().partitions,
+            oldest: reports.into_values().flat_map(|report| report.oldest).collect(),
+            now: i64::try_from(now_ms()).unwrap_or(i64::MAX).saturating_mul(1000),
+        }
+    }
+
+    fn committed(&self, progress: &PartitionProgress) -> u64 {
+        let committed = self.committed.get(&progress.partition());
+        committed.map_or(progress.start(), |committed| committed.next_offset)
+    }
+
+    /// Age of the oldest record that is not committed: of one not yet read it is at most that of the last committed one.
+    fn seconds(&self, partition: PartitionId) -> f64 {
+        let last_committed = self.committed.get(&partition).and_then(|committed| committed.reference_time);
+        let time = self.oldest.get(&partition).copied().or(last_committed).unwrap_or(self.now);
+        (self.now - time).max(0) as f64 / 1e6
+    }
+}
