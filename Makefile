@@ -4,7 +4,7 @@ DEMO_ARGS ?=
 # Rounds of `make chaos`.
 ROUNDS ?= 50
 
-.PHONY: help setup jars build demo test chaos fmt lint clean
+.PHONY: help setup jars build demo test chaos observe rules fmt lint clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,17 @@ test: jars ## Run all tests against a real Kafka and a real PostgreSQL
 
 chaos: jars ## Kill the worker and PostgreSQL under load, ROUNDS=50 times, and compare after each
 	STREAMFLOW_CHAOS_ROUNDS=$(ROUNDS) cargo test --profile checked --test end_to_end chaos -- --nocapture
+
+screenshot: setup ## Draw the status page of a running demo anew, for docs/
+	STREAMFLOW_PICTURES=docs cargo test --profile checked --test end_to_end page::the_demonstration -- --nocapture
+	optipng -quiet -o2 docs/status-page*.png
+
+observe: jars ## Run a pipeline that Prometheus watches, until Ctrl-C
+	cargo test --profile checked --test end_to_end observe::live::for_a_person -- --ignored --nocapture
+
+rules: setup ## Check and test the alert rules
+	promtool check rules monitoring/rules/*.yaml
+	promtool test rules monitoring/tests/*.yaml
 
 fmt: ## Format the sources
 	cargo fmt --all

@@ -34,6 +34,8 @@ mod kafka_to_gold;
 mod logs;
 /// Metrics, health and readiness: all that is documented is there and true, also while PostgreSQL or Kafka is away.
 mod metrics;
+/// Alert rules and dashboards are valid and tested, and a real Prometheus that watches a running pipeline fills them.
+mod observe;
 /// Partitions are added, topics deleted and created anew, records taken by retention: each has its outcome.
 mod outages;
 /// The status page, as Chromium shows it.
