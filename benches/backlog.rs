@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 /// Kafka, PostgreSQL, the commands.
+#[allow(dead_code)]
 mod world;
 
 use std::thread::sleep;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres};
 use streamflow_test_support::KafkaServer;
 use tempfile::TempDir;
@@ -54,9 +55,14 @@ impl World {
 
     /// A command that reads the configuration.
     pub fn command(&self, name: &str, options: &[&str]) -> Process {
+        self.command_with(name, options, ("RUST_LOG", "info"))
+    }
+
+    /// As [`World::command`], with a variable in its environment.
+    pub fn command_with(&self, name: &str, options: &[&str], variable: (&str, &str)) -> Process {
         let config = self.config();
         let arguments = [name, "--config", config.to_str().unwrap()];
-        Process::start(&[&arguments, options].concat(), &self.log(name))
+        Process::start(&[&arguments, options].concat(), &self.log(name), variable)
     }
 }
 
@@ -76,16 +82,27 @@ fn configuration(kafka: &KafkaServer, postgres: &PrivatePostgres) -> String {
 pub struct Process(Child);
 
 impl Process {
-    fn start(arguments: &[&str], log: &Path) -> Self {
+    fn start(arguments: &[&str], log: &Path, variable: (&str, &str)) -> Self {
         let log = File::create(log).unwrap();
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", BINARY]).args(arguments);
+        command.args(["--pdeathsig", "KILL", "--", BINARY]).args(arguments).envs([variable]);
         Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
     /// Waits for its end; whether that was a good one.
     pub fn wait(&mut self) -> bool {
         self.0.wait().unwrap().success()
+    }
+
+    /// How long it has had a processor, user and system.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        // Behind the name, which may hold anything: state, parent, ... utime and stime are the twelfth and thirteenth.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let ticks: u64 =
+            fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+        // Linux tells them in hundredths of a second.
+        Duration::from_millis(ticks * 10)
     }
 
     /// The most memory that it has had resident, MiB.
