@@ -4,7 +4,7 @@ DEMO_ARGS ?=
 # Rounds of `make chaos`.
 ROUNDS ?= 50
 
-.PHONY: help setup jars build demo test chaos observe rules fmt lint clean
+.PHONY: help setup jars build demo test chaos observe rules monitoring screenshot fmt lint clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,10 @@ test: jars ## Run all tests against a real Kafka and a real PostgreSQL
 
 chaos: jars ## Kill the worker and PostgreSQL under load, ROUNDS=50 times, and compare after each
 	STREAMFLOW_CHAOS_ROUNDS=$(ROUNDS) cargo test --profile checked --test end_to_end chaos -- --nocapture
+
+monitoring: ## Write dashboards and the operator's rules anew from their sources
+	dashboards/generate.py
+	monitoring/generate.py
 
 screenshot: setup ## Draw the status page of a running demo anew, for docs/
 	STREAMFLOW_PICTURES=docs cargo test --profile checked --test end_to_end page::the_demonstration -- --nocapture

@@ -73,21 +73,25 @@ impl Dashboard {
 
 #[test]
 fn the_files_are_what_the_generator_writes() {
+    let kept: BTreeSet<String> = Dashboard::all().into_iter().map(|dashboard| dashboard.file).collect();
+    assert_eq!(written_as_kept("dashboards"), kept);
+}
+
+/// Has the generator of a folder write anew what is kept there, and returns the names of these files.
+pub fn written_as_kept(folder: &str) -> BTreeSet<String> {
     let directory = tempfile::tempdir().unwrap();
-    let generator = repository("dashboards/generate.py");
+    let generator = repository(folder).join("generate.py");
     let status = Command::new("python3").arg(generator).arg(directory.path()).status();
     assert!(status.expect("python3 is missing: run `make setup`").success());
-    let written: BTreeSet<String> = std::fs::read_dir(directory.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    let kept: BTreeSet<String> = Dashboard::all().into_iter().map(|dashboard| dashboard.file).collect();
-    assert_eq!(written, kept);
-    for file in written {
-        let [written, kept] = [directory.path().join(&file), repository("dashboards").join(&file)]
-            .map(|path| std::fs::read_to_string(path).unwrap());
-        assert!(written == kept, "{file} differs: run dashboards/generate.py");
-    }
+    let files = std::fs::read_dir(directory.path()).unwrap();
+    let files = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    files
+        .inspect(|file| {
+            let [written, kept] = [directory.path().join(file), repository(folder).join(file)]
+                .map(|path| std::fs::read_to_string(path).unwrap());
+            assert!(written == kept, "{file} differs: run {folder}/generate.py");
+        })
+        .collect()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The rules in monitoring/rules: valid, tested, documented, and each test of an alert able to fail.
 
-use super::dashboards::Dashboard;
+use super::dashboards::{Dashboard, written_as_kept};
 use super::metrics::{FOREIGN, documented, family, files, repository};
 use super::promql::{self, Selector, selectors};
 use serde_json::Value;
@@ -83,6 +83,11 @@ fn assert_promtool(arguments: &[&str], paths: &[PathBuf]) {
     let output = promtool(arguments, paths);
     let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{}", told.concat());
+}
+
+#[test]
+fn the_operator_is_given_these_rules() {
+    assert_eq!(written_as_kept("monitoring"), BTreeSet::from(["prometheus-rules.yaml".to_owned()]));
 }
 
 #[test]
