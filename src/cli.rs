@@ -32,6 +32,7 @@ pub enum LogFormat {
 pub enum Command {
     Demo(crate::commands::demo::Arguments),
     Generate(crate::commands::generate::Arguments),
+    Maintain(crate::commands::maintain::Arguments),
     Migrate(crate::commands::migrate::Arguments),
     Run(crate::commands::run::Arguments),
     Replay(crate::commands::replay::Arguments),

@@ -41,6 +41,8 @@ pub struct Config {
     pub publisher: PublisherSettings,
     /// How this process can be observed.
     pub metrics: MetricsSettings,
+    /// How long `maintain` keeps what is no longer needed.
+    pub maintenance: MaintenanceSettings,
     /// Which processes work together.
     pub cluster: ClusterSettings,
 }
@@ -115,6 +117,18 @@ pub struct MetricsSettings {
     pub ready_within_seconds: u32,
 }
 
+/// How long `maintain` keeps what is no longer needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaintenanceSettings {
+    /// Events as received, days.
+    pub raw_transactions_days: u32,
+    /// What happened to alerts, days.
+    pub alert_history_days: u32,
+    /// What the quality checks count, days.
+    pub quality_results_days: u32,
+}
+
 impl MetricsSettings {
     /// Where to listen, if at all.
     pub fn address(&self) -> Option<&str> {
@@ -137,6 +151,7 @@ impl Default for Config {
             pipeline: PipelineSettings::default(),
             publisher: PublisherSettings::default(),
             metrics: MetricsSettings::default(),
+            maintenance: MaintenanceSettings::default(),
             cluster: ClusterSettings::default(),
         }
     }
@@ -187,6 +202,12 @@ impl Default for PublisherSettings {
 impl Default for MetricsSettings {
     fn default() -> Self {
         Self { listen: Some("127.0.0.1:9464".to_owned()), ready_within_seconds: 10 }
+    }
+}
+
+impl Default for MaintenanceSettings {
+    fn default() -> Self {
+        Self { raw_transactions_days: 30, alert_history_days: 90, quality_results_days: 7 }
     }
 }
 
@@ -286,11 +307,22 @@ impl Config {
             ("publisher.poll_ms", self.publisher.poll_ms, 1, 60_000),
             ("publisher.metrics_interval_ms", self.publisher.metrics_interval_ms, 1, 3_600_000),
             ("metrics.ready_within_seconds", u64::from(self.metrics.ready_within_seconds), 2, 3600),
+            ("maintenance.raw_transactions_days", u64::from(self.maintenance.raw_transactions_days), 2, 3650),
+            // What was removed of alerts shows in their topic, which keeps a month.
+            ("maintenance.alert_history_days", u64::from(self.maintenance.alert_history_days), 30, 3650),
+            ("maintenance.quality_results_days", u64::from(self.maintenance.quality_results_days), 2, 3650),
         ];
         for (key, value, low, high) in limits {
             if !(low..=high).contains(&value) {
                 bail!("configuration: {key} = {value}: must be {low} to {high}");
             }
+        }
+        let MaintenanceSettings { raw_transactions_days, alert_history_days, .. } = self.maintenance;
+        if alert_history_days < raw_transactions_days {
+            bail!(
+                "configuration: maintenance.alert_history_days = {alert_history_days}: must not be below \
+                 maintenance.raw_transactions_days = {raw_transactions_days}"
+            );
         }
         if self.publisher.transactional_id.is_empty() {
             bail!("configuration: publisher.transactional_id: must not be empty");
@@ -384,6 +416,8 @@ mod tests {
             (["topics.alerts=transactions.raw"], ["topics", "transactions.raw", "twice"]),
             (["publisher.batch_records=0"], ["publisher.batch_records", "0", "1 to 100000"]),
             (["publisher.transactional_id=''"], ["publisher.transactional_id", "empty", ""]),
+            (["maintenance.quality_results_days=0"], ["quality_results_days", "0", "2 to 3650"]),
+            (["maintenance.raw_transactions_days=91"], ["alert_history_days", "90", "91"]),
         ] {
             let message = load(&overrides).unwrap_err().to_string();
             assert!(!message.contains('\n'), "{message}");

@@ -60,16 +60,18 @@ fn roles_can_do_no_more_than_they_must() {
         ingested_at) VALUES ('store', 'x', now(), false, now())",
     )
     .unwrap();
-    for sql in ["DROP TABLE gold.dim_store", "SELECT bronze.drop_partitions('2031-01-01')", "CREATE SCHEMA x"]
-    {
+    for sql in [
+        "DROP TABLE gold.dim_store",
+        "SELECT streamflow.detach_partition('raw_transactions_20300101', '2031-01-01')",
+        "CREATE SCHEMA x",
+    ] {
         assert_eq!(attempt("streamflow_writer", sql), forbidden, "{sql}");
     }
     for sql in [
         "SELECT bronze.create_partitions('2030-01-01', '2030-01-02')",
-        "SELECT bronze.drop_partitions('2030-01-02')",
+        "SELECT streamflow.old_partitions('2030-01-02')",
+        "SELECT streamflow.count_old_rows('silver.quality_counts', now() - interval '7 days', 0)",
         "SELECT streamflow.analyze_tables()",
-        "DELETE FROM gold.fraud_alert_history WHERE raised_at < now() - interval '90 days'",
-        "DELETE FROM silver.quality_counts WHERE window_start < now() - interval '7 days'",
     ] {
         attempt("streamflow_maintainer", sql).unwrap();
     }

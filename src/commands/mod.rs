@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod generate;
+pub mod maintain;
 pub mod migrate;
 pub mod replay;
 pub mod resubmit;

@@ -47,7 +47,7 @@ pub struct Rows {
     received: BTreeMap<String, i64>,
     /// Rows of `bronze.dead_letters` by topic and reason.
     refused: BTreeMap<String, Accounts>,
-    /// The oldest rows are about to be dropped, or older ones were.
+    /// Maintenance has removed older ones.
     is_old: bool,
 }
 
@@ -66,14 +66,8 @@ impl Rows {
         for row in transaction.query(sql, &[])? {
             rows.refused.entry(row.try_get(0)?).or_default().insert(row.try_get(1)?, row.try_get(2)?);
         }
-        // Where all are gone, the last event tells when it came.
-        let sql = "SELECT coalesce( \
-                 least((SELECT min(ingested_at) FROM bronze.raw_transactions), \
-                       (SELECT min(ingested_at) FROM bronze.dead_letters)), \
-                 (SELECT to_timestamp(max(time.value::numeric) / 1e6) FROM streamflow.progress, \
-                     jsonb_each(reference_times) AS topic, jsonb_each_text(topic.value) AS time) \
-             ) < transaction_timestamp() - interval '29 days'";
-        rows.is_old = transaction.query_one(sql, &[])?.try_get::<_, Option<bool>>(0)?.unwrap_or(false);
+        let sql = "SELECT streamflow.kept_from('bronze.raw_transactions') > '-infinity'";
+        rows.is_old = transaction.query_one(sql, &[])?.try_get(0)?;
         Ok(rows)
     }
 }

@@ -53,9 +53,6 @@ struct Held {
     beyond: i64,
 }
 
-/// Days that maintenance keeps in bronze, less one.
-const KEPT: &str = "interval '29 days'";
-
 /// `events` of a partition: parameters topic, partition.
 const EVENTS: &str = "events AS ( \
          SELECT source_offset FROM bronze.raw_transactions WHERE source_topic = $1 AND source_partition = $2 \
@@ -145,12 +142,10 @@ fn judge(rows: i64, empty: u64, undecided: u64, cases: Cases) -> Outcome {
 
 /// The offset from which bronze must have everything: Kafka's first, or bronze's where maintenance has dropped days.
 fn kept_from(transaction: &mut Transaction<'_>, topic: &str, partition: u16, earliest: u64) -> Result<u64> {
-    let sql = format!(
-        "SELECT source_offset FROM bronze.raw_transactions WHERE source_topic = $1 AND source_partition = $2 \
-             AND (SELECT min(ingested_at) < transaction_timestamp() - {KEPT} FROM bronze.raw_transactions) \
-         ORDER BY source_partition, source_offset LIMIT 1"
-    );
-    let first = transaction.query_opt(&sql, &[&topic, &i32::from(partition)])?;
+    let sql = "SELECT source_offset FROM bronze.raw_transactions WHERE source_topic = $1 AND source_partition = $2 \
+             AND streamflow.kept_from('bronze.raw_transactions') > '-infinity' \
+         ORDER BY source_partition, source_offset LIMIT 1";
+    let first = transaction.query_opt(sql, &[&topic, &i32::from(partition)])?;
     let first: Option<i64> = first.map(|row| row.try_get(0)).transpose()?;
     Ok(earliest.max(first.map_or(Ok(0), u64::try_from)?))
 }

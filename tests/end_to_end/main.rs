@@ -32,6 +32,8 @@ mod hostile;
 mod kafka_to_gold;
 /// Log lines say what they belong to.
 mod logs;
+/// Maintenance removes what is old and nothing else, whoever else is at work.
+mod maintain;
 /// Metrics, health and readiness: all that is documented is there and true, also while PostgreSQL or Kafka is away.
 mod metrics;
 /// Alert rules and dashboards are valid and tested, and a real Prometheus that watches a running pipeline fills them.

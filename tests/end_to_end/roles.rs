@@ -108,7 +108,7 @@ fn a_reader_reads_gold_and_how_good_it_is() {
         "SELECT * FROM streamflow.rules",
         "INSERT INTO gold.dim_store VALUES (1, 'x')",
         "SELECT gold.add_dates('{2050-01-01}')",
-        "SELECT bronze.drop_partitions('2050-01-01')",
+        "SELECT streamflow.drop_partition('raw_transactions_20300101', '2050-01-01')",
         "SELECT streamflow.analyze_tables()",
     ] {
         assert_eq!(refusal(&mut client, sql).as_deref(), Some(DENIED), "{sql}");
@@ -121,14 +121,17 @@ fn a_writer_runs_the_pipeline_and_changes_no_schema() {
     let parts = start();
     let mut client = login(&parts, "pipeline");
     for right in rights(&mut client) {
-        let is_given = ["streamflow.schema_migrations", "silver.quality_checks"]
+        let is_given = ["streamflow.schema_migrations", "streamflow.retention", "silver.quality_checks"]
             .iter()
             .any(|table| right.starts_with(&format!("{table}:")));
         let expected = if is_given { ": SELECT" } else { ": SELECT INSERT UPDATE DELETE" };
         assert!(right.ends_with(expected), "{right}");
     }
     assert_no_more_than_rows(&mut client);
-    for sql in ["SELECT bronze.drop_partitions('2050-01-01')", "SELECT streamflow.analyze_tables()"] {
+    for sql in [
+        "SELECT streamflow.detach_partition('raw_transactions_20300101', '2050-01-01')",
+        "SELECT streamflow.analyze_tables()",
+    ] {
         assert_eq!(refusal(&mut client, sql).as_deref(), Some(DENIED), "{sql}");
     }
 
@@ -168,25 +171,23 @@ fn a_maintainer_removes_what_is_old_and_nothing_else() {
     assert_eq!(
         rights(&mut client),
         [
-            "bronze.dead_letters: SELECT DELETE",
-            "bronze.raw_fraud_alerts: SELECT DELETE",
-            "gold.fraud_alert_history: SELECT DELETE",
-            "silver.quality_counts: SELECT DELETE",
             "streamflow.progress: SELECT",
+            "streamflow.retention: SELECT",
+            "streamflow.schema_migrations: SELECT",
         ]
     );
     for sql in [
         "SELECT bronze.create_partitions('2030-01-01', '2030-01-02')",
-        "SELECT bronze.drop_partitions((now() AT TIME ZONE 'UTC')::date - 30)",
-        "DELETE FROM bronze.raw_fraud_alerts WHERE detected_at < now() - interval '90 days'",
-        "DELETE FROM gold.fraud_alert_history WHERE withdrawn_at < now() - interval '90 days'",
-        "DELETE FROM silver.quality_counts WHERE window_start < now() - interval '7 days'",
+        "SELECT * FROM streamflow.old_partitions(now() - interval '30 days')",
+        "SELECT streamflow.count_old_rows('gold.fraud_alert_history', now() - interval '90 days', 0)",
+        "SELECT streamflow.analyze_table('gold.fraud_alert_history')",
         "SELECT streamflow.analyze_tables()",
     ] {
         assert_eq!(refusal(&mut client, sql), None, "{sql}");
     }
     for sql in [
         "DELETE FROM silver.transactions",
+        "DELETE FROM bronze.raw_fraud_alerts",
         "SELECT payload FROM bronze.raw_transactions",
         "SELECT * FROM silver.customers",
         "SELECT * FROM gold.dim_customer",

@@ -53,7 +53,7 @@ impl State {
         let accepted = self.books.iter().filter(|((_, account), _)| ACCEPTED.contains(&account.as_str()));
         let accepted = accepted.map(|(_, events)| events).sum();
         let row = snapshot.row(
-            "SELECT count(*), coalesce(min(ingested_at) < now() - interval '29 days', true) \
+            "SELECT count(*), streamflow.kept_from('bronze.raw_transactions') > '-infinity' \
              FROM bronze.raw_transactions",
         )?;
         let held: i64 = row.try_get(0)?;

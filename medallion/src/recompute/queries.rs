@@ -127,11 +127,13 @@ const CURRENT_ALERTS: Query = Query {
          WHERE is_fraud AND NOT voided",
 };
 
-/// Only of the last 80 days: maintenance removes what is older than 90.
+/// Only of what maintenance has left whole.
 const ALERT_HISTORY: Query = Query {
     table: "gold.fraud_alert_history",
     stored: "SELECT alert_id, raised_sequence, raised_at, revised_at, withdrawn_at, causes, last_score \
-         FROM gold.fraud_alert_history WHERE raised_at > now() - interval '80 days'",
+         FROM gold.fraud_alert_history \
+         WHERE raised_at >= greatest(streamflow.kept_from('gold.fraud_alert_history'), \
+             streamflow.kept_from('bronze.raw_fraud_alerts'))",
     expected: "SELECT alert_id, min(sequence), min(detected_at), \
              max(detected_at) FILTER (WHERE change = 'revised'), \
              max(detected_at) FILTER (WHERE change = 'withdrawn'), array_agg(cause ORDER BY number), \
@@ -139,7 +141,9 @@ const ALERT_HISTORY: Query = Query {
          FROM (SELECT *, count(*) FILTER (WHERE change = 'raised') \
                    OVER (PARTITION BY transaction_id ORDER BY number) AS episode \
                FROM bronze.raw_fraud_alerts) AS changes \
-         WHERE episode > 0 GROUP BY alert_id, episode HAVING min(detected_at) > now() - interval '80 days'",
+         WHERE episode > 0 GROUP BY alert_id, episode \
+         HAVING min(detected_at) >= greatest(streamflow.kept_from('gold.fraud_alert_history'), \
+             streamflow.kept_from('bronze.raw_fraud_alerts'))",
 };
 
 const DIM_CUSTOMER: Query = Query {
@@ -179,11 +183,11 @@ const BOOKS: Query = Query {
 /// Every event that is no dead letter is in bronze; only while maintenance has dropped nothing.
 const RECEIVED: Query = Query {
     table: "bronze.raw_transactions",
-    stored: "SELECT source_topic AS topic, count(*) AS events FROM bronze.raw_transactions GROUP BY 1 \
-         HAVING min(ingested_at) > now() - interval '29 days'",
+    stored: "SELECT source_topic AS topic, count(*) AS events FROM bronze.raw_transactions \
+         WHERE streamflow.kept_from('bronze.raw_transactions') = '-infinity' GROUP BY 1",
     expected: "SELECT topic, sum(events)::bigint FROM streamflow.books \
          WHERE account IN ('new', 'correcting', 'voiding', 'duplicate', 'superseded') AND events > 0 \
-             AND (SELECT min(ingested_at) FROM bronze.raw_transactions) > now() - interval '29 days' \
+             AND streamflow.kept_from('bronze.raw_transactions') = '-infinity' \
          GROUP BY topic",
 };
 

@@ -1,0 +1,52 @@
+//! `streamflow maintain`: removes what is old, and brings the planner's statistics up to date.
+
+use crate::config::Config;
+use crate::maintenance::{self, Mode, Outcome};
+use anyhow::Result;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Remove what is older than its retention (`maintenance.*` in the configuration), and ANALYZE.
+///
+/// Days of bronze.raw_transactions, alert history and the counts of the quality checks go; alert changes only once they are
+/// published, which Kafka is asked for. Safe at any time, twice, or never, beside a running pipeline: it waits for nobody for
+/// longer than a fraction of a second at a time, and what somebody uses all the while stays for the next run. Needs no more than
+/// the rights of streamflow_maintainer.
+///
+/// Exit codes: 0 all done, or another one is at work; 1 a failure, or something is left for the next run; 2 wrong arguments.
+///
+/// Examples:
+///   streamflow maintain --config streamflow.yaml --dry-run
+///   streamflow maintain --config streamflow.yaml --set maintenance.raw_transactions_days=60
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    /// Configuration file
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Set a configuration key, e.g. postgres.user=streamflow_maintenance
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Change nothing, say what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
+    let mode = if arguments.dry_run { Mode::Tell } else { Mode::Do };
+    let outcome = maintenance::run(&config, mode, &mut |line| println!("{line}"))?;
+    Ok(match outcome {
+        Outcome::Done => ExitCode::SUCCESS,
+        Outcome::Underway => {
+            println!("another maintenance is at work: nothing done");
+            ExitCode::SUCCESS
+        }
+        Outcome::Left(remains) => {
+            remains.iter().for_each(|line| eprintln!("streamflow: left for the next run: {line}"));
+            ExitCode::from(1)
+        }
+    })
+}

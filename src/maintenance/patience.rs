@@ -1,0 +1,36 @@
+//! Trying again where somebody is in the way.
+
+use postgres::error::SqlState;
+use std::time::Duration;
+
+/// So often a step is tried before it is left for the next run: some twenty seconds in all.
+const ATTEMPTS: u32 = 24;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The result of `attempt`, made again with growing pauses while somebody holds a lock that it needs; `None` where somebody
+/// does all the while.
+///
+/// # Errors
+/// All else that an attempt fails with.
+pub fn patiently<T>(
+    mut attempt: impl FnMut() -> Result<T, postgres::Error>,
+) -> Result<Option<T>, postgres::Error> {
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(error) if is_in_the_way(&error) => std::thread::sleep(pause),
+            outcome => return outcome.map(Some),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    match attempt() {
+        Err(error) if is_in_the_way(&error) => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
+fn is_in_the_way(error: &postgres::Error) -> bool {
+    let code = error.code();
+    code == Some(&SqlState::LOCK_NOT_AVAILABLE) || code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
+}
