@@ -4,13 +4,16 @@ DEMO_ARGS ?=
 # Rounds of `make chaos`.
 ROUNDS ?= 50
 
-.PHONY: help setup jars build demo test chaos observe rules monitoring screenshot fmt lint clean
+.PHONY: help setup setup-manifests setup-image jars build demo test chaos observe rules monitoring screenshot manifests image image-test fmt lint clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: ## Install the system packages that are missing
 	@scripts/setup.sh
+
+setup-manifests setup-image:
+	@scripts/setup.sh $(@:setup-%=%)
 
 jars: setup ## Fetch the Apache Kafka that the tests run
 	@scripts/jars.sh
@@ -41,6 +44,15 @@ observe: jars ## Run a pipeline that Prometheus watches, until Ctrl-C
 rules: setup ## Check and test the alert rules
 	promtool check rules monitoring/rules/*.yaml
 	promtool test rules monitoring/tests/*.yaml
+
+manifests: setup-manifests ## Check what is deployed: Kubernetes manifests, infrastructure, Docker Compose
+	@scripts/manifests/check.sh
+
+image: setup-image ## Build the container image without Docker (root)
+	@scripts/image/build.sh
+
+image-test: jars setup-image setup-manifests ## Run the image as in a cluster, with a real Kafka and PostgreSQL (root)
+	@scripts/image/test.sh
 
 fmt: ## Format the sources
 	cargo fmt --all

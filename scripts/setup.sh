@@ -1,6 +1,8 @@
 #!/bin/sh
 # Makes sure that what building, the demo and the tests need is installed (Debian and Ubuntu). Installs nothing where
-# nothing is missing, so that it needs no network and no rights then.
+# nothing is missing, so that it needs no network and no rights then. Two commands need more:
+#
+# usage: setup.sh [manifests | image]
 set -eu
 
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -30,6 +32,26 @@ has prometheus-postgres-exporter || need prometheus-postgres-exporter
 has mvn || need maven
 java_17 || need default-jre-headless
 postgres_server || need postgresql
+case "${1:-}" in
+manifests)
+    has git || need git
+    python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
+    ;;
+image)
+    has buildah || need buildah
+    has podman || need podman
+    has runc || need runc
+    has mmdebstrap || need mmdebstrap
+    has fuse-overlayfs || need fuse-overlayfs
+    has iptables || need iptables
+    [ -e /usr/lib/podman/netavark ] || need netavark
+    [ -e /usr/lib/podman/aardvark-dns ] || need aardvark-dns
+    [ -e /usr/libexec/podman/catatonit ] || has catatonit || need catatonit
+    has openssl || need openssl
+    has curl || need curl
+    python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
+    ;;
+esac
 [ -n "$missing" ] || exit 0
 
 has apt-get || fail "please install, by your system's package manager:$missing"
