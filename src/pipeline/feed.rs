@@ -16,6 +16,9 @@ use timely::dataflow::InputHandle;
 /// An input of the graph.
 pub type Handle<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
 
+/// The shortest epoch, ms. Each costs every operator a schedule, whatever it holds; a commit takes longer anyway.
+const SHORTEST_EPOCH: u64 = 4;
+
 /// A clock this far behind the last epoch, ms, has been set back.
 const CLOCK_SET_BACK: u64 = 1000;
 
@@ -50,16 +53,16 @@ impl Inbound {
         self.advance_to(self.epoch);
     }
 
-    /// Opens the next epoch, by the clock, and returns it; `None` while the clock has not moved on, so that epochs do
-    /// not run ahead of it. A clock that was set back is not waited for.
-    pub fn open_epoch(&mut self) -> Option<u64> {
-        let now = now_ms();
-        if now <= self.epoch && self.epoch - now < CLOCK_SET_BACK {
-            return None;
+    /// Opens the next epoch, by the clock, and returns it; while it is too early for one, how long it is until then. A clock that
+    /// was set back is not waited for.
+    pub fn open_epoch(&mut self) -> Result<u64, Duration> {
+        let (now, due) = (now_ms(), self.epoch + SHORTEST_EPOCH);
+        if now < due && due - now < CLOCK_SET_BACK {
+            return Err(Duration::from_millis(due - now));
         }
         self.epoch = now.max(self.epoch + 1);
         self.advance_to(self.epoch);
-        Some(self.epoch)
+        Ok(self.epoch)
     }
 
     /// Completes the open epoch.

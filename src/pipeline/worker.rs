@@ -28,9 +28,6 @@ use timely::worker::Worker;
 /// Batches that one epoch takes at most, so that epochs stay short under load.
 const BATCHES_AN_EPOCH: usize = 4;
 
-/// The clock's unit: the shortest epoch.
-const CLOCK_TICK: Duration = Duration::from_millis(1);
-
 /// How often idle partitions' reference times are told.
 const IDLE_NEWS: Duration = Duration::from_secs(1);
 
@@ -77,7 +74,7 @@ pub fn run(
         match feeder.feed()? {
             Fed::Records => worker.step(),
             Fed::Nothing => worker.step_or_park(Some(heartbeat)),
-            Fed::TooEarly => worker.step_or_park(Some(CLOCK_TICK)),
+            Fed::TooEarly(by) => worker.step_or_park(Some(by)),
         };
         feeder.settle();
         reporter.report(Some(feeder.inbound.frontier()), &feeder.in_flight);
@@ -145,8 +142,8 @@ enum Fed {
     Records,
     /// An epoch without: there was nothing to read, or no room.
     Nothing,
-    /// No epoch: the clock has not moved on.
-    TooEarly,
+    /// No epoch: by so much.
+    TooEarly(Duration),
 }
 
 /// Moves records from the source to the graph.
@@ -180,7 +177,10 @@ impl Feeder<'_> {
 
     /// Gives what has been read to the graph as one epoch.
     fn feed(&mut self) -> Result<Fed> {
-        let Some(epoch) = self.inbound.open_epoch() else { return Ok(Fed::TooEarly) };
+        let epoch = match self.inbound.open_epoch() {
+            Ok(epoch) => epoch,
+            Err(by) => return Ok(Fed::TooEarly(by)),
+        };
         self.rules_change.take().into_iter().for_each(|change| self.inbound.rules.send(change));
         let mut batches = 0;
         let memory_has_room = self.memory_limit.has_room(self.in_flight.records())?;
