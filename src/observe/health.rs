@@ -4,7 +4,6 @@
 //! tables are fresh. Both tell what is known; of a server that has just gone it takes seconds until that is known.
 
 use super::Observed;
-use crate::pipeline::Place;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use streamflow_connectors::source::now_ms;
@@ -36,7 +35,7 @@ pub fn ready(observed: &Observed) -> Result<(), String> {
         return Err("stopping".to_owned());
     }
     started(observed)?;
-    let commits = observed.status.place().is_none_or(Place::commits);
+    let commits = observed.status.commits();
     if commits {
         postgres_answers(observed)?;
     }

@@ -9,7 +9,6 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use streamflow_connectors::postgres::connect;
-use streamflow_test_support::Port;
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -83,17 +82,10 @@ enum Shape {
 impl Shape {
     fn start(self, parts: &Parts) -> Vec<Running> {
         // Small commits: it can be stopped in the middle.
-        let run = |options: &[&str]| {
-            parts.command("run", &[&["--set", "kafka.source.batch_records=50"], options].concat())
-        };
+        let small = ["--set", "kafka.source.batch_records=50"];
         match self {
-            Self::TwoWorkers => vec![run(&["--set", "workers=2"])],
-            Self::ThreeProcesses => {
-                let ports = [(); 3].map(|()| Port::reserve().unwrap());
-                let hosts = ports.iter().map(|port| format!("127.0.0.1:{}", port.number));
-                let hosts = hosts.collect::<Vec<_>>().join(",");
-                ["0", "1", "2"].map(|process| run(&["--hosts", &hosts, "--process", process])).into()
-            }
+            Self::TwoWorkers => vec![parts.command("run", &[&small[..], &["--set", "workers=2"]].concat())],
+            Self::ThreeProcesses => parts.run_several(3, &small),
         }
     }
 }

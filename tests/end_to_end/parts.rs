@@ -5,10 +5,11 @@ use crate::consumer::{Consumed, read_committed};
 use postgres::Client;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use streamflow_connectors::kafka::{KafkaSettings, Topics};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
-use streamflow_test_support::KafkaServer;
+use streamflow_test_support::{KafkaServer, Port};
 use tempfile::TempDir;
 
 /// What a pipeline runs on.
@@ -21,6 +22,8 @@ pub struct Parts {
     prefix: String,
     /// Commands started so far: each has a log of its own.
     commands: AtomicUsize,
+    /// Reserved for processes: nobody else takes them while these are not listening yet, or any more.
+    ports: Mutex<Vec<Port>>,
 }
 
 impl Parts {
@@ -41,6 +44,7 @@ impl Parts {
             directory: tempfile::tempdir().unwrap(),
             prefix,
             commands: AtomicUsize::new(0),
+            ports: Mutex::default(),
         };
         for topic in ["customers", "stores", "products", "blacklist"] {
             parts.kafka.create_topic(&parts.topic(topic), 1, &[("cleanup.policy", "compact")]).unwrap();
@@ -70,6 +74,19 @@ impl Parts {
     /// The pipeline.
     pub fn run(&self) -> Running {
         self.command("run", &[])
+    }
+
+    /// So many processes as one pipeline, by a list of addresses.
+    pub fn run_several(&self, processes: usize, options: &[&str]) -> Vec<Running> {
+        let ports: Vec<Port> = (0..processes).map(|_| Port::reserve().unwrap()).collect();
+        let hosts: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{}", port.number)).collect();
+        let hosts = hosts.join(",");
+        self.ports.lock().unwrap().extend(ports);
+        let run = |process: usize| {
+            let process = process.to_string();
+            self.command("run", &[options, &["--hosts", &hosts, "--process", &process]].concat())
+        };
+        (0..processes).map(run).collect()
     }
 
     /// A command that reads the configuration.

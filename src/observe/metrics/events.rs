@@ -40,6 +40,9 @@ const CAUSES: [Cause; 6] = [
 ];
 
 fn read(observed: &Observed, samples: &mut Samples) {
+    if !observed.status.commits() {
+        return;
+    }
     let totals = observed.status.totals();
     for book in books::look(observed, &totals) {
         samples.add(&READ, &[&book.topic], book.read as f64);

@@ -27,6 +27,9 @@ const RETRIES: Metric = Metric::counter(
 pub const FAMILY: Family = Family { metrics: &[&UP, &TRANSACTIONS, &RECORDS, &RETRIES], read };
 
 fn read(observed: &Observed, samples: &mut Samples) {
+    if !observed.status.commits() {
+        return;
+    }
     let activity = observed.status.publisher.activity();
     let topics = &observed.limits.published;
     samples.flag(&UP, &[], activity.retrying_since.is_none());

@@ -50,7 +50,8 @@ function showVerdict({ verdict, process, time }) {
   find("#verdict").title = verdict.reason ?? "";
   document.title = `${sign} StreamFlow`;
   const workers = `${process.workers} worker${process.workers === 1 ? "" : "s"}`;
-  write(find("#process"), `version ${process.version}, ${workers}, up ${span((time - process.started) / 1000)}`);
+  const place = process.processes > 1 ? `process ${process.process} of ${process.processes}, ` : "";
+  write(find("#process"), `${place}version ${process.version}, ${workers}, up ${span((time - process.started) / 1000)}`);
   write(find("#clock"), clockTime.format(time));
 }
 
@@ -133,7 +134,7 @@ function showFigures(snapshot, rate) {
     ["p99", quantile("p99")],
     ["max, last minute or two", quantile("max")],
     ["commits/s, mean duration", `${perSecond(commitRate)}, ${commitRate > 0 ? milliseconds(commitTime / commitRate) : UNKNOWN}`],
-    ["PostgreSQL, publisher", `${up(commits.postgres_up)}, ${up(publisher.up)}`],
+    ["PostgreSQL, publisher", `${up(commits.postgres_up)}, ${up(publisher?.up ?? null)}`],
     ["in flight, of the limit", `${count(flow.workers.reduce((sum, worker) => sum + worker.in_flight_records, 0))}, ${percent(full)}`],
     ["reading", pausing ? `${STATES.waits.sign} paused at a limit` : `${STATES.ok.sign} not limited`],
     ["workers busy", busy.join(" ") || UNKNOWN],

@@ -31,7 +31,8 @@ pub struct Snapshot {
     flow: Flow,
     memory: MemoryUse,
     commits: Commits,
-    publisher: Publisher,
+    /// Of the process that publishes.
+    publisher: Option<Publisher>,
     start: Start,
     /// The latest first.
     alerts: Vec<Alert>,
@@ -41,6 +42,9 @@ pub struct Snapshot {
 struct Process {
     version: &'static str,
     started: u64,
+    /// Which one it is of how many.
+    process: Option<usize>,
+    processes: Option<usize>,
     workers: usize,
     cpu_seconds: Option<f64>,
 }
@@ -188,6 +192,8 @@ impl Snapshot {
         let process = Process {
             version: env!("CARGO_PKG_VERSION"),
             started: limits.started,
+            process: status.place().map(|place| place.process),
+            processes: status.place().map(|place| place.processes),
             workers: limits.workers,
             cpu_seconds: memory::processor_time().map(|used| used.as_secs_f64()),
         };
@@ -202,12 +208,12 @@ impl Snapshot {
             verdict: Verdict::of(observed),
             stages: stages_of(observed, &totals, &workers),
             partitions: partitions::look(observed).into_iter().map(Partition::of).collect(),
-            books: books::look(observed, &totals),
+            books: if status.commits() { books::look(observed, &totals) } else { Vec::new() },
             latency: Latency { commit: status.latencies().recent().map(Quantiles::of) },
             flow,
             memory: MemoryUse::look(limits.memory),
             commits: Commits::of(observed, &totals),
-            publisher: Publisher::of(observed),
+            publisher: status.commits().then(|| Publisher::of(observed)),
             start: Start::of(observed),
             alerts: status.latest_alerts().into_iter().rev().take(ALERTS).map(Alert::of).collect(),
         }

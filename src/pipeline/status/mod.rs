@@ -71,6 +71,11 @@ impl Status {
         self.place.get().copied()
     }
 
+    /// Whether this process commits and publishes, as far as it is known which one it is.
+    pub fn commits(&self) -> bool {
+        self.place().is_none_or(Place::commits)
+    }
+
     /// How far the start is.
     pub fn start(&self) -> MutexGuard<'_, Start> {
         lock(&self.start)

@@ -6,14 +6,18 @@ mod pods;
 
 use crate::exactness::{check_bronze, check_published, is_caught_up, verify};
 use crate::parts::Parts;
+use crate::scrape::{self, Scrape, get};
 use crate::traffic::DISTURBED;
 use network::Network;
 use pods::{Ended, Pods};
-use serde_json::json;
-use std::time::Duration;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 use streamflow_test_support::KafkaServer;
 
 const PARTITIONS: i32 = 4;
+
+/// After this the pipeline is stuck, however slow the machine.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Shorter than `cluster.peer_timeout_seconds`.
 const SHORT_CUT: Duration = Duration::from_secs(3);
@@ -50,6 +54,45 @@ fn processes_die_and_are_cut_off_and_rescaled_and_nothing_shows() {
     assert!(published.is_all, "{published:?}");
     let generation: i64 = client.query_one("SELECT generation FROM streamflow.progress", &[]).unwrap().get(0);
     println!("{generation} leases, {rows} rows, {published:?}, 0 differences");
+}
+
+/// Each tells of what it does itself; together they are the pipeline.
+#[test]
+fn each_process_tells_of_itself() {
+    let parts = Parts::start("told", PARTITIONS, &json!({}));
+    let mut generate = parts.command("generate", &["--rate", "300", "--customers", "1000"]);
+    let mut processes = parts.run_several(3, &[]);
+    let mut partitions = Vec::new();
+    for (number, process) in processes.iter_mut().enumerate() {
+        let address = scrape::address(process);
+        let begun = Instant::now();
+        while get(&address, "/readyz").code != 200 {
+            process.keep_waiting(begun, PATIENCE, "it is ready");
+        }
+        let scrape = Scrape::of(&address);
+        assert_eq!(scrape.value("streamflow_processes", ""), 3.0);
+        assert!(scrape.value("streamflow_frontier_lag_seconds", "stage=\"committed\"") >= 0.0);
+        for first_only in
+            ["streamflow_events_read_total", "streamflow_postgres_up", "streamflow_publisher_up"]
+        {
+            assert_eq!(scrape.of_name(first_only).is_empty(), number > 0, "{first_only} of {number}");
+        }
+        let read = scrape.of_name("streamflow_kafka_committed_offset");
+        partitions.extend(read.keys().map(|labels| (*labels).to_owned()));
+        let status: Value = serde_json::from_str(&get(&address, "/status.json").body).unwrap();
+        assert_eq!(
+            (&status["process"]["process"], &status["process"]["processes"]),
+            (&json!(number), &json!(3))
+        );
+        assert_eq!(status["verdict"], json!({"healthy": true, "ready": true, "reason": null}));
+        assert_eq!((status["publisher"].is_null(), status["books"] == json!([])), (number > 0, number > 0));
+    }
+    let all = partitions.len();
+    partitions.sort();
+    partitions.dedup();
+    // Four topics of reference data have one each.
+    assert_eq!((partitions.len(), all), (PARTITIONS as usize + 4, PARTITIONS as usize + 4), "{partitions:?}");
+    assert!(generate.terminate().success(), "{}", generate.printed());
 }
 
 /// From one process to three: the first one makes room when others come.
