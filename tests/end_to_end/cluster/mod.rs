@@ -27,6 +27,9 @@ const LONG_CUT: Duration = Duration::from_secs(30);
 
 #[test]
 fn processes_die_and_are_cut_off_and_rescaled_and_nothing_shows() {
+    if network::run_elsewhere("cluster::processes_die_and_are_cut_off_and_rescaled_and_nothing_shows") {
+        return;
+    }
     let network = Network::new(3);
     let more = json!({"correction_horizon_seconds": 60, "identity_retention_seconds": 20});
     let kafka = KafkaServer::start_at(&network.gateway()).unwrap();

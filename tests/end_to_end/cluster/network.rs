@@ -1,6 +1,34 @@
-//! Several hosts on this machine: network namespaces on one bridge. Making them takes root, or sudo without a password.
+//! Several hosts on this machine: network namespaces on one bridge. Making them takes rights that root has; anybody else runs the
+//! test in a user namespace, in which it has them too.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// Set in a user namespace.
+const MARK: &str = "STREAMFLOW_TEST_NAMESPACE";
+
+/// Where this is neither root nor in a user namespace: runs the test `name` in one. Whether it did.
+pub fn run_elsewhere(name: &str) -> bool {
+    if id("-u") == "0" || std::env::var_os(MARK).is_some() {
+        return false;
+    }
+    // Names of network namespaces are files below /run.
+    let prepare = "mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$@\"";
+    let output = Command::new("unshare")
+        .args(["--user", "--map-current-user", "--keep-caps", "--net", "--mount", "--"])
+        .args(["sh", "-c", prepare, "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture"])
+        .env(MARK, "1")
+        .output()
+        .unwrap();
+    let [said, complained] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    let passed = output.status.success() && said.contains("1 passed");
+    assert!(passed, "in a user namespace, without which it needs root: {said}{complained}");
+    println!("{said}");
+    true
+}
 
 /// A bridge, with an address of this machine and a host on each port. Goes when dropped.
 pub struct Network {
@@ -8,6 +36,8 @@ pub struct Network {
     /// The first three parts of all addresses.
     prefix: String,
     hosts: Vec<Host>,
+    /// What stands in for /etc/hosts on each of them.
+    names: TempDir,
 }
 
 struct Host {
@@ -15,6 +45,7 @@ struct Host {
     /// Its port of the bridge.
     port: String,
     address: String,
+    names: PathBuf,
 }
 
 impl Network {
@@ -25,7 +56,8 @@ impl Network {
         let prefix = format!("10.{}.{}", 100 + id % 100, id / 100 % 250);
         let bridge = format!("sf{id}b");
         ip(&["link", "add", &bridge, "type", "bridge"]);
-        let mut network = Self { bridge, prefix, hosts: Vec::new() };
+        let names = tempfile::tempdir().unwrap();
+        let mut network = Self { bridge, prefix, hosts: Vec::new(), names };
         ip(&["addr", "add", &format!("{}/24", network.gateway()), "dev", &network.bridge]);
         ip(&["link", "set", &network.bridge, "up"]);
         for number in 0..hosts {
@@ -42,8 +74,8 @@ impl Network {
         ip(&["-n", namespace, "addr", "add", &format!("{address}/24"), "dev", "eth0"]);
         ip(&["-n", namespace, "link", "set", "eth0", "up"]);
         ip(&["-n", namespace, "link", "set", "lo", "up"]);
-        self.hosts.push(Host { namespace: namespace.to_owned(), port: port.to_owned(), address });
-        as_root(&["mkdir", "-p", &format!("/etc/netns/{namespace}")]);
+        let names = self.names.path().join(namespace);
+        self.hosts.push(Host { namespace: namespace.to_owned(), port: port.to_owned(), address, names });
         self.name(number, &[]);
     }
 
@@ -52,17 +84,11 @@ impl Network {
         format!("{}.1", self.prefix)
     }
 
-    /// The command that runs its arguments on a host, as the user of this process.
+    /// The command that runs its arguments on a host.
     pub fn on(&self, host: usize) -> Vec<String> {
-        let namespace = &self.hosts[host].namespace;
-        let mut command = root(&["ip", "netns", "exec", namespace]);
-        if !is_root() {
-            let (user, group) = (id("-u"), id("-g"));
-            command.extend(
-                ["setpriv", "--reuid", &user, "--regid", &group, "--clear-groups"].map(str::to_owned),
-            );
-        }
-        command
+        let Host { namespace, names, .. } = &self.hosts[host];
+        let with_names = format!("mount --bind {} /etc/hosts && exec \"$@\"", names.display());
+        ["ip", "netns", "exec", namespace, "sh", "-c", &with_names, "sh"].map(str::to_owned).into()
     }
 
     /// Gives hosts names, in their order, that all hosts know; there are no others.
@@ -73,8 +99,8 @@ impl Network {
     fn name(&self, host: usize, names: &[String]) {
         let named = names.iter().zip(&self.hosts).map(|(name, host)| format!("{} {name}\n", host.address));
         let text: String = ["127.0.0.1 localhost\n".to_owned()].into_iter().chain(named).collect();
-        let path = format!("/etc/netns/{}/hosts", self.hosts[host].namespace);
-        as_root(&["sh", "-c", &format!("printf '%s' '{text}' > {path}")]);
+        // In place: what is mounted is the file, not its name.
+        std::fs::write(&self.hosts[host].names, text).unwrap();
     }
 
     /// Cuts two hosts off from each other, and from nobody else, without a word to either.
@@ -89,21 +115,16 @@ impl Network {
 
     fn isolate(&self, hosts: [usize; 2], switch: &str) {
         for host in hosts {
-            as_root(&["bridge", "link", "set", "dev", &self.hosts[host].port, "isolated", switch]);
+            run("bridge", &["link", "set", "dev", &self.hosts[host].port, "isolated", switch]);
         }
     }
 }
 
 impl Drop for Network {
     fn drop(&mut self) {
-        self.hosts.iter().for_each(|host| remove(&host.namespace));
-        try_as_root(&["ip", "link", "del", &self.bridge]);
+        self.hosts.iter().for_each(|host| remove(&["netns", "del", &host.namespace]));
+        remove(&["link", "del", &self.bridge]);
     }
-}
-
-fn remove(namespace: &str) {
-    try_as_root(&["ip", "netns", "del", namespace]);
-    try_as_root(&["rm", "-rf", &format!("/etc/netns/{namespace}")]);
 }
 
 /// What a test that was killed has left.
@@ -112,19 +133,16 @@ fn remove_stale() {
     let listed = String::from_utf8(output.stdout).unwrap();
     for namespace in listed.lines().filter_map(|line| line.split_whitespace().next()) {
         let id = namespace.strip_prefix("sf").and_then(|rest| rest.split_once('n')).map(|(id, _)| id);
-        if let Some(id) = id.filter(|id| !std::path::Path::new(&format!("/proc/{id}")).exists()) {
-            remove(namespace);
-            try_as_root(&["ip", "link", "del", &format!("sf{id}b")]);
+        if let Some(id) = id.filter(|id| !Path::new(&format!("/proc/{id}")).exists()) {
+            remove(&["netns", "del", namespace]);
+            remove(&["link", "del", &format!("sf{id}b")]);
         }
     }
 }
 
-fn ip(arguments: &[&str]) {
-    as_root(&[&["ip"], arguments].concat());
-}
-
-fn is_root() -> bool {
-    id("-u") == "0"
+/// Where there is nothing to remove that is fine.
+fn remove(arguments: &[&str]) {
+    let _ = Command::new("ip").args(arguments).stderr(Stdio::null()).status();
 }
 
 fn id(option: &str) -> String {
@@ -132,20 +150,12 @@ fn id(option: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn root(command: &[&str]) -> Vec<String> {
-    let sudo: &[&str] = if is_root() { &[] } else { &["sudo", "-n"] };
-    [sudo, command].concat().into_iter().map(str::to_owned).collect()
+fn ip(arguments: &[&str]) {
+    run("ip", arguments);
 }
 
-fn as_root(command: &[&str]) {
-    let command = root(command);
-    let output = Command::new(&command[0]).args(&command[1..]).stdin(Stdio::null()).output().unwrap();
+fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}; hosts need root, or sudo without a password");
-}
-
-/// Where there is nothing to remove that is fine.
-fn try_as_root(command: &[&str]) {
-    let command = root(command);
-    let _ = Command::new(&command[0]).args(&command[1..]).stderr(Stdio::null()).status();
+    assert!(output.status.success(), "{program} {arguments:?}: {said}");
 }
