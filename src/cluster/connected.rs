@@ -119,3 +119,57 @@ fn lost(process: usize, address: String, stop: &Arc<Stop>) -> Lost {
     let stop = Arc::clone(stop);
     Arc::new(move |how| stop.fail(format!("process {process} ({address}) is gone: {how}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::bail;
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    fn hosts(processes: usize) -> Vec<String> {
+        let listeners: Vec<_> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect()
+    }
+
+    /// A process with `workers` workers, which says what all agreed on; the first one decides that.
+    fn start(hosts: &[String], process: usize, workers: usize) -> JoinHandle<Result<String>> {
+        let settings = ClusterSettings {
+            hosts: hosts.to_vec(),
+            process: Some(process),
+            join_seconds: 2,
+            ..ClusterSettings::default()
+        };
+        std::thread::spawn(move || {
+            let members = Members::new(&settings, None)?.context("alone")?;
+            let identity = Identity::new(&"settings", workers)?;
+            let Some(mut cluster) = Cluster::join(&settings, members, &identity, &Stop::default())? else {
+                bail!("stopped");
+            };
+            let (process, processes) = (cluster.process(), cluster.processes());
+            let agreed = cluster.agree(|| Ok(format!("decided by {process} of {processes}")))?;
+            // The others may still be told.
+            std::thread::sleep(Duration::from_millis(200));
+            Ok(agreed)
+        })
+    }
+
+    #[test]
+    fn all_go_on_from_what_the_first_decides_whoever_comes_first() {
+        let hosts = hosts(3);
+        let processes: Vec<_> = [2, 0, 1].map(|process| start(&hosts, process, 1)).into();
+        for process in processes {
+            assert_eq!(process.join().unwrap().unwrap(), "decided by 0 of 3");
+        }
+    }
+
+    #[test]
+    fn who_is_not_alike_is_told_why_and_waited_for_no_longer_than_set() {
+        let hosts = hosts(2);
+        let (first, other) = (start(&hosts, 0, 1), start(&hosts, 1, 2));
+        let told = other.join().unwrap().unwrap_err().to_string();
+        assert!(told.contains("process 0") && told.contains("another number of workers"), "{told}");
+        let told = first.join().unwrap().unwrap_err().to_string();
+        assert!(told.contains("waiting for peers: process 1") && told.contains("join_seconds = 2"), "{told}");
+    }
+}

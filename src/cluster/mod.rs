@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  members: who belongs to it ──> gathering: a connection to each of them, greeted and found alike
-//!                                     └──> cluster: the first process says from where all go on
+//!                                     └──> connected: the first process says from where all go on
 //!                                              ├──> link: what timely sends through; the end of one is the end of all
 //!                                              ├──> door: whoever knocks while it runs makes it form anew
 //!                                              └──> farewell: one that is asked to stop takes the others along, in order
