@@ -78,7 +78,11 @@ impl Submission {
     }
 
     fn alert_change(&mut self, time: u64, change: &AlertChange) {
-        keep_latest(&mut self.latest_alerts, [LatestAlert { changed_at: time, change: change.clone() }]);
+        self.latest_alerts.push_back(LatestAlert { changed_at: time, change: change.clone() });
+        // Now and then: sorting has its price.
+        if self.latest_alerts.len() > 8 * LATEST_ALERTS {
+            keep_latest(&mut self.latest_alerts);
+        }
         *self.alerts.entry((change.kind, change.cause)).or_default() += 1;
         for rule in change.alert.rules() {
             *self.rules.entry((rule, change.kind)).or_default() += 1;
@@ -145,7 +149,8 @@ impl Ledger {
     pub fn commit(&mut self, commit: &Commit) {
         while self.submitted.front().is_some_and(|(frontier, _)| *frontier <= commit.frontier) {
             if let Some((_, mut submission)) = self.submitted.pop_front() {
-                keep_latest(&mut self.latest_alerts, submission.latest_alerts.drain(..));
+                self.latest_alerts.append(&mut submission.latest_alerts);
+                keep_latest(&mut self.latest_alerts);
                 self.totals.take_in(submission);
             }
         }
@@ -183,8 +188,9 @@ impl Totals {
     }
 }
 
-fn keep_latest(latest: &mut VecDeque<LatestAlert>, more: impl IntoIterator<Item = LatestAlert>) {
-    latest.extend(more);
+/// Drops all but the latest, in the order in which the outbox numbers them.
+fn keep_latest(latest: &mut VecDeque<LatestAlert>) {
+    latest.make_contiguous().sort_by_key(|alert| (alert.changed_at, alert.change.sequence));
     latest.drain(..latest.len().saturating_sub(LATEST_ALERTS));
 }
 
@@ -278,6 +284,20 @@ mod tests {
         let expected: Vec<_> = expected.chain([103, 104].map(|number| (29, format!("t{number}")))).collect();
         assert_eq!(latest(&ledger), expected);
         assert_eq!(ledger.totals().alerts.values().sum::<u64>(), 105);
+    }
+
+    #[test]
+    fn the_latest_alerts_are_in_the_order_of_the_outbox() {
+        let mut submission = Submission::default();
+        for (number, sequence) in [(0, 2), (1, 1), (2, 3), (3, 1)] {
+            let ViewChange::AlertChange(change) = alert(number) else { panic!("no alert") };
+            submission.observe(9, &ViewChange::AlertChange(AlertChange { sequence, ..change }));
+        }
+        let mut ledger = Ledger::default();
+        ledger.submit(10, submission);
+        ledger.commit(&commit(10));
+        let told = ledger.latest_alerts().iter().map(|alert| alert.change.alert.transaction.to_string());
+        assert_eq!(told.collect::<Vec<_>>(), ["t1", "t3", "t0", "t2"]);
     }
 
     #[test]
