@@ -39,7 +39,8 @@ if ! has "$rust" && ! pulled "$rust"; then
 fi
 if [ -e "$work/stand-in" ]; then
     cargo=$(dirname "$(command -v cargo)")
-    set -- --volume "${RUSTUP_HOME:-$HOME/.rustup}:/usr/local/rustup:ro" --volume "$cargo:/usr/local/cargo/bin:ro"
+    set -- --volume "${RUSTUP_HOME:-$HOME/.rustup}:/usr/local/rustup:ro" --volume "$cargo:/usr/local/cargo/bin:ro" \
+        --volume /etc/ssl/certs:/etc/ssl/certs:ro
 fi
 
 begun=$(date +%s)
