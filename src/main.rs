@@ -4,6 +4,7 @@ mod cli;
 mod cluster;
 mod commands;
 mod config;
+mod database;
 mod demo;
 mod histogram;
 mod maintenance;

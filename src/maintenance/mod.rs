@@ -18,11 +18,12 @@ mod rows;
 mod statistics;
 
 use crate::config::Config;
+use crate::database::connect_migrated;
 use anyhow::Result;
 use postgres::Client;
 use retention::Retention;
-use streamflow_connectors::postgres::{PostgresError, connect, migrate};
-use streamflow_medallion::{Progress, migrations};
+use streamflow_connectors::postgres::PostgresError;
+use streamflow_medallion::Progress;
 
 /// Any constant does, as long as no other program uses it on the same database.
 const LOCK: i64 = 0x5354_524d_4149_4e54;
@@ -52,14 +53,7 @@ pub enum Outcome {
 /// # Errors
 /// What the server or the connection says, and a database without this version's schema. What was done stays done.
 pub fn run(config: &Config, mode: Mode, tell: &mut dyn FnMut(&str)) -> Result<Outcome> {
-    let mut client = connect(&config.postgres)?;
-    if let Some(first) = migrate::outstanding(&mut client, migrations())?.first() {
-        anyhow::bail!(
-            "the database lacks migration {:03}_{}: run streamflow migrate",
-            first.number,
-            first.name
-        );
-    }
+    let mut client = connect_migrated(&config.postgres)?;
     // Nothing here is quick; what others wait for has limits of its own.
     client.batch_execute("SET statement_timeout = 0; SET timezone = 'UTC'").map_err(PostgresError::from)?;
     let lock = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).map_err(PostgresError::from)?;

@@ -2,9 +2,10 @@
 
 use postgres::error::SqlState;
 use std::time::Duration;
+use streamflow_connectors::backoff::Backoff;
 
 /// So often a step is tried before it is left for the next run: some twenty seconds in all.
-const ATTEMPTS: u32 = 24;
+const ATTEMPTS: u32 = 32;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -16,13 +17,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub fn patiently<T>(
     mut attempt: impl FnMut() -> Result<T, postgres::Error>,
 ) -> Result<Option<T>, postgres::Error> {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     for _ in 1..ATTEMPTS {
         match attempt() {
-            Err(error) if is_in_the_way(&error) => std::thread::sleep(pause),
+            Err(error) if is_in_the_way(&error) => std::thread::sleep(backoff.pause()),
             outcome => return outcome.map(Some),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
     match attempt() {
         Err(error) if is_in_the_way(&error) => Ok(None),

@@ -1,10 +1,10 @@
 //! How far alert changes are published: only Kafka knows.
 
 use crate::config::Config;
-use crate::publisher::Progress;
+use crate::publisher::{Progress, PublisherError};
 use anyhow::Result;
 use std::time::Duration;
-use streamflow_connectors::kafka::{KafkaError, latest_record};
+use streamflow_connectors::kafka::KafkaError;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -13,12 +13,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// # Errors
 /// What Kafka says, or that it says nothing; a record that cannot be read.
 pub fn last_alert_change(config: &Config) -> Result<i64> {
-    let name = config.publisher.transactional_id.as_bytes();
-    let record = match latest_record(&config.kafka, &config.topics.progress, name, PATIENCE) {
-        Ok(record) => record,
+    match Progress::latest(config, PATIENCE) {
+        Ok(progress) => Ok(progress.alert_number),
         // Nothing was ever published.
-        Err(KafkaError::MissingTopic { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    Ok(record.as_deref().map(Progress::decode).transpose()?.unwrap_or_default().alert_number)
+        Err(PublisherError::Kafka(KafkaError::MissingTopic { .. })) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
 }

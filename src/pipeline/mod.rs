@@ -28,6 +28,7 @@ pub use status::{
 };
 
 use crate::config::Config;
+use crate::database::connect_migrated;
 use crate::publisher::{self, Published, Publishing, State};
 use anyhow::{Context, Result, bail};
 use partition_watch::PartitionWatch;
@@ -37,8 +38,8 @@ use processes::{Ended, Processes};
 use serde::{Deserialize, Serialize};
 use sink::Committing;
 use std::sync::{Arc, Mutex};
-use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice, connect, migrate};
-use streamflow_medallion::{Medallion, Progress, migrations};
+use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice};
+use streamflow_medallion::{Medallion, Progress};
 
 /// What all processes go on from, decided by the first.
 #[derive(Serialize, Deserialize)]
@@ -55,13 +56,13 @@ struct Agreement {
 /// One line: what cannot be reached or is refused, and who can mend it; or that another process has gone, or has asked for the end.
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
     // Before others are asked to make room: whoever cannot work must not end the processes that can.
-    drop(connect_migrated(config)?);
+    drop(connect_migrated(&config.postgres)?);
     let mut sources = Sources::ask(config)?;
     let Some(mut processes) = Processes::gather(config, stop, status)? else { return Ok(()) };
     let place = processes.place();
     let Place { process, processes: of } = place;
     tracing::info!(process, processes = of, "all processes are here");
-    let mut client = connect_migrated(config)?;
+    let mut client = connect_migrated(&config.postgres)?;
     let Agreement { generation, partitions } =
         processes.agree(|| take_lease(config, &mut client, &sources))?;
     sources.partitions = partitions;
@@ -93,16 +94,6 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
         Some(reason) => bail!(reason),
         None => Ok(()),
     }
-}
-
-/// A connection to a database of this program's version.
-fn connect_migrated(config: &Config) -> Result<Client> {
-    let mut client = connect(&config.postgres)?;
-    let outstanding = migrate::outstanding(&mut client, migrations())?;
-    if let Some(first) = outstanding.first() {
-        bail!("the database lacks migration {:03}_{}: run `streamflow migrate`", first.number, first.name);
-    }
-    Ok(client)
 }
 
 /// Takes the lease, which ends the worker that holds it.

@@ -24,6 +24,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use error::PublisherError;
 pub use record::Progress;
 pub use status::{Published, State, Status};
 
@@ -31,7 +32,6 @@ use crate::config::Config;
 use anyhow::{Context, Result};
 use batch::{Position, Reader, check_lease};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
-use error::PublisherError;
 use postgres::Client;
 use session::{PATIENCE, Session, TRANSACTION_TIMEOUT};
 use status::Sent;

@@ -1,7 +1,10 @@
 //! The progress record: how far Kafka is, written in the transactions of what it speaks of.
 
 use super::error::PublisherError;
+use crate::config::Config;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use streamflow_connectors::kafka::latest_record;
 use streamflow_medallion::outbox::{Committed, WindowPosition};
 
 /// Everything up to here is in Kafka; the default is nothing. Fields of later versions are passed over.
@@ -27,6 +30,16 @@ impl Progress {
     /// [`PublisherError::Record`]: guessing would lose messages or send them twice.
     pub fn decode(value: &[u8]) -> Result<Self, PublisherError> {
         serde_json::from_slice(value).map_err(|error| PublisherError::Record(error.to_string()))
+    }
+
+    /// Reads the newest record of the publisher's name; without one nothing is published.
+    ///
+    /// # Errors
+    /// Kafka's, also where it does not answer within `patience`, and [`PublisherError::Record`].
+    pub fn latest(config: &Config, patience: Duration) -> Result<Self, PublisherError> {
+        let name = config.publisher.transactional_id.as_bytes();
+        let record = latest_record(&config.kafka, &config.topics.progress, name, patience)?;
+        Ok(record.as_deref().map(Self::decode).transpose()?.unwrap_or_default())
     }
 
     /// Makes sure that the database has what Kafka has.

@@ -5,7 +5,7 @@ use super::error::PublisherError;
 use super::record::Progress;
 use crate::config::{Config, TopicNames};
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{Message, TransactionError, TransactionalProducer, latest_record};
+use streamflow_connectors::kafka::{Message, TransactionError, TransactionalProducer};
 
 /// How long Kafka may take for one request before another session is opened.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,8 +36,7 @@ impl Session {
         let producer = TransactionalProducer::open(&config.kafka, name, timeout)?;
         producer.fence(PATIENCE)?;
         // Only now: before, an older publisher might still have committed.
-        let record = latest_record(&config.kafka, &config.topics.progress, name.as_bytes(), PATIENCE)?;
-        let progress = record.as_deref().map(Progress::decode).transpose()?.unwrap_or_default();
+        let progress = Progress::latest(config, PATIENCE)?;
         Ok(Self {
             producer,
             topics: config.topics.clone(),
