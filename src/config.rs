@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use streamflow_connectors::kafka::{KafkaSettings, TopicSettings};
 use streamflow_connectors::postgres;
-use streamflow_dataflow::model::timestamp::SECOND;
-use streamflow_dataflow::model::{Rules, Settings};
+use streamflow_dataflow::detectors::Rules;
 use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::settings::Settings;
+use streamflow_model::timestamp::SECOND;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,7 +1,6 @@
 //! Sources and sinks: Kafka, PostgreSQL and files. Knows records and rows, nothing of fraud.
 
 pub mod backoff;
-mod failpoint;
 pub mod file;
 pub mod kafka;
 pub mod outage;

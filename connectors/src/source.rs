@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::failpoint;
 use crossbeam_channel::{SendTimeoutError, Sender};
-use streamflow_dataflow::model::dead_letter::PAYLOAD_LIMIT;
-use streamflow_dataflow::model::{PartitionId, Record};
+use streamflow_failpoint as failpoint;
+use streamflow_model::dead_letter::PAYLOAD_LIMIT;
+use streamflow_model::{PartitionId, Record};
 use thiserror::Error;
 
 /// Bytes that a source keeps of a record's payload, and of its key: one more than is accepted or shown, so that what was cut

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use streamflow_connectors::file::{FileSettings, FileSource};
 use streamflow_connectors::source::{SourceError, SourceEvent, Wake};
-use streamflow_dataflow::model::{PartitionId, Record};
+use streamflow_model::{PartitionId, Record};
 
 const WITHIN: Duration = Duration::from_secs(10);
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use streamflow_connectors::kafka::{Assignment, KafkaSettings, KafkaSource, MockBroker, Producer, Topics};
 use streamflow_connectors::source::{SourceEvent, Wake};
-use streamflow_dataflow::model::PartitionId;
+use streamflow_model::PartitionId;
 
 const WITHIN: Duration = Duration::from_secs(10);
 

@@ -11,7 +11,7 @@ use streamflow_connectors::kafka::{
     TransactionalProducer, latest_record,
 };
 use streamflow_connectors::source::{SourceEvent, Wake};
-use streamflow_dataflow::model::PartitionId;
+use streamflow_model::PartitionId;
 use streamflow_test_support::{Authority, KafkaServer, Security};
 use tempfile::TempDir;
 

@@ -11,7 +11,7 @@ use streamflow_connectors::kafka::{
     TopicSettings, Topics, TransactionalProducer,
 };
 use streamflow_connectors::source::{KEPT_BYTES, SourceError, SourceEvent, Wake};
-use streamflow_dataflow::model::{PartitionId, Record};
+use streamflow_model::{PartitionId, Record};
 use streamflow_test_support::KafkaServer;
 
 const WITHIN: Duration = Duration::from_secs(30);

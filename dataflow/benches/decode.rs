@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 use streamflow_dataflow::decode::decode_payload;
 use streamflow_dataflow::decode::fields::{FieldsOf, RawJson};
-use streamflow_dataflow::model::{PartitionId, Source};
+use streamflow_model::{PartitionId, Source};
 
 const EVENTS: usize = 20_000;
 const ROUNDS: usize = 21;

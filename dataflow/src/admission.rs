@@ -3,20 +3,20 @@
 //! The reference time of a partition is the largest record timestamp seen so far in it. Whether an event is too late is
 //! decided from that alone, so any replay decides the same. In files a line's record timestamp is its own event time.
 
+use crate::changes::PartitionPosition;
 use crate::decode::{Decoded, Event, Refusal};
-use crate::model::dead_letter::PAYLOAD_LIMIT;
-use crate::model::record::Record;
-use crate::model::timestamp::{Rfc3339, SECOND};
-use crate::model::views::PartitionProgress;
-use crate::model::{DeadLetter, PartitionId, Reason, Received, Settings, Transaction};
-use crate::operators::stall;
 use crate::operators::watermark::ReferenceTime;
 use crate::resume::Resume;
+use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use streamflow_model::dead_letter::PAYLOAD_LIMIT;
+use streamflow_model::record::Record;
+use streamflow_model::timestamp::{Rfc3339, SECOND};
+use streamflow_model::{DeadLetter, PartitionId, Reason, Received, Transaction};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -72,7 +72,7 @@ pub struct Admitted<'s> {
     /// What was counted.
     pub tallies: StreamVec<'s, u64, Tally>,
     /// How far each partition has been read.
-    pub progress: StreamVec<'s, u64, PartitionProgress>,
+    pub progress: StreamVec<'s, u64, PartitionPosition>,
     /// The partitions' reference times.
     pub references: StreamVec<'s, u64, ReferenceTime>,
 }
@@ -93,11 +93,11 @@ pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64
             OutputBuilder::<_, CapacityContainerBuilder<Vec<DeadLetter>>>::from(letters_out);
         let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
         let mut progress_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionProgress>>>::from(progress_out);
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionPosition>>>::from(progress_out);
         let mut references_out =
             OutputBuilder::<_, CapacityContainerBuilder<Vec<ReferenceTime>>>::from(references_out);
         move |_| {
-            if stall::holds(stall::ADMITTED) {
+            if streamflow_failpoint::is_stalled(streamflow_failpoint::ADMITTED) {
                 return;
             }
             let (mut arrivals_out, mut letters_out) = (arrivals_out.activate(), letters_out.activate());
@@ -145,8 +145,8 @@ struct Partition {
 
 impl Admission {
     fn new(settings: &Settings, resume: &Resume) -> Self {
-        let stood = |progress: &PartitionProgress| {
-            let PartitionProgress { partition, next_offset, reference_time } = *progress;
+        let stood = |progress: &PartitionPosition| {
+            let PartitionPosition { partition, next_offset, reference_time } = *progress;
             (partition, Partition { next_offset, reference_time, moved: false })
         };
         Self {
@@ -192,9 +192,9 @@ impl Admission {
         }
     }
 
-    fn take_progress(&mut self) -> Vec<PartitionProgress> {
+    fn take_progress(&mut self) -> Vec<PartitionPosition> {
         let progress = self.partitions.iter_mut().filter_map(|(partition, state)| {
-            std::mem::take(&mut state.moved).then_some(PartitionProgress {
+            std::mem::take(&mut state.moved).then_some(PartitionPosition {
                 partition: *partition,
                 next_offset: state.next_offset,
                 reference_time: state.reference_time,

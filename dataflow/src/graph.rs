@@ -10,16 +10,20 @@
 //! ```
 
 use crate::admission::admit;
+use crate::changes::ViewChange;
+use crate::controls::ControlChange;
 use crate::decode::Event;
-use crate::history::{self, ControlChange, history};
+use crate::detectors::RulesChange;
+use crate::history::{self, history};
 use crate::identity::{self, identify};
-use crate::model::record::Record;
-use crate::model::{RulesChange, Settings, Settled, ViewChange};
 use crate::operators::ordered;
 use crate::operators::watermark::{self, ReferenceTime};
 use crate::reference::{Role, reference};
 use crate::resume::{Restored, Resume};
+use crate::score::Settled;
+use crate::settings::Settings;
 use crate::views;
+use streamflow_model::record::Record;
 use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 

@@ -1,18 +1,21 @@
-//! The dataflow of StreamFlow: the model of transactions and the graph that scores them and maintains every view.
+//! The dataflow of StreamFlow: the graph that scores them and maintains every view.
 //!
 //! No input or output happens here: [`graph::build`] takes streams of records and gives streams of changes.
 
 pub mod admission;
+pub mod alerts;
+pub mod changes;
+pub mod controls;
 pub mod decode;
 pub mod detectors;
 pub mod graph;
 pub mod history;
 pub mod identity;
-pub mod model;
 pub mod operators;
 pub mod reference;
 pub mod resume;
 pub mod roster;
 pub mod score;
+pub mod settings;
 pub mod tally;
 pub mod views;

@@ -4,20 +4,21 @@
 //! letter, and what was there stays.
 
 use crate::admission::dead_letter;
+use crate::changes::PartitionPosition;
+use crate::changes::{Upsert, ViewChange};
 use crate::decode::Refusal;
 use crate::decode::object::Object;
-use crate::model::dead_letter::PAYLOAD_LIMIT;
-use crate::model::place::parse_degrees;
-use crate::model::record::Record;
-use crate::model::timestamp;
-use crate::model::views::PartitionProgress;
-use crate::model::{
-    Account, Cents, Customer, DeadLetter, Entity, Id, ListChange, ListEntry, Place, Product, Reason,
-    Settings, Store, Upsert, ViewChange,
-};
 use crate::operators::watermark::ReferenceTime;
+use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use std::collections::BTreeMap;
+use streamflow_model::dead_letter::PAYLOAD_LIMIT;
+use streamflow_model::place::parse_degrees;
+use streamflow_model::record::Record;
+use streamflow_model::timestamp;
+use streamflow_model::{
+    Account, Cents, Customer, DeadLetter, Entity, Id, ListChange, ListEntry, Place, Product, Reason, Store,
+};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -46,7 +47,7 @@ pub struct References<'s> {
     /// What was counted.
     pub tallies: StreamVec<'s, u64, Tally>,
     /// How far each partition has been read.
-    pub progress: StreamVec<'s, u64, PartitionProgress>,
+    pub progress: StreamVec<'s, u64, PartitionPosition>,
     /// The reference times of the blacklist's partitions.
     pub references: StreamVec<'s, u64, ReferenceTime>,
 }
@@ -70,7 +71,7 @@ pub fn reference<'s>(
             OutputBuilder::<_, CapacityContainerBuilder<Vec<ViewChange>>>::from(changes_out);
         let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
         let mut progress_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionProgress>>>::from(progress_out);
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionPosition>>>::from(progress_out);
         let mut references_out =
             OutputBuilder::<_, CapacityContainerBuilder<Vec<ReferenceTime>>>::from(references_out);
         let mut tallies = Tallies::default();
@@ -86,7 +87,7 @@ pub fn reference<'s>(
                         roles.get(usize::from(partition.topic())).copied().unwrap_or(Role::Transactions);
                     let next_offset = record.source.offset() + 1;
                     let progress =
-                        PartitionProgress { partition, next_offset, reference_time: record.appended_at };
+                        PartitionPosition { partition, next_offset, reference_time: record.appended_at };
                     moved.insert(partition, (progress, role));
                     tallies.open(partition.topic(), record.appended_at.unwrap_or(0));
                     tallies.count(Observation::Read);

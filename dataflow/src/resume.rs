@@ -3,12 +3,15 @@
 //! Law: an operator that was given the state at a frontier behaves as if it had seen every event before it. What is restored
 //! is never told again; nothing is decided before all of it is there, which is when these streams have ended.
 
-use crate::history::ControlChange;
-use crate::model::views::{PartitionProgress, Profile};
-use crate::model::{Id, PartitionId, Settings, Transaction, ViewChange};
+use crate::changes::PartitionPosition;
+use crate::changes::ViewChange;
+use crate::controls::ControlChange;
 use crate::operators::watermark::{self, ReferenceTime};
+use crate::settings::Settings;
+use crate::views::rows::Profile;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use streamflow_model::{Id, PartitionId, Transaction};
 use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::{Scope, StreamVec};
 
@@ -18,7 +21,7 @@ pub struct Resume {
     /// The committed watermark, microseconds since 1970; `i64::MIN` where nothing was known.
     pub watermark: i64,
     /// How far each partition was read.
-    pub partitions: Vec<PartitionProgress>,
+    pub partitions: Vec<PartitionPosition>,
     /// All changes of the rules and the list, in the order in which they came.
     pub controls: Vec<ControlChange>,
 }

@@ -3,8 +3,8 @@
 //! Nearly every event names a member that no cache holds. Looking up one after the other waits for memory each time; looking up
 //! a batch in passes, each of which asks for the memory that the next one needs, lets the waits overlap.
 
-use crate::model::{Id, id};
 use hashbrown::HashTable;
+use streamflow_model::{Id, id};
 
 /// Members that are looked up together: as many as the first-level cache can hold what they need.
 pub const BATCH: usize = 32;

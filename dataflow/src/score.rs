@@ -1,7 +1,43 @@
-//! The combined score of a transaction: the weighted mean of the detectors that triggered.
+//! Scored transactions. Their combined score is the weighted mean of the detectors that triggered.
 
 use crate::detectors;
-use crate::model::{Context, Hit, Rule, Rules, Score, Thousandths, Verdict};
+use crate::detectors::{Context, Hit, Rule, Rules};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use streamflow_model::{Score, Thousandths, Transaction};
+
+/// What the rules say of one transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The combined score.
+    pub score: Score,
+    /// The score reaches the alert threshold.
+    pub alert: bool,
+    /// The detectors that triggered, by rule id.
+    pub hits: Vec<Hit>,
+}
+
+/// A current transaction, voided ones included, with what the rules say of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Scored {
+    /// The transaction; shared, because it passes through many hands.
+    pub transaction: Arc<Transaction>,
+    /// Its score and hits; zero and none for a voided one.
+    pub verdict: Verdict,
+    /// It is its customer's first in its minute of event time (never for a voided one).
+    pub first_in_minute: bool,
+    /// How many changes its alert has had, over all its versions.
+    pub alert_changes: u32,
+}
+
+/// A transaction that has left the horizon, voided ones included: nothing can change it any more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Settled {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// Its score and hits; zero and none for a voided one.
+    pub verdict: Verdict,
+}
 
 /// The verdict of `rules` on a transaction in its context.
 pub fn verdict(rules: &Rules, context: &Context<'_>) -> Verdict {
@@ -38,8 +74,8 @@ fn weight(rules: &Rules, rule: Rule) -> Thousandths {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detectors::Evidence;
     use crate::detectors::examples::{context, earlier};
-    use crate::model::Evidence;
 
     fn velocity(score: Score) -> Hit {
         Hit { score, evidence: Evidence::Velocity { count: 6, window: 1 } }

@@ -1,8 +1,8 @@
 //! Counting events on their way, cheaply: the source of the books and of the data-quality views.
 
-use crate::model::timestamp::MINUTE;
-use crate::model::{Account, Reason};
 use serde::{Deserialize, Serialize};
+use streamflow_model::timestamp::MINUTE;
+use streamflow_model::{Account, Reason};
 
 /// Length of a data-quality window in reference time, microseconds.
 pub const WINDOW: i64 = 15 * MINUTE;

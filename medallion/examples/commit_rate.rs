@@ -8,15 +8,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, Writer, connect, migrate};
-use streamflow_dataflow::model::timestamp::{DAY, HOUR, MINUTE};
-use streamflow_dataflow::model::views::{
+use streamflow_dataflow::alerts::{Alert, AlertChange, Cause, ChangeKind};
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::{Evidence, Hit, Rule};
+use streamflow_dataflow::score::{Scored, Verdict};
+use streamflow_dataflow::views::rows::{
     DailyFraud, Minute, Profile, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
 };
-use streamflow_dataflow::model::{
-    Alert, AlertChange, Cause, Cents, ChangeKind, Currency, Evidence, Hit, Id, PartitionId, Place, Received,
-    Rule, Score, Scored, Source, Transaction, Verdict, ViewChange,
-};
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
+use streamflow_model::timestamp::{DAY, HOUR, MINUTE};
+use streamflow_model::{Cents, Currency, Id, PartitionId, Place, Received, Score, Source, Transaction};
 
 const CUSTOMERS: u32 = 300_000;
 const STORES: u32 = 200;

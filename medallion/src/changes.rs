@@ -8,13 +8,16 @@ use hashbrown::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use streamflow_connectors::postgres::{Batch, CopyRows};
-use streamflow_dataflow::model::views::{
-    DailyFraud, Minute, PartitionProgress, Profile, QualityKey, RuleDay, RulePerformance, Sales, StoreDay,
-    StoreHour, StoreMinute,
+use streamflow_dataflow::alerts::AlertChange;
+use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_dataflow::changes::{Upsert, ViewChange};
+use streamflow_dataflow::detectors::RulesChange;
+use streamflow_dataflow::views::rows::{
+    DailyFraud, Minute, Profile, QualityKey, RuleDay, RulePerformance, Sales, StoreDay, StoreHour,
+    StoreMinute,
 };
-use streamflow_dataflow::model::{
-    AlertChange, BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received,
-    RulesChange, Store, Upsert, ViewChange,
+use streamflow_model::{
+    BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Store,
 };
 
 /// Columns of `bronze.raw_transactions`, in the order of [`Changes::receive`].
@@ -55,7 +58,7 @@ pub struct Changes {
     pub(crate) products: Latest<Id, Product>,
     pub(crate) list: Vec<At<ListChange>>,
     pub(crate) rules: Vec<At<RulesChange>>,
-    pub(crate) partitions: HashMap<PartitionId, PartitionProgress, RandomState>,
+    pub(crate) partitions: HashMap<PartitionId, PartitionPosition, RandomState>,
     pub(crate) watermark: Option<i64>,
 }
 

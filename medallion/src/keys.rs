@@ -6,7 +6,7 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 use std::iter;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::model::Id;
+use streamflow_model::Id;
 
 /// The keys of one dimension, from 1, in memory as in the table. Those assigned since the last commit are
 /// fresh: their rows are still to be written, and a rollback takes them back.

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use postgres::{Client, Transaction};
 use std::sync::Arc;
 use streamflow_connectors::postgres::{PostgresError, Writer, Written};
-use streamflow_dataflow::model::Calendar;
+use streamflow_model::Calendar;
 
 /// How long partitions are not looked after, ms; they are created days ahead.
 const PARTITIONS_PAUSE: u64 = 6 * 3600 * 1000;

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::model::BooksEntry;
-use streamflow_dataflow::model::timestamp::{DAY, MINUTE};
+use streamflow_model::BooksEntry;
+use streamflow_model::timestamp::{DAY, MINUTE};
 
 /// A value for each partition of each topic, by the topic's name.
 pub type ByPartition<T> = BTreeMap<String, BTreeMap<u16, T>>;

@@ -3,7 +3,7 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
-use streamflow_dataflow::model::Scored;
+use streamflow_dataflow::score::Scored;
 
 /// What happens to one transaction's row.
 #[derive(Debug)]

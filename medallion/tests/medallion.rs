@@ -11,8 +11,11 @@ use streamflow_connectors::postgres::{
     Batch, Committer, CommitterOptions, PostgresError, PrivateOptions, PrivatePostgres, Writer, connect,
     migrate,
 };
-use streamflow_dataflow::model::views::Sales;
-use streamflow_dataflow::model::{Alert, Rules, RulesChange, Scored, ViewChange};
+use streamflow_dataflow::alerts::Alert;
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::{Rules, RulesChange};
+use streamflow_dataflow::score::Scored;
+use streamflow_dataflow::views::rows::Sales;
 use streamflow_medallion::recompute::compare;
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
 use world::{START, World};
@@ -364,7 +367,7 @@ fn windows_leave_24_hours_behind_the_watermark() {
     let mut medallion = bench.medallion();
     let hour = 3_600_000_000;
     let window = |hours: i64| {
-        let minute = streamflow_dataflow::model::views::Minute {
+        let minute = streamflow_dataflow::views::rows::Minute {
             sales: Sales { transactions: 3, cents: 5, alerts: 0 },
             customers: 2,
         };

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{Producer, Topics};
-use streamflow_dataflow::model::timestamp;
 use streamflow_generator::{Event, Label, Population, Record, Settings, Traffic};
+use streamflow_model::timestamp;
 
 /// Write synthetic transactions with labelled fraud to Kafka or a file.
 ///

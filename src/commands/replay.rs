@@ -8,7 +8,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
-use streamflow_dataflow::model::timestamp;
+use streamflow_model::timestamp;
 
 /// Run files of events through the graph, without Kafka and PostgreSQL, and write alerts and views.
 ///

@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use streamflow_dataflow::model::dead_letter::Reason;
+use streamflow_model::dead_letter::Reason;
 
 /// Send dead letters back to the transaction topic from which they came, and mark them.
 ///

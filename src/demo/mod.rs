@@ -16,8 +16,8 @@ use std::time::Duration;
 use streamflow_connectors::kafka::{KafkaSettings, MockBroker};
 use streamflow_connectors::postgres::migrate::migrate;
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
-use streamflow_dataflow::model::BooksEntry;
 use streamflow_medallion::migrations;
+use streamflow_model::BooksEntry;
 use traffic::Traffic;
 
 /// What is to be shown.

@@ -5,7 +5,8 @@ use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use streamflow_connectors::source::now_ms;
-use streamflow_dataflow::model::{Account, AlertChange, BooksEntry, Cents, ChangeKind};
+use streamflow_dataflow::alerts::{AlertChange, ChangeKind};
+use streamflow_model::{Account, BooksEntry, Cents};
 
 /// How often figures are shown: on a terminal in place, elsewhere as lines.
 const LIVE: Duration = Duration::from_secs(1);

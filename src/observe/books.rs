@@ -3,8 +3,8 @@
 use super::Observed;
 use crate::pipeline::Totals;
 use serde::Serialize;
-use streamflow_dataflow::model::{Account, BooksEntry, Reason};
 use streamflow_dataflow::reference::Role;
+use streamflow_model::{Account, BooksEntry, Reason};
 
 /// The books of one topic, since the database was begun.
 #[derive(Clone, Debug, Serialize)]

@@ -7,7 +7,7 @@ use super::Observed;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use streamflow_connectors::source::now_ms;
-use streamflow_dataflow::model::timestamp::Rfc3339;
+use streamflow_model::timestamp::Rfc3339;
 
 /// A worker that has not stepped for this long, beyond its heartbeat, is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);

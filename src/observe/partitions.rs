@@ -4,7 +4,8 @@ use super::Observed;
 use std::collections::BTreeMap;
 use streamflow_connectors::kafka::PartitionProgress;
 use streamflow_connectors::source::now_ms;
-use streamflow_dataflow::model::{PartitionId, views};
+use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_model::PartitionId;
 
 /// Where one partition stands.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ pub fn look(observed: &Observed) -> Vec<Partition> {
 
 /// What is known of records that are not committed.
 struct Lags {
-    committed: BTreeMap<PartitionId, views::PartitionProgress>,
+    committed: BTreeMap<PartitionId, PartitionPosition>,
     /// Times of the oldest records in flight, microseconds since 1970.
     oldest: BTreeMap<PartitionId, i64>,
     /// Microseconds since 1970.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use streamflow_dataflow::model::views::PartitionProgress;
-use streamflow_dataflow::model::{PartitionId, Record, Source};
+use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_model::{PartitionId, Record, Source};
 
 /// Records of one partition, in the order of their offsets, and the time of each, microseconds since 1970. Never empty.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ impl Stretch {
     }
 
     /// How far its partition is read with it.
-    pub fn progress(&self) -> Option<PartitionProgress> {
-        self.0.last().map(|(source, time)| PartitionProgress {
+    pub fn progress(&self) -> Option<PartitionPosition> {
+        self.0.last().map(|(source, time)| PartitionPosition {
             partition: source.partition(),
             next_offset: source.offset() + 1,
             reference_time: Some(*time),

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use streamflow_connectors::source::now_ms;
+use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::decode::Event;
-use streamflow_dataflow::model::views::PartitionProgress;
-use streamflow_dataflow::model::{PartitionId, Record, RulesChange};
+use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_model::{PartitionId, Record};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;
 
@@ -158,7 +159,7 @@ impl InFlight {
         durable: impl Fn(u64) -> bool,
         appended: &Appended,
         mut latency: impl FnMut(i64),
-    ) -> Vec<PartitionProgress> {
+    ) -> Vec<PartitionPosition> {
         let mut progress = Vec::new();
         while self.epochs.front().is_some_and(|given| durable(given.epoch)) {
             let Some(given) = self.epochs.pop_front() else { break };

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use streamflow_connectors::postgres::connect;
-use streamflow_dataflow::model::ViewChange;
+use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction};
 use streamflow_medallion::hydration::{Hydration, Row, Share};
 use timely::worker::Worker;

@@ -7,12 +7,14 @@ use postgres::Client;
 use std::sync::Arc;
 use streamflow_connectors::kafka::{Assignment, KafkaSettings, OffsetRange, Topics};
 use streamflow_connectors::source::now_ms;
-use streamflow_dataflow::history::ControlChange;
-use streamflow_dataflow::model::timestamp::SECOND;
-use streamflow_dataflow::model::{PartitionId, RulesChange, Settings};
+use streamflow_dataflow::controls::ControlChange;
+use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::reference::Role;
 use streamflow_dataflow::resume::Resume;
+use streamflow_dataflow::settings::Settings;
 use streamflow_medallion::{Progress, hydration};
+use streamflow_model::PartitionId;
+use streamflow_model::timestamp::SECOND;
 
 /// The topics that are read, as Kafka has them.
 pub struct Sources {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use streamflow_connectors::postgres::Committer;
-use streamflow_dataflow::model::ViewChange;
+use streamflow_dataflow::changes::ViewChange;
 use streamflow_medallion::{Changes, Topics};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;

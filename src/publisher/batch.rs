@@ -6,8 +6,8 @@ use super::{alerts, dead_letters, metrics};
 use postgres::Client;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::Message;
-use streamflow_dataflow::model::timestamp::MINUTE;
 use streamflow_medallion::outbox::{Committed, Limits, Outbox, Page, WindowPosition};
+use streamflow_model::timestamp::MINUTE;
 
 /// A place in what is to be published; the default is the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,9 +11,9 @@
 //! | `dlq.key_truncated` | `true` where only the first 64 KiB of the key are here; else absent |
 
 use streamflow_connectors::kafka::{Header, Message};
-use streamflow_dataflow::model::dead_letter::PAYLOAD_LIMIT;
-use streamflow_dataflow::model::timestamp::Rfc3339;
 use streamflow_medallion::outbox::DeadLetter;
+use streamflow_model::dead_letter::PAYLOAD_LIMIT;
+use streamflow_model::timestamp::Rfc3339;
 
 /// Keyed by where the event stood: topic-partition-offset. An event without a value has none here either.
 pub fn message(letter: DeadLetter) -> Message {

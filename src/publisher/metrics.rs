@@ -3,8 +3,8 @@
 use super::error::PublisherError;
 use serde::Serialize;
 use streamflow_connectors::kafka::Message;
-use streamflow_dataflow::model::timestamp::Rfc3339;
 use streamflow_medallion::outbox::Window;
+use streamflow_model::timestamp::Rfc3339;
 
 /// The value: a row of `gold.realtime_metrics` with the store's id. A later message of the same window and store
 /// replaces an earlier one; a window without transactions is gone from the table.

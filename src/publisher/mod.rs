@@ -42,8 +42,8 @@ use std::time::Duration;
 use streamflow_connectors::kafka::{KafkaError, Topics};
 use streamflow_connectors::outage::{Outage, Pauses, Words};
 use streamflow_connectors::postgres::connect;
-use streamflow_dataflow::model::timestamp::SECOND;
 use streamflow_medallion::outbox::{Limits, Outbox};
+use streamflow_model::timestamp::SECOND;
 use tracing::{Span, field};
 
 const WORDS: Words = Words { wait: "publishing waits", go_on: "publishing goes on" };

@@ -1,8 +1,10 @@
 //! Customers of a replay: the view with a change for nearly every transaction, and its surrogate keys.
 
-use streamflow_dataflow::model::views::Profile;
-use streamflow_dataflow::model::{Id, Settled, Upsert};
+use streamflow_dataflow::changes::Upsert;
 use streamflow_dataflow::roster::{BATCH, Member, Roster};
+use streamflow_dataflow::score::Settled;
+use streamflow_dataflow::views::rows::Profile;
+use streamflow_model::Id;
 
 struct Row {
     id: Id,

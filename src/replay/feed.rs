@@ -3,8 +3,8 @@
 use super::Inputs;
 use anyhow::{Result, bail};
 use std::path::PathBuf;
-use streamflow_dataflow::model::PartitionId;
 use streamflow_dataflow::reference::Role;
+use streamflow_model::PartitionId;
 
 /// A file and the partition that it stands for.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! One JSON object a line, written field by field: the two files with a line for every transaction are most of a replay's output,
 //! and this takes a fraction of the time that serializing a struct of strings does.
 
-use streamflow_dataflow::model::timestamp::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
+use streamflow_model::timestamp::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
 
 /// A line at the end of a buffer. What stands between two values - the end of one, a comma, the next name - comes as one
 /// literal, whose length the compiler knows.
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn instants_are_as_the_model_shows_them() {
         for micros in [0, 1_769_922_018_250_000, -1, 4_102_444_799_999_999] {
-            let expected = streamflow_dataflow::model::timestamp::Rfc3339(micros).to_string();
+            let expected = streamflow_model::timestamp::Rfc3339(micros).to_string();
             assert_eq!(std::str::from_utf8(&instant(micros)).unwrap(), expected);
         }
     }

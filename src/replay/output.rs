@@ -7,7 +7,9 @@ use chrono_tz::Tz;
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::path::Path;
-use streamflow_dataflow::model::{PartitionId, Settled, ViewChange};
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::score::Settled;
+use streamflow_model::PartitionId;
 
 /// What workers send.
 pub enum Message {

@@ -12,12 +12,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use streamflow_dataflow::model::calendar::date_key;
-use streamflow_dataflow::model::timestamp::civil_from_days;
-use streamflow_dataflow::model::{
-    Alert, AlertChange, Calendar, DeadLetter, Id, PartitionId, Settled, ViewChange,
-};
+use streamflow_dataflow::alerts::{Alert, AlertChange};
+use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::roster::BATCH;
+use streamflow_dataflow::score::Settled;
+use streamflow_model::calendar::date_key;
+use streamflow_model::timestamp::civil_from_days;
+use streamflow_model::{Calendar, DeadLetter, Id, PartitionId};
 
 /// A file of one JSON object a line.
 struct Lines {

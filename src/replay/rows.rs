@@ -3,11 +3,14 @@
 use super::line::{self, Line};
 use serde::Serialize;
 use serde_json::Value;
-use streamflow_dataflow::model::calendar::date_key;
-use streamflow_dataflow::model::money::{Decimals, divide_rounded};
-use streamflow_dataflow::model::timestamp::Rfc3339;
-use streamflow_dataflow::model::views::{DailyFraud, Profile, RulePerformance, Sales};
-use streamflow_dataflow::model::{Alert, AlertChange, Rule, Settled, Source};
+use streamflow_dataflow::alerts::{Alert, AlertChange};
+use streamflow_dataflow::detectors::Rule;
+use streamflow_dataflow::score::Settled;
+use streamflow_dataflow::views::rows::{DailyFraud, Profile, RulePerformance, Sales};
+use streamflow_model::Source;
+use streamflow_model::calendar::date_key;
+use streamflow_model::money::{Decimals, divide_rounded};
+use streamflow_model::timestamp::Rfc3339;
 
 /// Money, or an average of it, to the cent.
 pub fn money(cents: i128) -> String {

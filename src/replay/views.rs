@@ -4,11 +4,12 @@ use super::feed::ROLES;
 use foldhash::fast::RandomState;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-use streamflow_dataflow::model::timestamp::{DAY, MINUTE};
-use streamflow_dataflow::model::views::{
+use streamflow_dataflow::changes::{Upsert, ViewChange};
+use streamflow_dataflow::views::rows::{
     DailyFraud, Minute, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
 };
-use streamflow_dataflow::model::{Account, BooksEntry, Customer, Id, Product, Store, Upsert, ViewChange};
+use streamflow_model::timestamp::{DAY, MINUTE};
+use streamflow_model::{Account, BooksEntry, Customer, Id, Product, Store};
 
 /// Surrogate keys of a dimension: dense from 1, in the order of first appearance.
 #[derive(Default)]

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaError, Topics};
 use streamflow_connectors::postgres::connect;
-use streamflow_dataflow::model::dead_letter::PAYLOAD_LIMIT;
+use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 
 /// What is to be sent.
 #[derive(Clone, Debug)]

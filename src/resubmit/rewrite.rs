@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use streamflow_dataflow::model::dead_letter::PAYLOAD_LIMIT;
+use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 
 /// A line as it is read.
 #[derive(Deserialize)]

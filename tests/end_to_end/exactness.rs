@@ -7,7 +7,7 @@ use postgres::{Client, Row};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use streamflow_connectors::kafka::{KafkaSettings, Topics};
-use streamflow_dataflow::model::Rules;
+use streamflow_dataflow::detectors::Rules;
 use streamflow_verification as verification;
 
 /// Every table against the recomputation; returns the rows compared.

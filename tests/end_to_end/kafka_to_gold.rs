@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaSettings, Topics};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
-use streamflow_dataflow::model::Rules;
+use streamflow_dataflow::detectors::Rules;
 use streamflow_test_support::KafkaServer;
 use streamflow_verification as verification;
 use tempfile::TempDir;

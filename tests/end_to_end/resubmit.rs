@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaSettings, Producer};
-use streamflow_dataflow::model::Rules;
+use streamflow_dataflow::detectors::Rules;
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -7,7 +7,7 @@ use postgres::Client;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use streamflow_connectors::postgres::{Settings, connect};
-use streamflow_dataflow::model::Rules;
+use streamflow_dataflow::detectors::Rules;
 use streamflow_verification as verification;
 
 /// After this the pipeline is stuck, however slow the machine.

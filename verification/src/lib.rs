@@ -29,7 +29,7 @@ pub use streamflow_medallion::recompute::Comparison;
 
 use postgres::Client;
 use snapshot::Snapshot;
-use streamflow_dataflow::model::Rules;
+use streamflow_dataflow::detectors::Rules;
 use streamflow_medallion::recompute;
 
 /// Compares silver, gold, the books and the progress with a recomputation from bronze, all in one snapshot. `rules` are those in

@@ -8,8 +8,8 @@ use crate::rules::for_oracle;
 use crate::snapshot::{Snapshot, instant_or_null, narrow, text};
 use crate::topics::Topics;
 use serde_json::json;
-use streamflow_dataflow::model::Rules;
-use streamflow_dataflow::model::timestamp::Rfc3339;
+use streamflow_dataflow::detectors::Rules;
+use streamflow_model::timestamp::Rfc3339;
 use streamflow_oracle::{Expected, Oracle, OracleSettings, RawEvent, RulesVersion};
 
 /// More than any event can be late, microseconds: what was accepted is accepted again.

@@ -1,7 +1,7 @@
 //! The rules in the oracle's terms.
 
-use streamflow_dataflow::model::Rules;
-use streamflow_dataflow::model::rules::{Blacklist, HighValue, ImpossibleTravel, UnusualHour, Velocity};
+use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::detectors::rules::{Blacklist, HighValue, ImpossibleTravel, UnusualHour, Velocity};
 
 /// The same parameters for the oracle.
 pub(crate) fn for_oracle(rules: &Rules) -> streamflow_oracle::Rules {

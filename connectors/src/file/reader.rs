@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use streamflow_dataflow::model::{PartitionId, Record, Source};
+use streamflow_model::{PartitionId, Record, Source};
 
 use super::lines::{Line, Lines};
 use crate::source::{Outbox, SourceEvent, Stopped, now_ms};

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
-use streamflow_dataflow::model::{PartitionId, Record};
+use streamflow_model::{PartitionId, Record};
 
 use super::lines::Lines;
 use super::reader::{End, Reader};

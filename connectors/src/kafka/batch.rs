@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Timestamp};
-use streamflow_dataflow::model::{PartitionId, Record, Source};
+use streamflow_model::{PartitionId, Record, Source};
 
 use super::settings::SourceSettings;
 use crate::source::KEPT_BYTES;

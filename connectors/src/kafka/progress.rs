@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use streamflow_dataflow::model::PartitionId;
+use streamflow_model::PartitionId;
 
 use super::source::Assignment;
 use crate::source::now_ms;

@@ -9,7 +9,7 @@ use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use streamflow_dataflow::model::PartitionId;
+use streamflow_model::PartitionId;
 
 use super::batch::BatchBuilder;
 use super::client::Reporting;

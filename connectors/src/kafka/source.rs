@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, bounded};
-use streamflow_dataflow::model::PartitionId;
+use streamflow_model::PartitionId;
 
 use super::consumer;
 use super::progress::SourceProgress;

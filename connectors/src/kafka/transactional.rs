@@ -19,7 +19,7 @@ use thiserror::Error;
 use super::client::Logging;
 use super::error::KafkaError;
 use super::settings::KafkaSettings;
-use crate::failpoint;
+use streamflow_failpoint as failpoint;
 
 const SENDING: &str = "sending records";
 
@@ -125,7 +125,7 @@ impl TransactionalProducer {
     /// # Errors
     /// As [`TransactionalProducer::commit`].
     pub fn begin(&self) -> Result<(), TransactionError> {
-        failpoint::stand(failpoint::PUBLISHED);
+        failpoint::wait_while_stalled(failpoint::BEFORE_PUBLISHING);
         self.client.begin_transaction().map_err(|cause| self.judge("beginning a transaction", &cause))
     }
 

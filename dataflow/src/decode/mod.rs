@@ -10,10 +10,10 @@ mod transaction;
 
 pub use transaction::{Decoded, Refusal, SCHEMA_VERSION};
 
-use crate::model::dead_letter::PAYLOAD_LIMIT;
-use crate::model::record::Record;
-use crate::model::{Reason, Source};
 use serde::{Deserialize, Serialize};
+use streamflow_model::dead_letter::PAYLOAD_LIMIT;
+use streamflow_model::record::Record;
+use streamflow_model::{Reason, Source};
 
 /// A record of a transaction topic, decoded. Decoding needs neither order nor state, so it can happen on any thread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! Any JSON object: its fields by name, nothing interpreted yet. For records that are not many.
 
 use super::{Refusal, fields};
-use crate::model::Reason;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use streamflow_model::Reason;
 
 /// The JSON text of each field; of a name that stands twice, the last one.
 #[derive(Debug)]

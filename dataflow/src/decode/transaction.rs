@@ -1,12 +1,12 @@
 //! The rules of each field.
 
 use super::fields::{Field, Fields};
-use crate::model::place::parse_degrees;
-use crate::model::timestamp;
-use crate::model::{Cents, Currency, Id, Place, Reason, Source, Transaction};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
+use streamflow_model::place::parse_degrees;
+use streamflow_model::timestamp;
+use streamflow_model::{Cents, Currency, Id, Place, Reason, Source, Transaction};
 
 /// The newest schema version whose fields are all known here; a newer one is read as far as it is understood.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -138,7 +138,7 @@ impl Reader<'_> {
         // A number stands as it is, a string between quotes: the text is the same, and no float comes between.
         let text = if json.starts_with('"') { unquote(json) } else { Some(Cow::Borrowed(json)) };
         let parsed =
-            text.map_or(Err(crate::model::money::AmountError::NotDecimal), |text| Cents::parse(&text));
+            text.map_or(Err(streamflow_model::money::AmountError::NotDecimal), |text| Cents::parse(&text));
         parsed
             .map_err(|limit| {
                 self.invalid_amount = true;

@@ -1,6 +1,7 @@
 //! FR-005: is the customer or the store listed at event time? Score: 1.
 
-use crate::model::{Context, Evidence, Hit, Score};
+use crate::detectors::{Context, Evidence, Hit};
+use streamflow_model::Score;
 
 /// The hit, if an entry is in force. Which one that is, the context knows.
 pub fn detect(context: &Context<'_>) -> Option<Hit> {
@@ -13,8 +14,9 @@ pub fn detect(context: &Context<'_>) -> Option<Hit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detectors::Listing;
     use crate::detectors::examples::context;
-    use crate::model::{Entity, Id, ListEntry, Listing};
+    use streamflow_model::{Entity, Id, ListEntry};
 
     #[test]
     fn a_listing_scores_one_and_none_scores_nothing() {

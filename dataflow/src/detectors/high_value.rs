@@ -3,8 +3,9 @@
 //! Triggers with at least five earlier transactions and amount > 3 * mean, compared in integers:
 //! amount * n * 1000 > multiple * sum. Score: amount / (3 * mean) - 0.5.
 
-use crate::model::rules::HighValue;
-use crate::model::{Cents, Context, Evidence, Hit, Score};
+use crate::detectors::rules::HighValue;
+use crate::detectors::{Context, Evidence, Hit};
+use streamflow_model::{Cents, Score};
 
 /// The hit, if the amount is too high.
 pub fn detect(rule: &HighValue, context: &Context<'_>) -> Option<Hit> {

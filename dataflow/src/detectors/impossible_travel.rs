@@ -3,8 +3,9 @@
 //! Triggers when the latest earlier transaction with a place lies at most 1 h back and more than 500 km away.
 //! Score: km / 1000.
 
-use crate::model::rules::ImpossibleTravel;
-use crate::model::{Context, Evidence, Hit, Score};
+use crate::detectors::rules::ImpossibleTravel;
+use crate::detectors::{Context, Evidence, Hit};
+use streamflow_model::Score;
 
 /// The hit, if the distance is impossible.
 pub fn detect(rule: &ImpossibleTravel, context: &Context<'_>) -> Option<Hit> {
@@ -31,9 +32,10 @@ pub fn detect(rule: &ImpossibleTravel, context: &Context<'_>) -> Option<Hit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detectors::PreviousPlace;
     use crate::detectors::examples::context;
-    use crate::model::timestamp::{HOUR, MINUTE};
-    use crate::model::{Id, Place, PreviousPlace};
+    use streamflow_model::timestamp::{HOUR, MINUTE};
+    use streamflow_model::{Id, Place};
 
     /// Two places on the equator; a degree of longitude there is 111.19 km.
     fn hit(degrees_apart: f64, elapsed: i64) -> Option<Hit> {
@@ -64,7 +66,7 @@ mod tests {
     fn the_limit_of_500_km_itself_is_possible() {
         assert_eq!(hit(LIMIT - 0.000_01, MINUTE), None);
         assert_eq!(hit(LIMIT + 0.000_01, MINUTE).unwrap().score.to_string(), "0.500");
-        let exact = ImpossibleTravel { distance_km: crate::model::Thousandths(0), ..Default::default() };
+        let exact = ImpossibleTravel { distance_km: streamflow_model::Thousandths(0), ..Default::default() };
         let place = Place::from_degrees(1.0, 1.0);
         let id = Id::from("before");
         let previous = place.map(|place| PreviousPlace { event_time: 0, place, transaction: &id });

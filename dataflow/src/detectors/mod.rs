@@ -1,12 +1,17 @@
 //! The five detectors: each a pure function of a transaction's context to an optional hit.
 
 pub mod blacklist;
+pub mod context;
 pub mod high_value;
+pub mod hit;
 pub mod impossible_travel;
+pub mod rules;
 pub mod unusual_hour;
 pub mod velocity;
 
-use crate::model::{Context, Hit, Rules};
+pub use context::{Context, Listing, PreviousPlace, Sums};
+pub use hit::{Evidence, Hit, Rule};
+pub use rules::{Rules, RulesChange};
 
 /// The hits of a transaction, by rule id.
 pub fn hits(rules: &Rules, context: &Context<'_>) -> Vec<Hit> {
@@ -22,7 +27,7 @@ pub fn hits(rules: &Rules, context: &Context<'_>) -> Vec<Hit> {
 
 #[cfg(test)]
 pub(crate) mod examples {
-    use crate::model::{Context, Sums};
+    use super::{Context, Sums};
 
     /// A transaction of 100.00 at noon whose customer has done nothing before.
     pub(crate) fn context() -> Context<'static> {

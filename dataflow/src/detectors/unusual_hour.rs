@@ -4,10 +4,10 @@
 //! local day, std the sample standard deviation. With S and Q the sums of minutes and of squared minutes,
 //! z^2 = (n m - S)^2 (n - 1) / (n (n Q - S^2)), so the comparison is made in integers. Score: (z - 2) / 2.
 
-use crate::model::money::divide_rounded;
-use crate::model::root::Root;
-use crate::model::rules::UnusualHour;
-use crate::model::{Context, Evidence, Hit};
+use crate::detectors::rules::UnusualHour;
+use crate::detectors::{Context, Evidence, Hit};
+use streamflow_model::money::divide_rounded;
+use streamflow_model::root::Root;
 
 /// The hit, if the hour is unusual.
 pub fn detect(rule: &UnusualHour, context: &Context<'_>) -> Option<Hit> {

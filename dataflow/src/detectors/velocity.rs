@@ -2,8 +2,9 @@
 //!
 //! Triggers with more than 5 transactions in (t - 10 min, t], this one included. Score: (c - 5) / 5.
 
-use crate::model::rules::Velocity;
-use crate::model::{Context, Evidence, Hit, Score};
+use crate::detectors::rules::Velocity;
+use crate::detectors::{Context, Evidence, Hit};
+use streamflow_model::Score;
 
 /// The hit, if the window holds too many.
 pub fn detect(rule: &Velocity, context: &Context<'_>) -> Option<Hit> {

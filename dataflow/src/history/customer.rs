@@ -1,10 +1,11 @@
 //! The history of one customer.
 
 use super::entry::Entry;
-use crate::model::views::Profile;
-use crate::model::{Id, Place, Sums, Transaction};
+use crate::detectors::Sums;
 use crate::roster::Member;
+use crate::views::rows::Profile;
 use std::hint::black_box;
+use streamflow_model::{Id, Place, Transaction};
 
 /// A customer's transactions: those within the horizon one by one, those before it summed up.
 ///

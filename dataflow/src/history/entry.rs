@@ -1,8 +1,8 @@
 //! A transaction within the horizon, packed.
 
 use super::symbols::{Symbol, Symbols};
-use crate::model::{Cents, Currency, Id, Place, Source, Transaction};
 use crate::resume::RestoredTransaction;
+use streamflow_model::{Cents, Currency, Id, Place, Source, Transaction};
 
 /// What the transactions of a worker share: each store and each combination of details once.
 #[derive(Default)]
@@ -221,7 +221,7 @@ mod tests {
             event_time: 7,
             revision: 3,
             voided: false,
-            source: Source::new(crate::model::PartitionId::new(0, 1).unwrap(), 5),
+            source: Source::new(streamflow_model::PartitionId::new(0, 1).unwrap(), 5),
         }
     }
 }

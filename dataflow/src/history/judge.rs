@@ -3,31 +3,13 @@
 //! A version applies from an event time on, the time of its change less the horizon; what is older keeps the verdict it had.
 //! So the verdict on a transaction is a function of the changes alone, not of when they were noticed.
 
-use crate::model::id::Id;
-use crate::model::{Context, Entity, ListChange, ListEntry, Listing, Rules, RulesChange, Verdict};
+use crate::controls::ControlChange;
+use crate::detectors::{Context, Listing, Rules};
 use crate::score;
-use serde::{Deserialize, Serialize};
+use crate::score::Verdict;
 use std::collections::HashMap;
-
-/// A change of what verdicts depend on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum ControlChange {
-    /// Of the blacklist.
-    List(ListChange),
-    /// Of the rules.
-    Rules(RulesChange),
-}
-
-impl ControlChange {
-    /// Makes the change apply from `event_time` on at the earliest.
-    pub(super) fn apply_from(&mut self, event_time: i64) {
-        let applies_from = match self {
-            Self::List(change) => &mut change.applies_from,
-            Self::Rules(change) => &mut change.applies_from,
-        };
-        *applies_from = (*applies_from).max(event_time);
-    }
-}
+use streamflow_model::id::Id;
+use streamflow_model::{Entity, ListChange, ListEntry};
 
 /// Versions by the event time from which they apply.
 struct Versions<V>(Vec<(i64, V)>);

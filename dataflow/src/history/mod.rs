@@ -29,6 +29,5 @@ mod state;
 mod symbols;
 mod walk;
 
-pub use judge::ControlChange;
 pub use operator::{Histories, Past, history};
 pub use slicing::Slicing;

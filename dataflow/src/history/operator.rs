@@ -1,17 +1,20 @@
 //! `history` as a timely operator.
 
 use super::entry::Entry;
-use super::judge::ControlChange;
 use super::state::{History, Outcome};
+use crate::alerts::AlertChange;
+use crate::changes::Upsert;
+use crate::controls::ControlChange;
 use crate::identity::Version;
-use crate::model::views::Profile;
-use crate::model::{AlertChange, Id, Scored, Settings, Settled, Upsert, id};
 use crate::operators::holding::HoldingLog;
-use crate::operators::stall;
 use crate::operators::stash::Stash;
 use crate::operators::watermark::{ReferenceTime, Watermark};
 use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
+use crate::score::{Scored, Settled};
+use crate::settings::Settings;
+use crate::views::rows::Profile;
 use differential_dataflow::{AsCollection, VecCollection};
+use streamflow_model::{Id, id};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -87,7 +90,7 @@ pub fn history<'s>(
         let mut watermark = Watermark::default();
         let mut out = Outcome::default();
         move |frontiers| {
-            if stall::holds(stall::HISTORY) {
+            if streamflow_failpoint::is_stalled(streamflow_failpoint::HISTORY) {
                 return;
             }
             versions.for_each(|capability, data| stash.hold_first(&capability, data));

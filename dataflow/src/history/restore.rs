@@ -2,8 +2,8 @@
 
 use super::entry::Entry;
 use super::state::History;
-use crate::model::timestamp::MINUTE;
 use crate::resume::{RestoredCustomer, RestoredTransaction};
+use streamflow_model::timestamp::MINUTE;
 
 impl History {
     /// Takes in a customer's sums.

@@ -1,6 +1,6 @@
 //! Slices of event time: what a history folds together.
 
-use crate::model::timestamp::SECOND;
+use streamflow_model::timestamp::SECOND;
 
 /// Slices in a horizon: fewer keep more beyond it, more look at each customer more often.
 const SLICES: i64 = 64;

@@ -2,19 +2,22 @@
 
 use super::customer::Customer;
 use super::entry::{Entry, Shared};
-use super::judge::{ControlChange, Judge};
+use super::judge::Judge;
 use super::slicing::Slicing;
 use super::walk::{Assessment, Surroundings, assess, assess_last};
+use crate::alerts::{Alert, AlertChange, Cause, ChangeKind};
+use crate::changes::Upsert;
+use crate::controls::ControlChange;
 use crate::identity::Version;
-use crate::model::timestamp::MINUTE;
-use crate::model::views::Profile;
-use crate::model::{
-    Alert, AlertChange, Calendar, Cause, ChangeKind, Entity, Id, Scored, Settings, Settled, Upsert, Verdict,
-};
 use crate::resume::Resume;
 use crate::roster::{BATCH, Member, Roster};
+use crate::score::{Scored, Settled, Verdict};
+use crate::settings::Settings;
+use crate::views::rows::Profile;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use streamflow_model::timestamp::MINUTE;
+use streamflow_model::{Calendar, Entity, Id};
 
 /// What happened, gathered until it is sent.
 #[derive(Default)]

@@ -3,9 +3,11 @@
 use super::customer::Customer;
 use super::entry::{Entry, Shared};
 use super::judge::{Judge, Listings};
-use crate::model::timestamp::MINUTE;
-use crate::model::{Calendar, Context, PreviousPlace, Sums, Verdict};
+use crate::detectors::{Context, PreviousPlace, Sums};
 use crate::roster::Member;
+use crate::score::Verdict;
+use streamflow_model::Calendar;
+use streamflow_model::timestamp::MINUTE;
 
 /// What is said of one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

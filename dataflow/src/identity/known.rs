@@ -4,11 +4,11 @@
 //! apart, the rest customers. Among a hundred million ids two share a fingerprint with a probability of 1e-13.
 
 use crate::admission::Arrival;
-use crate::model::{PartitionId, Transaction};
 use hashbrown::HashTable;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use streamflow_model::{PartitionId, Transaction};
 
 /// What is remembered of a transaction's current version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

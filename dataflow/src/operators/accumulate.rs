@@ -5,10 +5,9 @@
 //! contributions; it is let go without a word, and the row that was last written stays.
 
 use super::holding::HoldingLog;
-use super::stall;
 use super::stash::Stash;
 use super::watermark::{ReferenceTime, Watermark};
-use crate::model::Upsert;
+use crate::changes::Upsert;
 use std::hash::Hash;
 use std::ops::AddAssign;
 use timely::ExchangeData;
@@ -55,7 +54,7 @@ pub fn accumulate<'s, K: Key, V: Sum>(
         let mut watermark = Watermark::default();
         let mut sums = Sums::default();
         move |frontiers| {
-            if stall::holds(stall::AGGREGATES) {
+            if streamflow_failpoint::is_stalled(streamflow_failpoint::AGGREGATES) {
                 return;
             }
             contributions.for_each(|capability, data| stash.hold_first(&capability, data));
@@ -104,7 +103,7 @@ impl<K: Key, V: Sum> Default for Sums<K, V> {
 }
 
 /// Keys are swept this often in settled time, microseconds.
-const SWEEP: i64 = crate::model::timestamp::MINUTE;
+const SWEEP: i64 = streamflow_model::timestamp::MINUTE;
 
 impl<K: Key, V: Sum> Sums<K, V> {
     fn add(&mut self, contributions: impl Iterator<Item = (K, V)>) {

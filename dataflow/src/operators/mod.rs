@@ -4,6 +4,5 @@ pub mod accumulate;
 pub mod combine;
 pub mod holding;
 pub mod ordered;
-pub mod stall;
 pub mod stash;
 pub mod watermark;

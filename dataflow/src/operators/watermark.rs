@@ -1,9 +1,9 @@
 //! The watermark: the smallest reference time of all partitions. What lies a horizon behind it is final.
 
 use super::stash::Stash;
-use crate::model::PartitionId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use streamflow_model::PartitionId;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;

@@ -3,9 +3,11 @@
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
 use std::fmt;
-use streamflow_dataflow::model::rules::{Blacklist, HighValue, ImpossibleTravel, UnusualHour, Velocity};
-use streamflow_dataflow::model::{self, PartitionId, Settings, Thousandths};
+use streamflow_dataflow::detectors;
+use streamflow_dataflow::detectors::rules::{Blacklist, HighValue, ImpossibleTravel, UnusualHour, Velocity};
 use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::settings::Settings;
+use streamflow_model::{PartitionId, Thousandths};
 use streamflow_oracle::{Expected, Oracle, OracleSettings, RawEvent, Rules, RulesVersion, TopicRole};
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -123,8 +125,8 @@ pub(crate) fn partition_id(topic: u16, partition: u16) -> PartitionId {
     PartitionId::new(topic, partition).expect("within the limits of topics and partitions")
 }
 
-pub(crate) fn graph_rules(rules: &Rules) -> model::Rules {
-    model::Rules {
+pub(crate) fn graph_rules(rules: &Rules) -> detectors::Rules {
+    detectors::Rules {
         alert_threshold: Thousandths(rules.alert_threshold),
         high_value: HighValue {
             weight: Thousandths(rules.high_value_weight),

@@ -6,7 +6,9 @@ use crate::tables::{Tables, bare};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use streamflow_dataflow::model::{RulesChange, Settled, ViewChange};
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::RulesChange;
+use streamflow_dataflow::score::Settled;
 use streamflow_oracle::{AlertRow, Expected, TransactionRow};
 
 /// Findings, the first few of which are kept.

@@ -6,7 +6,7 @@ use crate::payload::{Draft, PLACES, write, write_invalid, write_malformed};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use streamflow_dataflow::model::{PartitionId, Record, Source, Transaction};
+use streamflow_model::{PartitionId, Record, Source, Transaction};
 use streamflow_oracle::{Decoded, decode};
 
 fn fuzz(payload: impl Fn(&mut Dice) -> Vec<u8>) {
@@ -44,7 +44,7 @@ fn check(payload: &[u8], seed: u64) {
 }
 
 fn plain(transaction: &Transaction, schema_version: u32) -> Decoded {
-    let text = |id: &streamflow_dataflow::model::Id| id.to_string();
+    let text = |id: &streamflow_model::Id| id.to_string();
     Decoded {
         transaction_id: text(&transaction.id),
         customer_id: text(&transaction.customer),

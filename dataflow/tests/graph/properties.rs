@@ -9,7 +9,8 @@ use crate::run::{run, run_resumed};
 use crate::shrink::shrink;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use streamflow_dataflow::model::{BooksEntry, ViewChange};
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_model::BooksEntry;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)

@@ -2,11 +2,16 @@
 
 use crate::case::{Case, graph_rules, partition_id};
 use std::collections::BTreeMap;
-use streamflow_dataflow::history::{ControlChange, Slicing};
-use streamflow_dataflow::model::views::{PartitionProgress, Profile};
-use streamflow_dataflow::model::{Id, PartitionId, Scored, Settings, ViewChange};
+use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::controls::ControlChange;
+use streamflow_dataflow::history::Slicing;
 use streamflow_dataflow::operators::watermark::ReferenceTime;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
+use streamflow_dataflow::score::Scored;
+use streamflow_dataflow::settings::Settings;
+use streamflow_dataflow::views::rows::Profile;
+use streamflow_model::{Id, PartitionId};
 
 /// Where a graph goes on, with everything that the changes before it add up to.
 #[derive(Default)]
@@ -24,7 +29,7 @@ pub(crate) struct Past {
 struct Rows {
     scored: BTreeMap<Id, Scored>,
     profiles: BTreeMap<Id, Profile>,
-    partitions: BTreeMap<PartitionId, PartitionProgress>,
+    partitions: BTreeMap<PartitionId, PartitionPosition>,
     /// The last row of each key, by the key's text.
     views: BTreeMap<String, ViewChange>,
     controls: Vec<ControlChange>,

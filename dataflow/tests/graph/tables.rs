@@ -3,12 +3,15 @@
 use crate::compare::Differences;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use streamflow_dataflow::model::alert::ChangeKind;
-use streamflow_dataflow::model::timestamp::civil_from_days;
-use streamflow_dataflow::model::views::{Measure, QualityKey, Sales};
-use streamflow_dataflow::model::{
-    Account, Alert, AlertChange, BooksEntry, Customer, DeadLetter, Entity, Id, ListChange, Product, Received,
-    RulesChange, Scored, Source, Store, ViewChange,
+use streamflow_dataflow::alerts::ChangeKind;
+use streamflow_dataflow::alerts::{Alert, AlertChange};
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::RulesChange;
+use streamflow_dataflow::score::Scored;
+use streamflow_dataflow::views::rows::{Measure, QualityKey, Sales};
+use streamflow_model::timestamp::civil_from_days;
+use streamflow_model::{
+    Account, BooksEntry, Customer, DeadLetter, Entity, Id, ListChange, Product, Received, Source, Store,
 };
 use streamflow_oracle::{
     AlertRow, Coordinates, DailyFraudRow, DeadLetterRow, Expected, ListEntry, ListVersion, MinuteRow,
@@ -236,7 +239,7 @@ fn alert_row(alert: &Alert) -> AlertRow {
     }
 }
 
-fn profile(row: streamflow_dataflow::model::views::Profile) -> ProfileRow {
+fn profile(row: streamflow_dataflow::views::rows::Profile) -> ProfileRow {
     ProfileRow {
         transactions: row.sums.count as i64,
         cents: row.sums.cents,

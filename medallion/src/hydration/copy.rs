@@ -6,8 +6,8 @@ use postgres::binary_copy::{BinaryCopyOutIter, BinaryCopyOutRow};
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, Type};
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::model::Id;
-use streamflow_dataflow::model::timestamp::Rfc3339;
+use streamflow_model::Id;
+use streamflow_model::timestamp::Rfc3339;
 
 /// `total_amount` in cents, as text for [`Fields::wide`]: exact, however large.
 pub(super) const CENTS: &str = "(total_amount * 100)::numeric(60)::text";

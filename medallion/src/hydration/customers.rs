@@ -5,9 +5,9 @@ use super::{Hydration, Share};
 use postgres::Transaction as Snapshot;
 use postgres::types::Type;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::model::Sums;
-use streamflow_dataflow::model::views::Profile;
+use streamflow_dataflow::detectors::Sums;
 use streamflow_dataflow::resume::RestoredCustomer;
+use streamflow_dataflow::views::rows::Profile;
 
 const TYPES: [Type; 9] = [
     Type::TEXT,

@@ -22,10 +22,13 @@ use crate::progress::Progress;
 use crate::topics::Topics;
 use postgres::{Client, IsolationLevel, Transaction};
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::history::{ControlChange, Slicing};
-use streamflow_dataflow::model::timestamp::MINUTE;
-use streamflow_dataflow::model::{Rules, Settings, ViewChange};
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::controls::ControlChange;
+use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::history::Slicing;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
+use streamflow_dataflow::settings::Settings;
+use streamflow_model::timestamp::MINUTE;
 
 /// The part of the rows that one worker reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use crate::progress::Progress;
 use crate::topics::Topics;
 use postgres::{Client, Row};
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::history::ControlChange;
-use streamflow_dataflow::model::views::PartitionProgress;
-use streamflow_dataflow::model::{Entity, ListChange, ListEntry, PartitionId, RulesChange};
+use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_dataflow::controls::ControlChange;
+use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::resume::Resume;
+use streamflow_model::{Entity, ListChange, ListEntry, PartitionId};
 
 /// Both in the order in which they came; infinite instants have no number.
 const CONTROLS: &str = "SELECT ingested_at, version, applies_from, NULL AS kind, NULL AS id, \
@@ -32,13 +33,13 @@ pub fn resume(client: &mut Client, progress: &Progress, topics: &Topics) -> Resu
     })
 }
 
-fn partitions(progress: &Progress, topics: &Topics) -> Vec<PartitionProgress> {
+fn partitions(progress: &Progress, topics: &Topics) -> Vec<PartitionPosition> {
     let mut partitions = Vec::new();
     for (topic, offsets) in &progress.offsets {
         let Some(number) = topics.number(topic) else { continue };
         let times = progress.reference_times.get(topic);
         partitions.extend(offsets.iter().filter_map(|(partition, next_offset)| {
-            Some(PartitionProgress {
+            Some(PartitionPosition {
                 partition: PartitionId::new(number, *partition)?,
                 next_offset: *next_offset,
                 reference_time: times.and_then(|times| times.get(partition)).copied(),

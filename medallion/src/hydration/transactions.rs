@@ -7,8 +7,8 @@ use postgres::Transaction as Snapshot;
 use postgres::types::Type;
 use std::sync::Arc;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::model::{Cents, Currency, PartitionId, Place, Source, Transaction};
 use streamflow_dataflow::resume::RestoredTransaction;
+use streamflow_model::{Cents, Currency, PartitionId, Place, Source, Transaction};
 
 const QUERY: &str = "SELECT t.transaction_id, c.customer_id, s.store_id, p.product_id, t.payment_method, \
      t.amount_cents, t.currency, t.latitude, t.longitude, t.transaction_at, t.revision, t.voided, o.topic, \

@@ -6,13 +6,15 @@ use crate::tables::quality::measure;
 use postgres::Transaction as Snapshot;
 use postgres::types::Type;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::model::calendar::{date_key, day_of_key};
-use streamflow_dataflow::model::timestamp::{DAY, HOUR, MINUTE};
-use streamflow_dataflow::model::views::{
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::Rule;
+use streamflow_dataflow::tally::WINDOW;
+use streamflow_dataflow::views::rows::{
     DailyFraud, Minute, QualityKey, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
 };
-use streamflow_dataflow::model::{Account, BooksEntry, Rule, ViewChange};
-use streamflow_dataflow::tally::WINDOW;
+use streamflow_model::calendar::{date_key, day_of_key};
+use streamflow_model::timestamp::{DAY, HOUR, MINUTE};
+use streamflow_model::{Account, BooksEntry};
 
 /// Local days differ from UTC's by less than one, and a day is open as long as the dataflow may think so.
 const OPEN_DAYS: i64 = 4;

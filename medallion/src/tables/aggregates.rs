@@ -7,11 +7,11 @@ use crate::keys::{Dimensions, Keys};
 use crate::output::Output;
 use postgres::types::Type;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::model::Id;
-use streamflow_dataflow::model::calendar::date_key;
-use streamflow_dataflow::model::views::{
+use streamflow_dataflow::views::rows::{
     DailyFraud, Profile, RuleDay, RulePerformance, Sales, StoreDay, StoreHour,
 };
+use streamflow_model::Id;
+use streamflow_model::calendar::date_key;
 
 const CUSTOMER_TOTALS: View = View {
     table: "gold.customer_profile",

@@ -13,9 +13,11 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::model::calendar::date_key;
-use streamflow_dataflow::model::timestamp::Rfc3339;
-use streamflow_dataflow::model::{Alert, AlertChange, Calendar, Cents, ChangeKind, Id, Rule};
+use streamflow_dataflow::alerts::{Alert, AlertChange, ChangeKind};
+use streamflow_dataflow::detectors::Rule;
+use streamflow_model::calendar::date_key;
+use streamflow_model::timestamp::Rfc3339;
+use streamflow_model::{Calendar, Cents, Id};
 
 const FACTS: &str = "gold.fact_fraud_alerts";
 

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::model::DeadLetter;
+use streamflow_model::DeadLetter;
 
 /// Appends the events as received.
 pub(crate) fn write_received(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {

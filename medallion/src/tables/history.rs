@@ -6,7 +6,7 @@ use crate::encoding::{Columns, Fields, micros};
 use crate::output::Output;
 use postgres::types::Type;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::model::{AlertChange, ChangeKind};
+use streamflow_dataflow::alerts::{AlertChange, ChangeKind};
 
 const TABLE: &str = "gold.fraud_alert_history";
 

@@ -4,7 +4,8 @@ use crate::changes::Changes;
 use crate::encoding::{Fields, micros};
 use crate::output::Output;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::model::{ListChange, RulesChange};
+use streamflow_dataflow::detectors::RulesChange;
+use streamflow_model::ListChange;
 
 /// Appends the versions in the order in which they came.
 pub(crate) fn write(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {

@@ -6,8 +6,8 @@ use crate::encoding::{Columns, Fields, micros};
 use crate::output::Output;
 use postgres::types::Type;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::model::Reason;
-use streamflow_dataflow::model::views::{Measure, QualityKey};
+use streamflow_dataflow::views::rows::{Measure, QualityKey};
+use streamflow_model::Reason;
 
 const COUNTS: View = View {
     table: "silver.quality_check_results",

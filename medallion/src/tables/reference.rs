@@ -9,7 +9,7 @@ use crate::keys::{Dimensions, Keys};
 use crate::output::Output;
 use postgres::types::Type;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::model::{Customer, Id, Product, Store};
+use streamflow_model::{Customer, Id, Product, Store};
 
 /// A dimension of gold.
 struct Dimension {

@@ -8,9 +8,11 @@ use postgres::error::SqlState;
 use postgres::types::Type;
 use std::collections::{BTreeSet, HashSet};
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::model::calendar::date_key;
-use streamflow_dataflow::model::timestamp::days_from_civil;
-use streamflow_dataflow::model::{Calendar, Rule, Scored, Transaction, Verdict};
+use streamflow_dataflow::detectors::Rule;
+use streamflow_dataflow::score::{Scored, Verdict};
+use streamflow_model::calendar::date_key;
+use streamflow_model::timestamp::days_from_civil;
+use streamflow_model::{Calendar, Transaction};
 
 const TABLE: &str = "silver.transactions";
 

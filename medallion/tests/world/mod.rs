@@ -6,12 +6,16 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use streamflow_dataflow::model::timestamp::MINUTE;
-use streamflow_dataflow::model::views::{Measure, PartitionProgress, QualityKey};
-use streamflow_dataflow::model::{
-    Account, Alert, AlertChange, BooksEntry, Calendar, Cause, Cents, ChangeKind, Currency, Customer,
-    DeadLetter, Entity, Evidence, Hit, Id, ListChange, ListEntry, PartitionId, Place, Product, Reason,
-    Received, Score, Scored, Source, Store, Transaction, Verdict, ViewChange,
+use streamflow_dataflow::alerts::{Alert, AlertChange, Cause, ChangeKind};
+use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::{Evidence, Hit};
+use streamflow_dataflow::score::{Scored, Verdict};
+use streamflow_dataflow::views::rows::{Measure, QualityKey};
+use streamflow_model::timestamp::MINUTE;
+use streamflow_model::{
+    Account, BooksEntry, Calendar, Cents, Currency, Customer, DeadLetter, Entity, Id, ListChange, ListEntry,
+    PartitionId, Place, Product, Reason, Received, Score, Source, Store, Transaction,
 };
 use views::Views;
 
@@ -286,7 +290,7 @@ impl World {
             changes.push(ViewChange::Quality((QualityKey { window_start: START, measure }, events)));
         }
         let partition = PartitionId::new(0, 1).unwrap();
-        changes.push(ViewChange::Progress(PartitionProgress {
+        changes.push(ViewChange::Progress(PartitionPosition {
             partition,
             next_offset: self.offset + 1,
             reference_time: Some(self.now),

@@ -1,11 +1,14 @@
 //! The aggregates of a set of transactions, computed from scratch, and the upserts from one set to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use streamflow_dataflow::model::timestamp::MINUTE;
-use streamflow_dataflow::model::views::{
+use streamflow_dataflow::changes::{Upsert, ViewChange};
+use streamflow_dataflow::detectors::Rule;
+use streamflow_dataflow::score::Scored;
+use streamflow_dataflow::views::rows::{
     DailyFraud, Minute, Profile, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
 };
-use streamflow_dataflow::model::{Calendar, Id, Rule, Scored, Upsert, ViewChange};
+use streamflow_model::timestamp::MINUTE;
+use streamflow_model::{Calendar, Id};
 
 #[derive(Default)]
 pub struct Views {

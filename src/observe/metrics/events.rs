@@ -3,7 +3,8 @@
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};
 use crate::observe::books;
-use streamflow_dataflow::model::{Cause, ChangeKind, Rule};
+use streamflow_dataflow::alerts::{Cause, ChangeKind};
+use streamflow_dataflow::detectors::Rule;
 
 const READ: Metric = Metric::counter(
     "streamflow_events_read_total",

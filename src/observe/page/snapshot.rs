@@ -13,7 +13,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use streamflow_connectors::source::now_ms;
-use streamflow_dataflow::model::{Cents, Hit};
+use streamflow_dataflow::detectors::Hit;
+use streamflow_model::Cents;
 
 /// Alert changes that are told.
 const ALERTS: usize = 20;

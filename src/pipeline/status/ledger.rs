@@ -3,11 +3,12 @@
 use crate::histogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
 use streamflow_connectors::postgres::committer::Commit;
-use streamflow_dataflow::model::views::PartitionProgress;
-use streamflow_dataflow::model::{
-    Account, AlertChange, BooksEntry, Cause, ChangeKind, PartitionId, Rule, ViewChange,
-};
+use streamflow_dataflow::alerts::{AlertChange, Cause, ChangeKind};
+use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::Rule;
 use streamflow_medallion::{Progress, Topics};
+use streamflow_model::{Account, BooksEntry, PartitionId};
 
 /// Alert changes that are kept to be shown.
 const LATEST_ALERTS: usize = 64;
@@ -22,7 +23,7 @@ pub struct Totals {
     /// Events by topic and account, since the database was begun.
     pub books: BTreeMap<BooksEntry, i64>,
     /// How far each partition is committed.
-    pub partitions: BTreeMap<PartitionId, PartitionProgress>,
+    pub partitions: BTreeMap<PartitionId, PartitionPosition>,
     /// Changes of alerts.
     pub alerts: BTreeMap<(ChangeKind, Cause), u64>,
     /// Changes of alerts by each of the rules that the alert has.
@@ -50,7 +51,7 @@ pub struct LatestAlert {
 #[derive(Debug, Default)]
 pub struct Submission {
     books: BTreeMap<BooksEntry, Option<i64>>,
-    partitions: BTreeMap<PartitionId, PartitionProgress>,
+    partitions: BTreeMap<PartitionId, PartitionPosition>,
     alerts: BTreeMap<(ChangeKind, Cause), u64>,
     rules: BTreeMap<(Rule, ChangeKind), u64>,
     latest_alerts: VecDeque<LatestAlert>,
@@ -136,7 +137,7 @@ impl Ledger {
     }
 
     /// Takes note of how far partitions are durable, where somebody else commits.
-    pub fn settle(&mut self, partitions: Vec<PartitionProgress>) {
+    pub fn settle(&mut self, partitions: Vec<PartitionPosition>) {
         self.totals.partitions.extend(partitions.into_iter().map(|progress| (progress.partition, progress)));
     }
 
@@ -194,7 +195,7 @@ fn keep_latest(latest: &mut VecDeque<LatestAlert>) {
     latest.drain(..latest.len().saturating_sub(LATEST_ALERTS));
 }
 
-fn restored_partitions(progress: &Progress, topics: &Topics) -> BTreeMap<PartitionId, PartitionProgress> {
+fn restored_partitions(progress: &Progress, topics: &Topics) -> BTreeMap<PartitionId, PartitionPosition> {
     let mut partitions = BTreeMap::new();
     for (name, offsets) in &progress.offsets {
         let times = progress.reference_times.get(name);
@@ -202,7 +203,7 @@ fn restored_partitions(progress: &Progress, topics: &Topics) -> BTreeMap<Partiti
             let partition = topics.number(name).and_then(|topic| PartitionId::new(topic, *number));
             let Some(partition) = partition else { continue };
             let reference_time = times.and_then(|times| times.get(number)).copied();
-            let progress = PartitionProgress { partition, next_offset: *next_offset, reference_time };
+            let progress = PartitionPosition { partition, next_offset: *next_offset, reference_time };
             partitions.insert(partition, progress);
         }
     }
@@ -214,7 +215,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
     use streamflow_connectors::postgres::Written;
-    use streamflow_dataflow::model::{Alert, Score, Source};
+    use streamflow_dataflow::alerts::Alert;
+    use streamflow_model::{Score, Source};
 
     fn books(events: i64) -> Submission {
         let mut submission = Submission::default();
@@ -316,7 +318,7 @@ mod tests {
         assert_eq!(totals.books.len(), 3);
         assert_eq!(totals.books[&BooksEntry::Ended { topic: 1, account: Account::New }], 4);
         let partition = PartitionId::new(1, 2).unwrap();
-        let expected = PartitionProgress { partition, next_offset: 5, reference_time: Some(77) };
+        let expected = PartitionPosition { partition, next_offset: 5, reference_time: Some(77) };
         assert_eq!(totals.partitions[&partition], expected);
     }
 }

@@ -24,8 +24,9 @@ use streamflow_connectors::kafka::SourceProgress;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_connectors::postgres::committer::{Commit, Monitor};
 use streamflow_connectors::source::now_ms;
-use streamflow_dataflow::model::views::PartitionProgress;
-use streamflow_dataflow::model::{AlertChange, BooksEntry, Cause, ChangeKind};
+use streamflow_dataflow::alerts::{AlertChange, Cause, ChangeKind};
+use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_model::BooksEntry;
 
 /// Counts and times, updated by the workers and the committer.
 #[derive(Default)]
@@ -106,7 +107,7 @@ impl Status {
     }
 
     /// Takes note of the durable frontier and how far partitions are durable, in a process that has no committer.
-    pub fn committed_elsewhere(&self, frontier: Option<u64>, partitions: Vec<PartitionProgress>) {
+    pub fn committed_elsewhere(&self, frontier: Option<u64>, partitions: Vec<PartitionPosition>) {
         let Some(frontier) = frontier.filter(|frontier| *frontier > self.durable.load(Ordering::Relaxed))
         else {
             return;

@@ -1,7 +1,7 @@
 //! What is seen of the workers: each reports a few times a second.
 
 use std::time::{Duration, Instant};
-use streamflow_dataflow::model::PartitionId;
+use streamflow_model::PartitionId;
 
 /// The latest news of one worker.
 #[derive(Clone, Debug)]

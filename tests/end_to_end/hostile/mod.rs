@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use case::{Case, Column, Outcome};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use streamflow_dataflow::model::Rules;
+use streamflow_dataflow::detectors::Rules;
 use streamflow_verification as verification;
 use world::World;
 

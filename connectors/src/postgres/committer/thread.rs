@@ -9,11 +9,11 @@ use tracing::field;
 
 use super::statistics::{Commit, Shared};
 use super::{Batch, CommitterOptions, Notice, Writer, Written};
-use crate::failpoint;
 use crate::outage::{Outage, Pauses, Words};
 use crate::postgres::connect::connect;
 use crate::postgres::error::PostgresError;
 use crate::postgres::settings::Settings;
+use streamflow_failpoint as failpoint;
 
 /// A batch on its way to the thread.
 pub(super) struct Submission<B> {
@@ -122,7 +122,7 @@ where
         let _entered = span.enter();
         let started = Instant::now();
         self.shared.committing();
-        failpoint::stand(failpoint::COMMITTED);
+        failpoint::wait_while_stalled(failpoint::BEFORE_COMMIT);
         let mut outage = self.outage();
         let mut in_doubt = None;
         let written = loop {

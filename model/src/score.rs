@@ -1,6 +1,5 @@
-//! Scores and the verdict they lead to.
+//! Scores: exact where decimals are.
 
-use super::hit::Hit;
 use super::money::{Decimals, divide_rounded};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -55,17 +54,6 @@ impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Decimals::<3>(i128::from(self.thousandths())))
     }
-}
-
-/// What the rules say of one transaction.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Verdict {
-    /// The combined score.
-    pub score: Score,
-    /// The score reaches the alert threshold.
-    pub alert: bool,
-    /// The detectors that triggered, by rule id.
-    pub hits: Vec<Hit>,
 }
 
 #[cfg(test)]

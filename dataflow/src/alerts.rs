@@ -1,8 +1,10 @@
 //! Alerts and their changes.
 
-use super::{Hit, Id, Rule, Score, Scored, Source, Transaction, Verdict};
+use crate::detectors::{Hit, Rule};
+use crate::score::{Scored, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use streamflow_model::{Id, Score, Source, Transaction};
 
 /// The alert of a current transaction whose score reaches the threshold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

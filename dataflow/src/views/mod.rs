@@ -1,20 +1,24 @@
 //! The maintained views: one function each, named like its table, with its question.
 
-use crate::model::timestamp::{DAY, HOUR, MINUTE};
-use crate::model::views::{
-    DailyFraud, Measure, Minute, QualityKey, RuleDay, RulePerformance, Sales, StoreDay, StoreHour,
-    StoreMinute,
-};
-use crate::model::{
-    Account, BooksEntry, Calendar, Id, Rule, Scored, Settings, Transaction, Upsert, Verdict, ViewChange,
-};
+pub mod rows;
+
+use crate::changes::{Upsert, ViewChange};
+use crate::detectors::Rule;
 use crate::operators::accumulate::{Key, accumulate};
 use crate::operators::combine::Combined;
 use crate::operators::watermark::ReferenceTime;
+use crate::score::{Scored, Verdict};
+use crate::settings::Settings;
 use crate::tally::{Observation, Tally, WINDOW};
+use crate::views::rows::{
+    DailyFraud, Measure, Minute, QualityKey, RuleDay, RulePerformance, Sales, StoreDay, StoreHour,
+    StoreMinute,
+};
 use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
+use streamflow_model::timestamp::{DAY, HOUR, MINUTE};
+use streamflow_model::{Account, BooksEntry, Calendar, Id, Transaction};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;

@@ -1,6 +1,6 @@
 //! Local days, hours and minutes of the configured time zone.
 
-use crate::model::timestamp::{DAY, HOUR, MINUTE, SECOND, civil_from_days, days_from_civil};
+use crate::timestamp::{DAY, HOUR, MINUTE, SECOND, civil_from_days, days_from_civil};
 use chrono::{Offset, TimeZone};
 use chrono_tz::Tz;
 use std::cell::Cell;
@@ -71,7 +71,7 @@ pub fn day_of_key(key: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::timestamp::parse;
+    use crate::timestamp::parse;
 
     #[test]
     fn a_day_is_found_by_its_key() {

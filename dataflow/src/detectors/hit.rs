@@ -1,9 +1,9 @@
 //! A detector's hit and its evidence: the numbers it compared.
 
-use super::timestamp::{MINUTE, Rfc3339};
-use super::{Cents, Entity, Id, ListEntry, Score};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use streamflow_model::timestamp::{MINUTE, Rfc3339};
+use streamflow_model::{Cents, Entity, Id, ListEntry, Score};
 
 /// The five detectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

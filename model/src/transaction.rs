@@ -1,10 +1,9 @@
-//! Transactions: as admitted, as received and as scored.
+//! Transactions: as admitted and as received.
 
-use super::{Cents, Id, Place, Source, Verdict};
+use super::{Cents, Id, Place, Source};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::Arc;
 
 /// A currency code of three capital letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,26 +79,4 @@ pub struct Received {
     pub schema_version: u32,
     /// The JSON as received.
     pub payload: Bytes,
-}
-
-/// A current transaction, voided ones included, with what the rules say of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Scored {
-    /// The transaction; shared, because it passes through many hands.
-    pub transaction: Arc<Transaction>,
-    /// Its score and hits; zero and none for a voided one.
-    pub verdict: Verdict,
-    /// It is its customer's first in its minute of event time (never for a voided one).
-    pub first_in_minute: bool,
-    /// How many changes its alert has had, over all its versions.
-    pub alert_changes: u32,
-}
-
-/// A transaction that has left the horizon, voided ones included: nothing can change it any more.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Settled {
-    /// The transaction.
-    pub transaction: Transaction,
-    /// Its score and hits; zero and none for a voided one.
-    pub verdict: Verdict,
 }

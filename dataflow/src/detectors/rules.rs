@@ -1,8 +1,8 @@
 //! The parameters of the detectors and of the score.
 
-use super::Thousandths;
-use super::timestamp::SECOND;
 use serde::{Deserialize, Serialize};
+use streamflow_model::Thousandths;
+use streamflow_model::timestamp::SECOND;
 
 /// All parameters of scoring. Defaults are those of the specification.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

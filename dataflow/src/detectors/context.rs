@@ -1,7 +1,7 @@
 //! What a detector may look at beside the transaction itself: the customer's earlier transactions, summed up.
 
-use super::{Entity, Id, ListEntry, Place};
 use serde::{Deserialize, Serialize};
+use streamflow_model::{Entity, Id, ListEntry, Place};
 
 /// Exact sums over transactions: an abelian group, so that what is added can be taken out again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,0 +1,72 @@
+//! What leaves the graph: the changes of every table.
+
+use crate::alerts::AlertChange;
+use crate::detectors::RulesChange;
+use crate::score::Scored;
+use crate::views::rows::{
+    DailyFraud, Minute, Profile, QualityKey, RuleDay, RulePerformance, Sales, StoreDay, StoreHour,
+    StoreMinute,
+};
+use serde::{Deserialize, Serialize};
+use streamflow_model::{
+    BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Store,
+};
+
+/// The new row of a key; `None` removes it. Within one stream the last one of a key counts.
+pub type Upsert<K, V> = (K, Option<V>);
+
+/// How far a partition has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PartitionPosition {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The offset to read next.
+    pub next_offset: u64,
+    /// The largest record timestamp read, microseconds since 1970; `None` before the first.
+    pub reference_time: Option<i64>,
+}
+
+/// One change of one view: what sinks receive.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ViewChange {
+    /// `bronze.raw_transactions` gains a row.
+    Received(Received),
+    /// `bronze.dead_letters` gains a row.
+    DeadLetter(DeadLetter),
+    /// `bronze.raw_fraud_alerts` gains a row; `gold.fact_fraud_alerts` follows.
+    AlertChange(AlertChange),
+    /// A transaction's row loses (-1) or gains (+1) a version. A transaction never leaves: each -1 is followed by a +1.
+    Scored(Scored, i8),
+    /// `gold.customer_profile`.
+    Profile(Upsert<Id, Profile>),
+    /// `gold.agg_hourly_sales`.
+    HourlySales(Upsert<StoreHour, Sales>),
+    /// `gold.store_performance`.
+    StorePerformance(Upsert<StoreDay, Sales>),
+    /// `gold.agg_daily_fraud`.
+    DailyFraud(Upsert<i32, DailyFraud>),
+    /// `gold.rule_performance`.
+    RulePerformance(Upsert<RuleDay, RulePerformance>),
+    /// `gold.realtime_metrics`, all stores.
+    Minute(Upsert<i64, Minute>),
+    /// `gold.realtime_metrics`, one store.
+    StoreMinute(Upsert<StoreMinute, Sales>),
+    /// `silver.quality_check_results`, the counts behind it.
+    Quality(Upsert<QualityKey, i64>),
+    /// The books.
+    Books(Upsert<BooksEntry, i64>),
+    /// `silver.customers`, `gold.dim_customer`.
+    Customer(Upsert<Id, Customer>),
+    /// `silver.stores`, `gold.dim_store`.
+    Store(Upsert<Id, Store>),
+    /// `silver.products`, `gold.dim_product`.
+    Product(Upsert<Id, Product>),
+    /// `silver.blacklist`: a version more of an entity's entry.
+    ListChange(ListChange),
+    /// `streamflow.rules`: a version more of the rules.
+    RulesChange(RulesChange),
+    /// `streamflow.progress`.
+    Progress(PartitionPosition),
+    /// The smallest reference time of all partitions, microseconds since 1970: what lies a horizon behind it is final.
+    Watermark(i64),
+}

@@ -1,0 +1,34 @@
+//! What the results depend on beside the events.
+
+use crate::detectors::Rules;
+
+/// What the views depend on beside the events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How far behind its partition's reference time an event is still accepted, microseconds.
+    pub correction_horizon: i64,
+    /// How long ids are remembered beyond the horizon, microseconds.
+    pub identity_retention: i64,
+    /// How far past its record's time an event may lie, microseconds.
+    pub future_allowance: i64,
+    /// The zone of local days and hours.
+    pub time_zone: chrono_tz::Tz,
+    /// The rules at the start.
+    pub rules: Rules,
+    /// Record time of the last line that a file can have, microseconds since 1970: stands in for the broker's clock.
+    pub file_now: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        use streamflow_model::timestamp::{HOUR, MINUTE};
+        Self {
+            correction_horizon: HOUR,
+            identity_retention: HOUR,
+            future_allowance: 5 * MINUTE,
+            time_zone: chrono_tz::America::Sao_Paulo,
+            rules: Rules::default(),
+            file_now: i64::MAX - HOUR,
+        }
+    }
+}
