@@ -14,7 +14,7 @@ pub const DAY: i64 = 24 * HOUR;
 /// Reads an RFC 3339 date-time with an offset; digits beyond the microsecond are cut. `None` where it is none.
 ///
 /// ```
-/// # use crate::timestamp::parse;
+/// # use streamflow_model::timestamp::parse;
 /// assert_eq!(parse("1970-01-01T01:00:00.5+01:00"), Some(500_000));
 /// assert_eq!(parse("1970-01-01T00:00:00"), None);
 /// ```
