@@ -54,6 +54,11 @@ impl<A, B> Stash<A, B> {
         }
     }
 
+    /// The earliest epoch with any input.
+    pub fn first_epoch(&self) -> Option<u64> {
+        self.held.keys().next().copied()
+    }
+
     /// The earliest epoch, once all `frontiers` have passed it.
     pub fn next_complete(&mut self, frontiers: &[&MutableAntichain<u64>]) -> Option<Epoch<A, B>> {
         let entry = self.held.first_entry()?;
