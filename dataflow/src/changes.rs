@@ -3,10 +3,9 @@
 use crate::alerts::AlertChange;
 use crate::detectors::RulesChange;
 use crate::score::Scored;
-use crate::views::rows::{
-    DailyFraud, Minute, Profile, QualityKey, RuleDay, RulePerformance, Sales, StoreDay, StoreHour,
-    StoreMinute,
-};
+use crate::views::ViewRow;
+use crate::views::customer_profile::Profile;
+use crate::views::quality::QualityKey;
 use serde::{Deserialize, Serialize};
 use streamflow_model::{
     BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Store,
@@ -39,18 +38,8 @@ pub enum ViewChange {
     Scored(Scored, i8),
     /// `gold.customer_profile`.
     Profile(Upsert<Id, Profile>),
-    /// `gold.agg_hourly_sales`.
-    HourlySales(Upsert<StoreHour, Sales>),
-    /// `gold.store_performance`.
-    StorePerformance(Upsert<StoreDay, Sales>),
-    /// `gold.agg_daily_fraud`.
-    DailyFraud(Upsert<i32, DailyFraud>),
-    /// `gold.rule_performance`.
-    RulePerformance(Upsert<RuleDay, RulePerformance>),
-    /// `gold.realtime_metrics`, all stores.
-    Minute(Upsert<i64, Minute>),
-    /// `gold.realtime_metrics`, one store.
-    StoreMinute(Upsert<StoreMinute, Sales>),
+    /// A view over facts.
+    Row(ViewRow),
     /// `silver.quality_check_results`, the counts behind it.
     Quality(Upsert<QualityKey, i64>),
     /// The books.

@@ -16,13 +16,16 @@ use crate::decode::Event;
 use crate::detectors::RulesChange;
 use crate::history::{self, history};
 use crate::identity::{self, identify};
+use crate::operators::forgetting::Forgetting;
 use crate::operators::ordered;
 use crate::operators::watermark::{self, ReferenceTime};
 use crate::reference::{Role, reference};
 use crate::resume::{Restored, Resume};
 use crate::score::Settled;
 use crate::settings::Settings;
-use crate::views;
+use crate::views::books::books;
+use crate::views::quality::quality;
+use crate::views::{Facts, maintain_all};
 use streamflow_model::record::Record;
 use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
@@ -90,14 +93,14 @@ pub fn build<'s>(
     let controls = ordered::broadcast("controls", scope.concatenate([list_changes, rules_changes]));
     let before = history::Past { resume, transactions: past, customers };
     let histories = history(settings, wanted.settled, before, identified.versions, controls, times.clone());
-    let contributions = views::contributions(settings, histories.scored.clone());
+    let facts = Facts::new(settings, histories.scored.clone());
+    let forgetting = Forgetting::new(resume.first_epoch());
     // The streams with the fewest data: all outputs of an operator have the same frontier.
     let (admitted_probe, progress) = admitted.progress.probe();
     let (history_probe, alert_changes) = histories.alert_changes.probe();
     let stages = Stages { admitted: admitted_probe, history: history_probe };
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
     let tallies = scope.concatenate([events.clone(), reference.tallies]);
-    let views::Restored { sums, books, quality } = views::restored(&rows);
 
     let mut changes = vec![
         reference.changes,
@@ -109,43 +112,16 @@ pub fn build<'s>(
         told(watermark::watermark(times.clone()), ViewChange::Watermark),
         told(alert_changes, ViewChange::AlertChange),
         told(histories.profiles, ViewChange::Profile),
-        told(
-            views::agg_hourly_sales(settings, sums.store_hours, contributions.store_hours, times.clone()),
-            ViewChange::HourlySales,
-        ),
-        told(
-            views::store_performance(settings, sums.store_days, contributions.store_days, times.clone()),
-            ViewChange::StorePerformance,
-        ),
-        told(
-            views::agg_daily_fraud(settings, sums.days, contributions.days, times.clone()),
-            ViewChange::DailyFraud,
-        ),
-        told(
-            views::rule_performance(settings, sums.rule_days, contributions.rule_days, times.clone()),
-            ViewChange::RulePerformance,
-        ),
-        told(
-            views::realtime_metrics(settings, sums.minutes, contributions.minutes, times.clone()),
-            ViewChange::Minute,
-        ),
-        told(
-            views::realtime_store_metrics(
-                settings,
-                sums.store_minutes,
-                contributions.store_minutes,
-                times.clone(),
-            ),
-            ViewChange::StoreMinute,
-        ),
-        told(views::books(settings, books, tallies, times.clone()), ViewChange::Books),
-        told(views::quality(settings, quality, events, times), ViewChange::Quality),
+        told(maintain_all(&facts, &forgetting, &rows), ViewChange::Row),
+        told(books(&forgetting, &rows, tallies), ViewChange::Books),
+        told(quality(&forgetting, &rows, events), ViewChange::Quality),
     ];
     if wanted.transactions {
         changes.push(told(identified.received, ViewChange::Received));
         let scored = histories.scored.inner;
         changes.push(told(scored, |(scored, _, diff)| ViewChange::Scored(scored, diff as i8)));
     }
+    forgetting.settle(settings.correction_horizon, times);
     Outputs { changes: scope.concatenate(changes), settled: histories.settled, stages }
 }
 

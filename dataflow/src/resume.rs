@@ -8,7 +8,7 @@ use crate::changes::ViewChange;
 use crate::controls::ControlChange;
 use crate::operators::watermark::{self, ReferenceTime};
 use crate::settings::Settings;
-use crate::views::rows::Profile;
+use crate::views::customer_profile::Profile;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use streamflow_model::{Id, PartitionId, Transaction};
@@ -37,6 +37,13 @@ impl Resume {
     #[must_use]
     pub fn settled(&self, settings: &Settings) -> i64 {
         watermark::settled(self.watermark, settings.correction_horizon)
+    }
+
+    /// The first epoch in which the graph reads anything itself: what is restored comes in epoch 0.
+    #[must_use]
+    pub fn first_epoch(&self) -> u64 {
+        let begins = self.watermark == i64::MIN && self.partitions.is_empty() && self.controls.is_empty();
+        if begins { 0 } else { 1 }
     }
 
     /// What to announce of a partition before anything else is said: it does not hold back what was final before.

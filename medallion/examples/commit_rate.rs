@@ -12,9 +12,14 @@ use streamflow_dataflow::alerts::{Alert, AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::{Evidence, Hit, Rule};
 use streamflow_dataflow::score::{Scored, Verdict};
-use streamflow_dataflow::views::rows::{
-    DailyFraud, Minute, Profile, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
-};
+use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
+use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
+use streamflow_dataflow::views::customer_profile::Profile;
+use streamflow_dataflow::views::realtime_metrics::{Minute, MinuteStart};
+use streamflow_dataflow::views::realtime_store_metrics::StoreMinute;
+use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
+use streamflow_dataflow::views::store_performance::StoreDay;
+use streamflow_dataflow::views::{Sales, ViewRow};
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
 use streamflow_model::timestamp::{DAY, HOUR, MINUTE};
 use streamflow_model::{Cents, Currency, Id, PartitionId, Place, Received, Score, Source, Transaction};
@@ -84,25 +89,29 @@ impl Load {
         for store in stores {
             let total = self.totals.get(&store).copied();
             let hour = StoreHour { hour_start: START - START.rem_euclid(HOUR), store: store.clone() };
-            changes.push(ViewChange::HourlySales((hour, total)));
-            changes.push(ViewChange::StorePerformance((StoreDay { day, store }, total)));
+            changes.push(ViewChange::Row(ViewRow::AggHourlySales((hour, total))));
+            changes.push(ViewChange::Row(ViewRow::StorePerformance((StoreDay { day, store }, total))));
         }
         let starts: HashSet<i64> = minutes.iter().map(|(start, _)| *start).collect();
         for start in starts {
             let sales = Sales { transactions: 1, cents: 1, alerts: 0 };
-            changes.push(ViewChange::Minute((start, Some(Minute { sales, customers: 1 }))));
+            changes.push(ViewChange::Row(ViewRow::RealtimeMetrics((
+                MinuteStart(start),
+                Some(Minute { sales, customers: 1 }),
+            ))));
         }
         for (minute_start, store) in minutes {
             let total = self.totals.get(&store).copied();
-            changes.push(ViewChange::StoreMinute((StoreMinute { minute_start, store }, total)));
+            changes.push(ViewChange::Row(ViewRow::RealtimeStoreMetrics((
+                StoreMinute { minute_start, store },
+                total,
+            ))));
         }
-        changes.push(ViewChange::DailyFraud((
-            day,
-            Some(DailyFraud { transactions: 1, ..DailyFraud::default() }),
-        )));
+        let daily = DailyFraud { transactions: 1, ..DailyFraud::default() };
+        changes.push(ViewChange::Row(ViewRow::AggDailyFraud((Day(day), Some(daily)))));
         for rule in Rule::ALL {
-            let row = RulePerformance { hits: 1, ..RulePerformance::default() };
-            changes.push(ViewChange::RulePerformance((RuleDay { day, rule }, Some(row))));
+            let row = Hits { hits: 1, ..Hits::default() };
+            changes.push(ViewChange::Row(ViewRow::RulePerformance((RuleDay { day, rule }, Some(row)))));
         }
     }
 

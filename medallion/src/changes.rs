@@ -5,6 +5,7 @@ use crate::topics::Topics;
 use crate::versions::Versions;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::Arc;
 use streamflow_connectors::postgres::{Batch, CopyRows};
@@ -12,10 +13,9 @@ use streamflow_dataflow::alerts::AlertChange;
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::changes::{Upsert, ViewChange};
 use streamflow_dataflow::detectors::RulesChange;
-use streamflow_dataflow::views::rows::{
-    DailyFraud, Minute, Profile, QualityKey, RuleDay, RulePerformance, Sales, StoreDay, StoreHour,
-    StoreMinute,
-};
+use streamflow_dataflow::views::customer_profile::Profile;
+use streamflow_dataflow::views::quality::QualityKey;
+use streamflow_dataflow::views::{PerView, RowOf, Take, Update, View, Views, Visit};
 use streamflow_model::{
     BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Store,
 };
@@ -34,8 +34,42 @@ pub(crate) struct At<T> {
 /// The last row of each key; `None` removes it.
 pub(crate) type Latest<K, V> = HashMap<K, At<Option<V>>, RandomState>;
 
+/// The last rows of each view.
+pub(crate) struct Rows;
+
+impl PerView for Rows {
+    type Of<V: View> = Latest<V::Key, V::Sum>;
+}
+
+/// Puts rows of an ingest time, ms since 1970.
+struct PutAt(u64);
+
+impl Take<Rows> for PutAt {
+    fn take<V: View>(&mut self, into: &mut Latest<V::Key, V::Sum>, row: RowOf<V>) {
+        put(into, self.0, row);
+    }
+}
+
+struct MergeRows;
+
+impl Update<Rows, Rows> for MergeRows {
+    fn update<V: View>(&mut self, rows: &mut Latest<V::Key, V::Sum>, later: &mut Latest<V::Key, V::Sum>) {
+        merge(rows, std::mem::take(later));
+    }
+}
+
+struct CountRows(usize);
+
+impl Visit<Rows> for CountRows {
+    type Error = Infallible;
+
+    fn visit<V: View>(&mut self, rows: &Latest<V::Key, V::Sum>) -> Result<(), Infallible> {
+        self.0 += rows.len();
+        Ok(())
+    }
+}
+
 /// The changes of all views up to a frontier. A worker fills it, the committer merges and writes it.
-#[derive(Debug)]
 pub struct Changes {
     topics: Arc<Topics>,
     /// Ingest time of the last change, ms since 1970.
@@ -45,12 +79,7 @@ pub struct Changes {
     pub(crate) alerts: Vec<At<AlertChange>>,
     pub(crate) scored: Versions,
     pub(crate) profiles: Latest<Id, Profile>,
-    pub(crate) hourly_sales: Latest<StoreHour, Sales>,
-    pub(crate) store_performance: Latest<StoreDay, Sales>,
-    pub(crate) daily_fraud: Latest<i32, DailyFraud>,
-    pub(crate) rule_performance: Latest<RuleDay, RulePerformance>,
-    pub(crate) minutes: Latest<i64, Minute>,
-    pub(crate) store_minutes: Latest<StoreMinute, Sales>,
+    pub(crate) views: Views<Rows>,
     pub(crate) quality: Latest<QualityKey, i64>,
     pub(crate) books: Latest<BooksEntry, i64>,
     pub(crate) customers: Latest<Id, Customer>,
@@ -74,12 +103,7 @@ impl Changes {
             alerts: Vec::new(),
             scored: Versions::default(),
             profiles: Latest::default(),
-            hourly_sales: Latest::default(),
-            store_performance: Latest::default(),
-            daily_fraud: Latest::default(),
-            rule_performance: Latest::default(),
-            minutes: Latest::default(),
-            store_minutes: Latest::default(),
+            views: Views::default(),
             quality: Latest::default(),
             books: Latest::default(),
             customers: Latest::default(),
@@ -102,12 +126,7 @@ impl Changes {
             ViewChange::AlertChange(value) => self.alerts.push(At { time, value }),
             ViewChange::Scored(scored, change) => self.scored.push(time, scored, change),
             ViewChange::Profile(upsert) => put(&mut self.profiles, time, upsert),
-            ViewChange::HourlySales(upsert) => put(&mut self.hourly_sales, time, upsert),
-            ViewChange::StorePerformance(upsert) => put(&mut self.store_performance, time, upsert),
-            ViewChange::DailyFraud(upsert) => put(&mut self.daily_fraud, time, upsert),
-            ViewChange::RulePerformance(upsert) => put(&mut self.rule_performance, time, upsert),
-            ViewChange::Minute(upsert) => put(&mut self.minutes, time, upsert),
-            ViewChange::StoreMinute(upsert) => put(&mut self.store_minutes, time, upsert),
+            ViewChange::Row(row) => row.take_into(&mut self.views, &mut PutAt(time)),
             ViewChange::Quality(upsert) => put(&mut self.quality, time, upsert),
             ViewChange::Books(upsert) => put(&mut self.books, time, upsert),
             ViewChange::Customer(upsert) => put(&mut self.customers, time, upsert),
@@ -128,6 +147,12 @@ impl Changes {
         self.weight() == 0 && self.partitions.is_empty() && self.watermark.is_none()
     }
 
+    fn rows_of_views(&self) -> usize {
+        let mut count = CountRows(0);
+        let Ok(()) = self.views.visit(&mut count);
+        count.0
+    }
+
     /// Encoded at once: these rows need no keys, and this spares the committer's thread.
     fn receive(&mut self, time: u64, received: &Received) {
         let partition = received.source.partition();
@@ -144,7 +169,7 @@ impl Changes {
 }
 
 impl Batch for Changes {
-    fn merge(&mut self, later: Self) {
+    fn merge(&mut self, mut later: Self) {
         self.last_time = self.last_time.max(later.last_time);
         // Rows of different columns cannot be appended to each other; these have the same.
         let appended = self.received.append(&later.received);
@@ -153,12 +178,7 @@ impl Batch for Changes {
         self.alerts.extend(later.alerts);
         self.scored.merge(later.scored);
         merge(&mut self.profiles, later.profiles);
-        merge(&mut self.hourly_sales, later.hourly_sales);
-        merge(&mut self.store_performance, later.store_performance);
-        merge(&mut self.daily_fraud, later.daily_fraud);
-        merge(&mut self.rule_performance, later.rule_performance);
-        merge(&mut self.minutes, later.minutes);
-        merge(&mut self.store_minutes, later.store_minutes);
+        self.views.update(&mut later.views, &mut MergeRows);
         merge(&mut self.quality, later.quality);
         merge(&mut self.books, later.books);
         merge(&mut self.customers, later.customers);
@@ -176,12 +196,7 @@ impl Batch for Changes {
             + self.alerts.len()
             + self.scored.len()
             + self.profiles.len()
-            + self.hourly_sales.len()
-            + self.store_performance.len()
-            + self.daily_fraud.len()
-            + self.rule_performance.len()
-            + self.minutes.len()
-            + self.store_minutes.len()
+            + self.rows_of_views()
             + self.quality.len()
             + self.books.len()
             + self.customers.len()

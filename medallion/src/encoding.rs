@@ -41,6 +41,11 @@ pub(crate) trait Fields {
         self.int8(timestamptz(micros));
     }
 
+    /// `jsonb` from its text, which follows the version in its binary form.
+    fn jsonb(&mut self, text: &str) {
+        self.text(&format!("\u{1}{text}"));
+    }
+
     /// `bigint` of a count.
     fn count(&mut self, value: u64) {
         self.int8(i64::try_from(value).unwrap_or(i64::MAX));

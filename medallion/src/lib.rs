@@ -23,7 +23,7 @@ pub mod outbox;
 mod output;
 mod progress;
 pub mod recompute;
-mod tables;
+pub mod tables;
 mod topics;
 mod versions;
 

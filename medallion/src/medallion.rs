@@ -1,15 +1,17 @@
 //! The writer: everything of a frontier in one transaction.
 
-use crate::changes::Changes;
+use crate::changes::{Changes, Latest, Rows};
 use crate::keys::Dimensions;
 use crate::output::{Output, Statements};
 use crate::progress::{Progress, fenced};
-use crate::tables;
+use crate::tables::view::{Aggregate, Commit, Table};
+use crate::tables::{self, Tables};
 use crate::topics::Topics;
 use chrono_tz::Tz;
 use postgres::{Client, Transaction};
 use std::sync::Arc;
 use streamflow_connectors::postgres::{PostgresError, Writer, Written};
+use streamflow_dataflow::views::{View, VisitBoth};
 use streamflow_model::Calendar;
 
 /// How long partitions are not looked after, ms; they are created days ahead.
@@ -141,6 +143,35 @@ impl Writer for Medallion {
     }
 }
 
+/// Brings the tables of views to their latest rows.
+struct WriteRows<'a, 'b, 'c> {
+    output: &'a mut Output<'b, 'c>,
+    dimensions: &'a mut Dimensions,
+    commit: Commit,
+}
+
+impl WriteRows<'_, '_, '_> {
+    fn write<K: Ord, S>(
+        &mut self,
+        table: &'static Table<K, S>,
+        rows: &Latest<K, S>,
+    ) -> Result<(), PostgresError> {
+        table.write(self.output, rows, self.dimensions, self.commit)
+    }
+}
+
+impl VisitBoth<Tables, Rows> for WriteRows<'_, '_, '_> {
+    type Error = PostgresError;
+
+    fn visit<V: View>(
+        &mut self,
+        aggregate: &&'static Aggregate<V::Key, V::Sum>,
+        rows: &Latest<V::Key, V::Sum>,
+    ) -> Result<(), PostgresError> {
+        self.write(&aggregate.table, rows)
+    }
+}
+
 impl Medallion {
     fn write_all(
         &mut self,
@@ -166,8 +197,16 @@ impl Medallion {
             reused_ids: &mut self.reused_ids,
         };
         transactions.write(output, changes)?;
-        tables::aggregates::write(output, changes, dimensions)?;
-        tables::realtime::write(output, changes, dimensions, &self.progress, &progress)?;
+        let first_window = progress.first_minute();
+        let commit = Commit {
+            first_window,
+            windows_expire: first_window != self.progress.first_minute(),
+            frontier: i64::try_from(frontier).unwrap_or(i64::MAX),
+        };
+        let mut rows = WriteRows { output, dimensions, commit };
+        rows.write(&tables::customer_profile::TABLE, &changes.profiles)?;
+        tables::tables().visit_both(&changes.views, &mut rows)?;
+        rows.write(&tables::quality::TABLE, &changes.quality)?;
         progress.alert_changes = tables::alerts::Alerts {
             topics: &self.topics,
             calendar: &self.calendar,
@@ -176,9 +215,8 @@ impl Medallion {
             last_number: progress.alert_changes,
         }
         .write(output, changes)?;
-        tables::quality::write(output, changes)?;
         tables::lists::write(output, changes)?;
-        tables::reference::write(output, changes, dimensions)?;
+        tables::reference::write(output, changes, dimensions, commit)?;
         // Last, as it ends the transaction of a writer whose lease was taken.
         progress.write(output)?;
         self.pending = Some(progress);

@@ -8,7 +8,7 @@ pub fn migrations() -> &'static [Migration] {
     &MIGRATIONS
 }
 
-const MIGRATIONS: [Migration; 13] = [
+const MIGRATIONS: [Migration; 14] = [
     Migration {
         number: 1,
         name: "schemas_and_roles",
@@ -26,4 +26,5 @@ const MIGRATIONS: [Migration; 13] = [
     Migration { number: 11, name: "hydration", sql: include_str!("../../sql/011_hydration.sql") },
     Migration { number: 12, name: "reader", sql: include_str!("../../sql/012_reader.sql") },
     Migration { number: 13, name: "maintenance", sql: include_str!("../../sql/013_maintenance.sql") },
+    Migration { number: 14, name: "rule_scores", sql: include_str!("../../sql/014_rule_scores.sql") },
 ];

@@ -15,7 +15,8 @@ use streamflow_dataflow::alerts::Alert;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::{Rules, RulesChange};
 use streamflow_dataflow::score::Scored;
-use streamflow_dataflow::views::rows::Sales;
+use streamflow_dataflow::views::realtime_metrics::{Minute, MinuteStart};
+use streamflow_dataflow::views::{Sales, ViewRow};
 use streamflow_medallion::recompute::compare;
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
 use world::{START, World};
@@ -227,7 +228,7 @@ fn the_recomputation_finds_a_wrong_row_in_each_table() {
         ("UPDATE gold.customer_totals SET total_amount = total_amount + 0.01", "gold.customer_profile"),
         ("DELETE FROM gold.agg_hourly_sales WHERE store_key = 1", "gold.agg_hourly_sales"),
         ("UPDATE gold.store_performance SET alert_count = alert_count + 1", "gold.store_performance"),
-        ("UPDATE gold.agg_daily_fraud SET fr_003_alerts = 1000", "gold.agg_daily_fraud"),
+        ("UPDATE gold.daily_fraud_totals SET total_alerts = 1000", "gold.agg_daily_fraud"),
         ("UPDATE gold.rule_performance SET alerts_alone = 1000", "gold.rule_performance"),
         ("UPDATE gold.realtime_metrics SET distinct_customers = 99", "gold.realtime_metrics"),
         ("DELETE FROM gold.fact_fraud_alerts", "gold.fact_fraud_alerts"),
@@ -367,11 +368,8 @@ fn windows_leave_24_hours_behind_the_watermark() {
     let mut medallion = bench.medallion();
     let hour = 3_600_000_000;
     let window = |hours: i64| {
-        let minute = streamflow_dataflow::views::rows::Minute {
-            sales: Sales { transactions: 3, cents: 5, alerts: 0 },
-            customers: 2,
-        };
-        ViewChange::Minute((START + hours * hour, Some(minute)))
+        let minute = Minute { sales: Sales { transactions: 3, cents: 5, alerts: 0 }, customers: 2 };
+        ViewChange::Row(ViewRow::RealtimeMetrics((MinuteStart(START + hours * hour), Some(minute))))
     };
     let changes = vec![window(0), window(1), ViewChange::Watermark(START + hour)];
     let changes = bench.changes(EPOCH, changes);

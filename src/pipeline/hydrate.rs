@@ -46,7 +46,7 @@ pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: Restoring, status: 
         match row {
             Row::Transaction(row) => inputs.transactions.send(row),
             Row::Customer(row) => inputs.customers.send(row),
-            Row::View(row) => inputs.views.send(row),
+            Row::View { row, .. } => inputs.views.send(row),
         }
         given += 1;
         if given % ROWS_A_STEP == 0 {

@@ -3,7 +3,7 @@
 use streamflow_dataflow::changes::Upsert;
 use streamflow_dataflow::roster::{BATCH, Member, Roster};
 use streamflow_dataflow::score::Settled;
-use streamflow_dataflow::views::rows::Profile;
+use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_model::Id;
 
 struct Row {

@@ -1,6 +1,7 @@
 //! One JSON object a line, written field by field: the two files with a line for every transaction are most of a replay's output,
 //! and this takes a fraction of the time that serializing a struct of strings does.
 
+use streamflow_model::money::divide_rounded;
 use streamflow_model::timestamp::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
 
 /// A line at the end of a buffer. What stands between two values - the end of one, a comma, the next name - comes as one
@@ -63,6 +64,26 @@ impl Line<'_> {
     /// A count or a key.
     pub fn number(&mut self, value: u64) {
         self.0.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// A number that can be negative.
+    pub fn whole_number(&mut self, value: i64) {
+        self.0.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// A string of what `inside` writes.
+    pub fn quoted(&mut self, inside: impl FnOnce(&mut Self)) {
+        self.literal(b"\"");
+        inside(self);
+        self.literal(b"\"");
+    }
+
+    /// `numerator / denominator` in units of 10^-`PLACES`, rounded half away from zero; null for a zero denominator.
+    pub fn ratio<const PLACES: usize>(&mut self, numerator: i128, denominator: i64) {
+        match denominator {
+            0 => self.literal(b"null"),
+            _ => self.quoted(|line| line.decimal::<PLACES>(divide_rounded(numerator, denominator.into()))),
+        }
     }
 
     /// A count or a key, or null.

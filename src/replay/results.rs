@@ -1,6 +1,7 @@
 //! The files of results.
 
 use super::Summary;
+use super::aggregates::Writer;
 use super::customers::Customers;
 use super::rows::{self, SourceRow};
 use super::views::{KeyMap, Views};
@@ -8,7 +9,8 @@ use anyhow::{Context, Result};
 use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::json;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use streamflow_dataflow::alerts::{Alert, AlertChange};
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::roster::BATCH;
 use streamflow_dataflow::score::Settled;
+use streamflow_medallion::tables::tables;
 use streamflow_model::calendar::date_key;
 use streamflow_model::timestamp::civil_from_days;
 use streamflow_model::{Calendar, DeadLetter, Id, PartitionId};
@@ -194,7 +197,6 @@ impl Results {
         self.write_dimensions()?;
         self.write_aggregates()?;
         self.write_profiles()?;
-        self.write_realtime_metrics()?;
         self.write_books()?;
         let files = [
             self.clean_transactions,
@@ -261,58 +263,27 @@ impl Results {
     }
 
     fn write_aggregates(&mut self) -> Result<()> {
-        let mut file = Lines::create(&self.out, "gold/agg_hourly_sales.jsonl")?;
-        for (key, sales) in &self.views.hourly_sales {
-            file.write(&rows::HourlySalesRow::new(
-                key.hour_start,
-                Some(self.store_keys.key(&key.store)),
-                sales,
-            ))?;
-        }
-        file.finish()?;
-        let mut file = Lines::create(&self.out, "gold/store_performance.jsonl")?;
-        for (key, sales) in &self.views.store_performance {
-            file.write(&rows::StorePerformanceRow::new(
-                key.day,
-                Some(self.store_keys.key(&key.store)),
-                sales,
-            ))?;
-        }
-        file.finish()?;
-        let mut file = Lines::create(&self.out, "gold/agg_daily_fraud.jsonl")?;
-        for (day, daily) in &self.views.daily_fraud {
-            file.write(&rows::DailyFraudRow::new(*day, daily))?;
-        }
-        file.finish()?;
-        let mut file = Lines::create(&self.out, "gold/rule_performance.jsonl")?;
-        for (key, performance) in &self.views.rule_performance {
-            file.write(&rows::RulePerformanceRow::new(key.day, key.rule, performance))?;
-        }
-        file.finish()
+        self.views.forget_minutes();
+        let mut files: BTreeMap<&str, Lines> = BTreeMap::new();
+        let mut write = |table: &'static str, line: &[u8]| {
+            let file = match files.entry(table) {
+                Entry::Occupied(file) => file.into_mut(),
+                Entry::Vacant(file) => {
+                    file.insert(Lines::create(&self.out, &format!("{}.jsonl", table.replace('.', "/")))?)
+                }
+            };
+            file.write_line(line)
+        };
+        let top_rules = self.views.top_rules();
+        let mut writer = Writer { store_keys: &mut self.store_keys, top_rules, write: &mut write };
+        tables().visit_both(&self.views.rows, &mut writer)?;
+        files.into_values().try_for_each(Lines::finish)
     }
 
     fn write_profiles(&mut self) -> Result<()> {
         let mut file = Lines::create(&self.out, "gold/customer_profile.jsonl")?;
         for (id, key, profile) in self.customers.profiles() {
             file.write(&rows::CustomerProfileRow::new(id, Some(key), profile))?;
-        }
-        file.finish()
-    }
-
-    fn write_realtime_metrics(&mut self) -> Result<()> {
-        self.views.forget_minutes();
-        let mut file = Lines::create(&self.out, "gold/realtime_metrics.jsonl")?;
-        let line = &mut self.line;
-        for (start, minute) in &self.views.minutes {
-            line.clear();
-            rows::write_realtime_metrics(line, *start, None, &minute.sales, Some(minute.customers));
-            file.write_line(line)?;
-        }
-        for (key, sales) in &self.views.store_minutes {
-            line.clear();
-            let store_key = Some(self.store_keys.key(&key.store));
-            rows::write_realtime_metrics(line, key.minute_start, store_key, sales, None);
-            file.write_line(line)?;
         }
         file.finish()
     }

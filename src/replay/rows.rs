@@ -6,9 +6,8 @@ use serde_json::Value;
 use streamflow_dataflow::alerts::{Alert, AlertChange};
 use streamflow_dataflow::detectors::Rule;
 use streamflow_dataflow::score::Settled;
-use streamflow_dataflow::views::rows::{DailyFraud, Profile, RulePerformance, Sales};
+use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_model::Source;
-use streamflow_model::calendar::date_key;
 use streamflow_model::money::{Decimals, divide_rounded};
 use streamflow_model::timestamp::Rfc3339;
 
@@ -20,23 +19,6 @@ pub fn money(cents: i128) -> String {
 /// An instant.
 pub fn instant(micros: i64) -> String {
     Rfc3339(micros).to_string()
-}
-
-/// `numerator / denominator` to `PLACES` decimals, rounded half away from zero; null for a zero denominator.
-pub fn ratio<const PLACES: u32>(numerator: i64, denominator: i64) -> Option<String> {
-    let scaled = i128::from(numerator) * 10i128.pow(PLACES);
-    (denominator != 0)
-        .then(|| Decimals::<PLACES>(divide_rounded(scaled, i128::from(denominator))).to_string())
-}
-
-fn mean_money(cents: i128, count: i64) -> Option<String> {
-    (count != 0).then(|| money(divide_rounded(cents, i128::from(count))))
-}
-
-/// A mean of scores given in thousandths.
-fn mean_score(thousandths: i64, count: i64) -> Option<String> {
-    (count != 0)
-        .then(|| Decimals::<3>(divide_rounded(i128::from(thousandths), i128::from(count))).to_string())
 }
 
 /// A line of `alerts.jsonl`.
@@ -252,108 +234,6 @@ impl<'a> FraudAlertRow<'a> {
     }
 }
 
-/// A line of `gold/agg_hourly_sales.jsonl`.
-#[derive(Serialize)]
-pub struct HourlySalesRow {
-    hour_timestamp: String,
-    store_key: Option<u64>,
-    transaction_count: i64,
-    total_amount: String,
-    avg_amount: Option<String>,
-    fraud_count: i64,
-}
-
-impl HourlySalesRow {
-    /// The row of a store's hour.
-    pub fn new(hour_start: i64, store_key: Option<u64>, sales: &Sales) -> Self {
-        Self {
-            hour_timestamp: instant(hour_start),
-            store_key,
-            transaction_count: sales.transactions,
-            total_amount: money(sales.cents),
-            avg_amount: mean_money(sales.cents, sales.transactions),
-            fraud_count: sales.alerts,
-        }
-    }
-}
-
-/// A line of `gold/store_performance.jsonl`.
-#[derive(Serialize)]
-pub struct StorePerformanceRow {
-    store_key: Option<u64>,
-    date_key: i32,
-    transaction_count: i64,
-    total_amount: String,
-    avg_ticket: Option<String>,
-    alert_count: i64,
-    fraud_rate: Option<String>,
-}
-
-impl StorePerformanceRow {
-    /// The row of a store's day.
-    pub fn new(day: i32, store_key: Option<u64>, sales: &Sales) -> Self {
-        Self {
-            store_key,
-            date_key: date_key(day),
-            transaction_count: sales.transactions,
-            total_amount: money(sales.cents),
-            avg_ticket: mean_money(sales.cents, sales.transactions),
-            alert_count: sales.alerts,
-            fraud_rate: ratio::<4>(sales.alerts, sales.transactions),
-        }
-    }
-}
-
-/// A line of `gold/agg_daily_fraud.jsonl`.
-#[derive(Serialize)]
-pub struct DailyFraudRow {
-    date_key: i32,
-    total_txns: i64,
-    total_alerts: i64,
-    fraud_rate: Option<String>,
-    top_rule: Option<&'static str>,
-    avg_score: Option<String>,
-}
-
-impl DailyFraudRow {
-    /// The row of a day.
-    pub fn new(day: i32, daily: &DailyFraud) -> Self {
-        Self {
-            date_key: date_key(day),
-            total_txns: daily.transactions,
-            total_alerts: daily.alerts,
-            fraud_rate: ratio::<4>(daily.alerts, daily.transactions),
-            top_rule: daily.top_rule().map(Rule::id),
-            avg_score: mean_score(daily.score_thousandths, daily.alerts),
-        }
-    }
-}
-
-/// A line of `gold/rule_performance.jsonl`.
-#[derive(Serialize)]
-pub struct RulePerformanceRow {
-    rule_id: &'static str,
-    date_key: i32,
-    hits: i64,
-    alerts: i64,
-    alerts_alone: i64,
-    avg_score: Option<String>,
-}
-
-impl RulePerformanceRow {
-    /// The row of a rule's day.
-    pub fn new(day: i32, rule: Rule, performance: &RulePerformance) -> Self {
-        Self {
-            rule_id: rule.id(),
-            date_key: date_key(day),
-            hits: performance.hits,
-            alerts: performance.alerts,
-            alerts_alone: performance.alone,
-            avg_score: mean_score(performance.score_thousandths, performance.hits),
-        }
-    }
-}
-
 /// A line of `gold/customer_profile.jsonl`.
 #[derive(Serialize)]
 pub struct CustomerProfileRow<'a> {
@@ -394,30 +274,4 @@ impl<'a> CustomerProfileRow<'a> {
             minute_square_sum: sums.squared_minutes,
         }
     }
-}
-
-/// Writes a line of `gold/realtime_metrics.jsonl`; without a store it is of all stores, and with their customers.
-pub fn write_realtime_metrics(
-    buffer: &mut Vec<u8>,
-    minute_start: i64,
-    store_key: Option<u64>,
-    sales: &Sales,
-    distinct_customers: Option<i64>,
-) {
-    let mut line = Line(buffer);
-    line.literal(br#"{"window_start":""#);
-    line.literal(&line::instant(minute_start));
-    line.literal(br#"","store_key":"#);
-    line.optional_number(store_key);
-    line.literal(br#","transaction_count":"#);
-    line.number(sales.transactions as u64);
-    line.literal(br#","total_amount":""#);
-    line.decimal::<2>(sales.cents);
-    line.literal(br#"","avg_amount":""#);
-    line.decimal::<2>(divide_rounded(sales.cents, i128::from(sales.transactions)));
-    line.literal(br#"","alert_count":"#);
-    line.number(sales.alerts as u64);
-    line.literal(br#","distinct_customers":"#);
-    line.optional_number(distinct_customers.map(|count| count as u64));
-    line.literal(b"}\n");
 }

@@ -5,9 +5,10 @@ use foldhash::fast::RandomState;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use streamflow_dataflow::changes::{Upsert, ViewChange};
-use streamflow_dataflow::views::rows::{
-    DailyFraud, Minute, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
-};
+use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
+use streamflow_dataflow::views::{PerView, RowOf, Take, Update, View};
+use streamflow_medallion::tables::view::Aggregate;
+use streamflow_medallion::tables::{Tables, tables};
 use streamflow_model::timestamp::{DAY, MINUTE};
 use streamflow_model::{Account, BooksEntry, Customer, Id, Product, Store};
 
@@ -34,15 +35,42 @@ impl KeyMap {
     }
 }
 
-/// The views by key, as last upserted; profiles stand with the customers.
+/// The rows of each view by key, as last upserted.
+pub struct Rows;
+
+impl PerView for Rows {
+    type Of<V: View> = BTreeMap<V::Key, V::Sum>;
+}
+
+struct Put;
+
+impl Take<Rows> for Put {
+    fn take<V: View>(&mut self, into: &mut BTreeMap<V::Key, V::Sum>, row: RowOf<V>) {
+        put(into, row);
+    }
+}
+
+/// Drops the windows before an instant, microseconds since 1970.
+struct DropWindows {
+    kept_from: i64,
+}
+
+impl Update<Rows, Tables> for DropWindows {
+    fn update<V: View>(
+        &mut self,
+        rows: &mut BTreeMap<V::Key, V::Sum>,
+        aggregate: &mut &'static Aggregate<V::Key, V::Sum>,
+    ) {
+        if let Some(window) = aggregate.table.window {
+            rows.retain(|key, _| window(key) >= self.kept_from);
+        }
+    }
+}
+
+/// The views by key, as last upserted; profiles are kept with the customers.
 #[derive(Default)]
 pub struct Views {
-    pub hourly_sales: BTreeMap<StoreHour, Sales>,
-    pub store_performance: BTreeMap<StoreDay, Sales>,
-    pub daily_fraud: BTreeMap<i32, DailyFraud>,
-    pub rule_performance: BTreeMap<RuleDay, RulePerformance>,
-    pub minutes: BTreeMap<i64, Minute>,
-    pub store_minutes: BTreeMap<StoreMinute, Sales>,
+    pub rows: streamflow_dataflow::views::Views<Rows>,
     pub books: BTreeMap<BooksEntry, i64>,
     pub customers: BTreeMap<Id, Customer>,
     pub stores: BTreeMap<Id, Store>,
@@ -57,12 +85,7 @@ impl Views {
     /// Takes note of a change.
     pub fn apply(&mut self, change: ViewChange) {
         match change {
-            ViewChange::HourlySales(upsert) => put(&mut self.hourly_sales, upsert),
-            ViewChange::StorePerformance(upsert) => put(&mut self.store_performance, upsert),
-            ViewChange::DailyFraud(upsert) => put(&mut self.daily_fraud, upsert),
-            ViewChange::RulePerformance(upsert) => put(&mut self.rule_performance, upsert),
-            ViewChange::Minute(upsert) => put(&mut self.minutes, upsert),
-            ViewChange::StoreMinute(upsert) => put(&mut self.store_minutes, upsert),
+            ViewChange::Row(row) => row.take_into(&mut self.rows, &mut Put),
             ViewChange::Books(upsert) => put(&mut self.books, upsert),
             ViewChange::Customer(upsert) => put(&mut self.customers, upsert),
             ViewChange::Store(upsert) => put(&mut self.stores, upsert),
@@ -93,9 +116,19 @@ impl Views {
     pub fn forget_minutes(&mut self) {
         let kept_from = self.watermark.saturating_sub(DAY);
         let kept_from = kept_from.saturating_sub(kept_from.rem_euclid(MINUTE));
-        self.minutes = self.minutes.split_off(&kept_from);
-        let first = StoreMinute { minute_start: kept_from, store: Id::default() };
-        self.store_minutes = self.store_minutes.split_off(&first);
+        self.rows.update(&mut tables(), &mut DropWindows { kept_from });
+    }
+
+    /// The rule in most alerts of each day (days since 1970-01-01), the lowest id of several.
+    pub fn top_rules(&self) -> BTreeMap<i32, &'static str> {
+        let mut top: BTreeMap<i32, (&RuleDay, &Hits)> = BTreeMap::new();
+        for (key, hits) in self.rows.rule_performance.iter().filter(|(_, hits)| hits.alerts > 0) {
+            let so_far = top.entry(key.day).or_insert((key, hits));
+            if hits.alerts > so_far.1.alerts {
+                *so_far = (key, hits);
+            }
+        }
+        top.into_iter().map(|(day, (key, _))| (day, key.rule.id())).collect()
     }
 
     /// Where each event read ended, by topic.

@@ -36,7 +36,7 @@ const KEPT: [(&str, &str, &str); 18] = [
     ("gold.agg_hourly_sales", "store_key", "gold.dim_store"),
     ("gold.store_performance", "store_key", "gold.dim_store"),
     ("gold.store_performance", "date_key", "gold.dim_date"),
-    ("gold.agg_daily_fraud", "date_key", "gold.dim_date"),
+    ("gold.daily_fraud_totals", "date_key", "gold.dim_date"),
     ("gold.rule_performance", "date_key", "gold.dim_date"),
     ("gold.realtime_metrics", "store_key", "gold.dim_store"),
     ("streamflow.emptied_windows", "store_key", "gold.dim_store"),

@@ -291,7 +291,7 @@ const DAMAGE: [(&str, &str); 19] = [
         "UPDATE gold.agg_hourly_sales SET total_amount = total_amount + 0.01 WHERE store_key = 1",
     ),
     ("gold.store_performance, from bronze", "DELETE FROM gold.store_performance WHERE store_key = 1"),
-    ("gold.agg_daily_fraud, from bronze", "UPDATE gold.agg_daily_fraud SET fr_005_alerts = 100000000"),
+    ("gold.agg_daily_fraud, from bronze", "UPDATE gold.daily_fraud_totals SET total_alerts = 100000000"),
     (
         "gold.rule_performance, from bronze",
         "UPDATE gold.rule_performance SET alerts_alone = alerts_alone + 1",

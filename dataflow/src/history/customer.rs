@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use crate::detectors::Sums;
 use crate::roster::Member;
-use crate::views::rows::Profile;
+use crate::views::customer_profile::Profile;
 use std::hint::black_box;
 use streamflow_model::{Id, Place, Transaction};
 

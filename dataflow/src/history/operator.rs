@@ -12,7 +12,7 @@ use crate::operators::watermark::{ReferenceTime, Watermark};
 use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use crate::score::{Scored, Settled};
 use crate::settings::Settings;
-use crate::views::rows::Profile;
+use crate::views::customer_profile::Profile;
 use differential_dataflow::{AsCollection, VecCollection};
 use streamflow_model::{Id, id};
 use timely::container::CapacityContainerBuilder;

@@ -13,7 +13,7 @@ use crate::resume::Resume;
 use crate::roster::{BATCH, Member, Roster};
 use crate::score::{Scored, Settled, Verdict};
 use crate::settings::Settings;
-use crate::views::rows::Profile;
+use crate::views::customer_profile::Profile;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use streamflow_model::timestamp::MINUTE;

@@ -1,8 +1,6 @@
 //! What the stages of the graph have in common: buffering by epoch, order, the watermark, sums, arrangements that forget,
 //! and reports of what operators hold.
 
-pub mod accumulate;
-pub mod combine;
 pub mod forgetting;
 pub mod holding;
 pub mod ordered;

@@ -112,6 +112,7 @@ fn compare(tables: &mut Tables, expected: &Expected, wrong: &mut Differences) {
             wrong.note("alert changes", format_args!("{id}: numbered anew"));
         }
     }
+    tables.name_top_rules();
     let views = &tables.views;
     wrong.table("bronze", &views.received, &expected.received);
     wrong.table("dead letters", &views.dead_letters, &expected.dead_letters);

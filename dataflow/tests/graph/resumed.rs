@@ -10,7 +10,8 @@ use streamflow_dataflow::operators::watermark::ReferenceTime;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;
-use streamflow_dataflow::views::rows::Profile;
+use streamflow_dataflow::views::ViewRow;
+use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_model::{Id, PartitionId};
 
 /// Where a graph goes on, with everything that the changes before it add up to.
@@ -112,12 +113,7 @@ fn look_back(case: &Case, settings: &Settings) -> i64 {
 impl Rows {
     fn apply(&mut self, change: ViewChange) {
         let key = match &change {
-            ViewChange::HourlySales((key, _)) => format!("{key:?}"),
-            ViewChange::StorePerformance((key, _)) => format!("{key:?}"),
-            ViewChange::StoreMinute((key, _)) => format!("{key:?}"),
-            ViewChange::DailyFraud((key, _)) => format!("day {key}"),
-            ViewChange::Minute((key, _)) => format!("minute {key}"),
-            ViewChange::RulePerformance((key, _)) => format!("{key:?}"),
+            ViewChange::Row(row) => row_key(row),
             ViewChange::Quality((key, _)) => format!("{key:?}"),
             ViewChange::Books((key, _)) => format!("{key:?}"),
             _ => return self.apply_other(change),
@@ -149,4 +145,17 @@ impl Rows {
             _ => {}
         }
     }
+}
+
+/// The row's view and key as text.
+fn row_key(row: &ViewRow) -> String {
+    let key: &dyn std::fmt::Debug = match row {
+        ViewRow::AggDailyFraud((key, _)) => key,
+        ViewRow::AggHourlySales((key, _)) => key,
+        ViewRow::RealtimeMetrics((key, _)) => key,
+        ViewRow::RealtimeStoreMetrics((key, _)) => key,
+        ViewRow::RulePerformance((key, _)) => key,
+        ViewRow::StorePerformance((key, _)) => key,
+    };
+    format!("{}: {key:?}", row.view())
 }

@@ -10,51 +10,51 @@ use streamflow_model::Id;
 use streamflow_model::timestamp::Rfc3339;
 
 /// `total_amount` in cents, as text for [`Fields::wide`]: exact, however large.
-pub(super) const CENTS: &str = "(total_amount * 100)::numeric(60)::text";
+pub(crate) const CENTS: &str = "(total_amount * 100)::numeric(60)::text";
 
 /// A row, read from left to right.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     row: &'a BinaryCopyOutRow,
     next: usize,
 }
 
 impl<'a> Fields<'a> {
     /// The next column.
-    pub(super) fn get<T: FromSql<'a>>(&mut self) -> Result<T, PostgresError> {
+    pub(crate) fn get<T: FromSql<'a>>(&mut self) -> Result<T, PostgresError> {
         self.next += 1;
         Ok(self.row.try_get(self.next - 1)?)
     }
 
     /// A `timestamptz`, to be described as `INT8`, in microseconds since 1970.
-    pub(super) fn instant(&mut self) -> Result<i64, PostgresError> {
+    pub(crate) fn instant(&mut self) -> Result<i64, PostgresError> {
         self.get().map(micros_of)
     }
 
     /// A `timestamptz` that can be null.
-    pub(super) fn nullable_instant(&mut self) -> Result<Option<i64>, PostgresError> {
+    pub(crate) fn nullable_instant(&mut self) -> Result<Option<i64>, PostgresError> {
         Ok(self.get::<Option<i64>>()?.map(micros_of))
     }
 
     /// An identifier.
-    pub(super) fn id(&mut self) -> Result<Id, PostgresError> {
+    pub(crate) fn id(&mut self) -> Result<Id, PostgresError> {
         self.get::<&str>().map(Id::from)
     }
 
     /// A whole number of any length, given as text.
-    pub(super) fn wide(&mut self) -> Result<i128, PostgresError> {
+    pub(crate) fn wide(&mut self) -> Result<i128, PostgresError> {
         let text: &str = self.get()?;
         text.parse().map_err(|_| impossible(format!("`{text}` is no whole number")))
     }
 
     /// A `bigint` that is never negative.
-    pub(super) fn count(&mut self) -> Result<u64, PostgresError> {
+    pub(crate) fn count(&mut self) -> Result<u64, PostgresError> {
         let count: i64 = self.get()?;
         u64::try_from(count).map_err(|_| impossible(format!("{count} is no count")))
     }
 }
 
 /// Gives what `read` makes of each row of a query to `give`.
-pub(super) fn rows<T>(
+pub(crate) fn rows<T>(
     snapshot: &mut Transaction<'_>,
     query: &str,
     types: &[Type],
@@ -70,7 +70,7 @@ pub(super) fn rows<T>(
 }
 
 /// What the tables can hold only if somebody else wrote to them.
-pub(super) fn impossible(problem: impl Into<String>) -> PostgresError {
+pub(crate) fn impossible(problem: impl Into<String>) -> PostgresError {
     PostgresError::Fenced(format!("hydration: {}", problem.into()))
 }
 
@@ -78,7 +78,7 @@ pub(super) fn impossible(problem: impl Into<String>) -> PostgresError {
 const WRITABLE: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
 
 /// An instant as a literal; COPY takes no parameters.
-pub(super) fn literal(micros: i64) -> String {
+pub(crate) fn literal(micros: i64) -> String {
     if micros < WRITABLE.start {
         "timestamptz '-infinity'".to_owned()
     } else if micros >= WRITABLE.end {

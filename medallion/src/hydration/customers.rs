@@ -7,7 +7,7 @@ use postgres::types::Type;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::detectors::Sums;
 use streamflow_dataflow::resume::RestoredCustomer;
-use streamflow_dataflow::views::rows::Profile;
+use streamflow_dataflow::views::customer_profile::Profile;
 
 const TYPES: [Type; 9] = [
     Type::TEXT,

@@ -10,7 +10,7 @@
 //! Law: while the lease is held and nothing has been committed under it, nobody changes these tables; so what several
 //! connections read at different moments is the state at one frontier. It is read within one snapshot each all the same.
 
-mod copy;
+pub(crate) mod copy;
 mod customers;
 mod resume;
 mod transactions;
@@ -19,8 +19,11 @@ mod views;
 pub use resume::resume;
 
 use crate::progress::Progress;
+use crate::tables::view::Aggregate;
+use crate::tables::{Tables, tables};
 use crate::topics::Topics;
 use postgres::{Client, IsolationLevel, Transaction};
+use std::convert::Infallible;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::controls::ControlChange;
@@ -28,6 +31,7 @@ use streamflow_dataflow::detectors::Rules;
 use streamflow_dataflow::history::Slicing;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use streamflow_dataflow::settings::Settings;
+use streamflow_dataflow::views::{View, Visit};
 use streamflow_model::timestamp::MINUTE;
 
 /// The part of the rows that one worker reads.
@@ -56,38 +60,50 @@ pub enum Row {
     Transaction(RestoredTransaction),
     /// Of `gold.customer_totals`.
     Customer(RestoredCustomer),
-    /// Of another view.
-    View(ViewChange),
+    /// Of another table.
+    View {
+        /// Which one.
+        table: &'static str,
+        /// The row.
+        row: ViewChange,
+    },
 }
 
 impl Row {
-    /// All tables that rows stand in.
-    pub const TABLES: [&'static str; 9] = [
-        "silver.transactions",
-        "gold.customer_totals",
-        "gold.agg_hourly_sales",
-        "gold.store_performance",
-        "gold.agg_daily_fraud",
-        "gold.rule_performance",
-        "gold.realtime_metrics",
-        "silver.quality_counts",
-        "streamflow.progress",
-    ];
+    /// All tables that rows come from.
+    #[must_use]
+    pub fn tables() -> Vec<&'static str> {
+        let mut names = vec![TRANSACTIONS, CUSTOMERS, QUALITY, PROGRESS];
+        let Ok(()) = tables().visit(&mut NameTables(&mut names));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 
-    /// The table that it stands in.
+    /// The table that it comes from.
     #[must_use]
     pub fn table(&self) -> &'static str {
         match self {
-            Self::Transaction(_) => "silver.transactions",
-            Self::Customer(_) => "gold.customer_totals",
-            Self::View(ViewChange::HourlySales(_)) => "gold.agg_hourly_sales",
-            Self::View(ViewChange::StorePerformance(_)) => "gold.store_performance",
-            Self::View(ViewChange::DailyFraud(_)) => "gold.agg_daily_fraud",
-            Self::View(ViewChange::RulePerformance(_)) => "gold.rule_performance",
-            Self::View(ViewChange::Minute(_) | ViewChange::StoreMinute(_)) => "gold.realtime_metrics",
-            Self::View(ViewChange::Quality(_)) => "silver.quality_counts",
-            Self::View(_) => "streamflow.progress",
+            Self::Transaction(_) => TRANSACTIONS,
+            Self::Customer(_) => CUSTOMERS,
+            Self::View { table, .. } => table,
         }
+    }
+}
+
+const TRANSACTIONS: &str = "silver.transactions";
+const CUSTOMERS: &str = "gold.customer_totals";
+const QUALITY: &str = "silver.quality_counts";
+const PROGRESS: &str = "streamflow.progress";
+
+struct NameTables<'a>(&'a mut Vec<&'static str>);
+
+impl Visit<Tables> for NameTables<'_> {
+    type Error = Infallible;
+
+    fn visit<V: View>(&mut self, aggregate: &&'static Aggregate<V::Key, V::Sum>) -> Result<(), Infallible> {
+        self.0.push(aggregate.table.stored);
+        Ok(())
     }
 }
 
@@ -158,7 +174,7 @@ impl<'a> Hydration<'a> {
         self.transactions(snapshot, share, &mut |row| give(Row::Transaction(row)))?;
         self.customers(snapshot, share, &mut |row| give(Row::Customer(row)))?;
         if share.index == 0 {
-            self.views(snapshot, &mut |row| give(Row::View(row)))?;
+            self.views(snapshot, give)?;
         }
         Ok(())
     }

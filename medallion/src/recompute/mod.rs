@@ -5,8 +5,11 @@
 
 mod queries;
 
-use postgres::{Client, IsolationLevel};
-use queries::{QUERIES, Query};
+use chrono::{DateTime, Utc};
+use postgres::types::ToSql;
+use postgres::{Client, IsolationLevel, Transaction};
+pub use queries::By;
+use queries::queries;
 use streamflow_connectors::postgres::PostgresError;
 
 /// How a table compares with its recomputation.
@@ -32,17 +35,53 @@ pub fn compare(client: &mut Client) -> Result<Vec<Comparison>, PostgresError> {
     transaction.batch_execute(
         "SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'; SET LOCAL jit = off",
     )?;
-    let mut comparisons = Vec::with_capacity(QUERIES.len());
-    for Query { table, stored, expected } in QUERIES {
-        let row = transaction.query_one(&difference(stored, expected), &[])?;
-        comparisons.push(Comparison {
-            table,
-            rows: row.try_get(0)?,
-            differing: row.try_get(1)?,
-            sample: row.try_get(2)?,
-        });
-    }
-    Ok(comparisons)
+    let compared = queries().into_iter().map(|query| {
+        let (stored, expected) = query.all();
+        compare_one(&mut transaction, query.table, &difference(&stored, &expected), &[])
+    });
+    compared.collect()
+}
+
+/// What is compared of a large database: a few keys.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// Keys of customers.
+    pub customers: Vec<i32>,
+    /// Local days, `YYYYMMDD`.
+    pub days: Vec<i32>,
+    /// Instants, whose hours and minutes are compared.
+    pub times: Vec<DateTime<Utc>>,
+}
+
+/// Compares what belongs to the keys of a sample, of the tables where that can be told.
+///
+/// # Errors
+/// What the server or the connection says.
+pub fn compare_sample(
+    transaction: &mut Transaction<'_>,
+    sample: &Sample,
+) -> Result<Vec<Comparison>, PostgresError> {
+    let compared = queries().into_iter().filter_map(|query| {
+        let by = query.by?;
+        let (stored, expected) = query.chosen(by);
+        let keys: &(dyn ToSql + Sync) = match by {
+            By::Customers => &sample.customers,
+            By::Days => &sample.days,
+            By::Hours | By::Minutes => &sample.times,
+        };
+        Some(compare_one(transaction, query.table, &difference(&stored, &expected), &[keys]))
+    });
+    compared.collect()
+}
+
+fn compare_one(
+    transaction: &mut Transaction<'_>,
+    table: &'static str,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Comparison, PostgresError> {
+    let row = transaction.query_one(sql, parameters)?;
+    Ok(Comparison { table, rows: row.try_get(0)?, differing: row.try_get(1)?, sample: row.try_get(2)? })
 }
 
 fn difference(stored: &str, expected: &str) -> String {

@@ -1,46 +1,22 @@
 //! `silver.quality_counts`, from which the view `silver.quality_check_results` derives.
 
-use super::view::{Rows, View};
-use crate::changes::Changes;
-use crate::encoding::{Columns, Fields, micros};
-use crate::output::Output;
-use postgres::types::Type;
-use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::views::rows::{Measure, QualityKey};
+use super::view::{Column, Table, Value};
+use streamflow_dataflow::views::quality::{Measure, QualityKey};
 use streamflow_model::Reason;
 
-const COUNTS: View = View {
-    table: "silver.quality_check_results",
-    key: &[Type::TIMESTAMPTZ, Type::TEXT],
-    values: &[Type::INT8, Type::TIMESTAMPTZ],
-    upsert: "INSERT INTO silver.quality_counts (window_start, measure, events, changed_at) \
-         SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::int8[], $4::timestamptz[]) \
-         ON CONFLICT (window_start, measure) DO UPDATE SET events = excluded.events, \
-             changed_at = excluded.changed_at",
-    delete: "DELETE FROM silver.quality_counts AS c \
-         USING unnest($1::timestamptz[], $2::text[]) AS k (window_start, measure) \
-         WHERE c.window_start = k.window_start AND c.measure = k.measure",
-};
-
-/// Brings the counts to their latest values.
-pub(crate) fn write(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {
-    COUNTS.write(output, &changes.quality, Counts)
-}
-
-struct Counts;
-
-impl Rows<QualityKey, i64> for Counts {
-    fn key(&mut self, columns: &mut Columns, key: &QualityKey) {
-        columns.begin();
-        columns.instant(key.window_start);
-        columns.text(name(key.measure));
-    }
-
-    fn values(&mut self, columns: &mut Columns, events: &i64, time: u64) {
-        columns.int8(*events);
-        columns.instant(micros(time));
-    }
-}
+/// The table.
+pub(crate) static TABLE: Table<QualityKey, i64> = Table::new(
+    "silver.quality_counts",
+    "silver.quality_check_results",
+    &[
+        Column { name: "window_start", value: Value::Instant(|key| key.window_start) },
+        Column { name: "measure", value: Value::Text(|key| name(key.measure)) },
+    ],
+    &[
+        Column { name: "events", value: Value::Count(|events| *events) },
+        Column { name: "changed_at", value: Value::ChangedAt },
+    ],
+);
 
 /// What a name in `silver.quality_counts.measure` stands for.
 pub(crate) fn measure(text: &str) -> Option<Measure> {

@@ -2,158 +2,123 @@
 //!
 //! A dimension's member never leaves: one without reference data is an inferred member without attributes.
 
-use super::view::{Rows, View};
+use super::view::{Column, Commit, Surroundings, Table, Value, arrays, sets, types, written};
 use crate::changes::{Changes, Latest};
-use crate::encoding::{Columns, Fields, micros};
+use crate::encoding::{Columns, Fields};
 use crate::keys::{Dimensions, Keys};
 use crate::output::Output;
 use postgres::types::Type;
+use std::sync::OnceLock;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
 use streamflow_model::{Customer, Id, Product, Store};
 
-/// A dimension of gold.
-struct Dimension {
+/// Attributes of customers, in silver and gold.
+const CUSTOMER: &[Column<Customer>] = &[
+    Column { name: "name", value: Value::OptionalText(|customer| customer.name.as_deref()) },
+    Column { name: "email", value: Value::OptionalText(|customer| customer.email.as_deref()) },
+    Column { name: "city", value: Value::OptionalText(|customer| customer.city.as_deref()) },
+    Column { name: "state", value: Value::OptionalText(|customer| customer.state.as_deref()) },
+    Column { name: "risk_profile", value: Value::OptionalText(|customer| customer.risk_profile.as_deref()) },
+    Column { name: "registered_at", value: Value::OptionalInstant(|customer| customer.registered_at) },
+    Column { name: "updated_at", value: Value::ChangedAt },
+];
+
+/// Attributes of stores, in silver and gold.
+const STORE: &[Column<Store>] = &[
+    Column { name: "name", value: Value::OptionalText(|store| store.name.as_deref()) },
+    Column { name: "city", value: Value::OptionalText(|store| store.city.as_deref()) },
+    Column { name: "state", value: Value::OptionalText(|store| store.state.as_deref()) },
+    Column { name: "category", value: Value::OptionalText(|store| store.category.as_deref()) },
+    Column { name: "channel", value: Value::OptionalText(|store| store.channel.as_deref()) },
+    Column {
+        name: "latitude",
+        value: Value::OptionalFloat(|store| store.place.map(|place| place.latitude_degrees())),
+    },
+    Column {
+        name: "longitude",
+        value: Value::OptionalFloat(|store| store.place.map(|place| place.longitude_degrees())),
+    },
+    Column { name: "updated_at", value: Value::ChangedAt },
+];
+
+/// Attributes of products, in silver and gold.
+const PRODUCT: &[Column<Product>] = &[
+    Column { name: "name", value: Value::OptionalText(|product| product.name.as_deref()) },
+    Column { name: "category", value: Value::OptionalText(|product| product.category.as_deref()) },
+    Column { name: "price", value: Value::OptionalMoney(|product| product.price) },
+    Column { name: "updated_at", value: Value::ChangedAt },
+];
+
+const CUSTOMER_ID: &[Column<Id>] = &[Column { name: "customer_id", value: Value::Text(|id| id) }];
+const STORE_ID: &[Column<Id>] = &[Column { name: "store_id", value: Value::Text(|id| id) }];
+const PRODUCT_ID: &[Column<Id>] = &[Column { name: "product_id", value: Value::Text(|id| id) }];
+
+static CUSTOMERS: Table<Id, Customer> =
+    Table::new("silver.customers", "silver.customers", CUSTOMER_ID, CUSTOMER);
+static STORES: Table<Id, Store> = Table::new("silver.stores", "silver.stores", STORE_ID, STORE);
+static PRODUCTS: Table<Id, Product> = Table::new("silver.products", "silver.products", PRODUCT_ID, PRODUCT);
+
+static DIM_CUSTOMER: Dimension<Customer> = Dimension::new("gold.dim_customer", "customer", CUSTOMER);
+static DIM_STORE: Dimension<Store> = Dimension::new("gold.dim_store", "store", STORE);
+static DIM_PRODUCT: Dimension<Product> = Dimension::new("gold.dim_product", "product", PRODUCT);
+
+/// A dimension of gold: key, id, attributes, and whether the member is inferred.
+struct Dimension<V: 'static> {
     table: &'static str,
-    /// Between id and `inferred`.
-    attributes: &'static [Type],
+    /// What its members are, as its key and id columns begin.
+    member: &'static str,
+    /// Silver's columns; the time of the change is not among the dimension's.
+    attributes: &'static [Column<V>],
+    statements: OnceLock<Statements>,
+}
+
+struct Statements {
     /// Key, id and `inferred` of members assigned by this commit.
-    copy: &'static str,
-    /// Key, id, attributes, `inferred`.
-    upsert: &'static str,
+    copy: String,
+    upsert: String,
 }
-
-/// What an entity's attributes are, in the order of the tables' columns.
-trait Attributes {
-    fn push(&self, row: &mut Columns);
-}
-
-const CUSTOMER_ATTRIBUTES: &[Type] =
-    &[Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::TIMESTAMPTZ];
-const STORE_ATTRIBUTES: &[Type] =
-    &[Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::FLOAT8, Type::FLOAT8];
-const PRODUCT_ATTRIBUTES: &[Type] = &[Type::TEXT, Type::TEXT, Type::NUMERIC];
-
-const CUSTOMERS: View = View {
-    table: "silver.customers",
-    key: &[Type::TEXT],
-    values: &[
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::TIMESTAMPTZ,
-        Type::TIMESTAMPTZ,
-    ],
-    upsert: "INSERT INTO silver.customers (customer_id, name, email, city, state, risk_profile, registered_at, \
-         updated_at) \
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
-             $7::timestamptz[], $8::timestamptz[]) \
-         ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name, email = excluded.email, \
-             city = excluded.city, state = excluded.state, risk_profile = excluded.risk_profile, \
-             registered_at = excluded.registered_at, updated_at = excluded.updated_at",
-    delete: "DELETE FROM silver.customers WHERE customer_id = ANY ($1::text[])",
-};
-
-const STORES: View = View {
-    table: "silver.stores",
-    key: &[Type::TEXT],
-    values: &[
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::TEXT,
-        Type::FLOAT8,
-        Type::FLOAT8,
-        Type::TIMESTAMPTZ,
-    ],
-    upsert: "INSERT INTO silver.stores (store_id, name, city, state, category, channel, latitude, longitude, \
-         updated_at) \
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
-             $7::float8[], $8::float8[], $9::timestamptz[]) \
-         ON CONFLICT (store_id) DO UPDATE SET name = excluded.name, city = excluded.city, \
-             state = excluded.state, category = excluded.category, channel = excluded.channel, \
-             latitude = excluded.latitude, longitude = excluded.longitude, updated_at = excluded.updated_at",
-    delete: "DELETE FROM silver.stores WHERE store_id = ANY ($1::text[])",
-};
-
-const PRODUCTS: View = View {
-    table: "silver.products",
-    key: &[Type::TEXT],
-    values: &[Type::TEXT, Type::TEXT, Type::NUMERIC, Type::TIMESTAMPTZ],
-    upsert: "INSERT INTO silver.products (product_id, name, category, price, updated_at) \
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::timestamptz[]) \
-         ON CONFLICT (product_id) DO UPDATE SET name = excluded.name, category = excluded.category, \
-             price = excluded.price, updated_at = excluded.updated_at",
-    delete: "DELETE FROM silver.products WHERE product_id = ANY ($1::text[])",
-};
-
-const DIM_CUSTOMER: Dimension = Dimension {
-    table: "gold.dim_customer",
-    attributes: CUSTOMER_ATTRIBUTES,
-    copy: "COPY gold.dim_customer (customer_key, customer_id, inferred) FROM STDIN (FORMAT binary)",
-    upsert: "INSERT INTO gold.dim_customer (customer_key, customer_id, name, email, city, state, risk_profile, \
-         registered_at, inferred) \
-         SELECT * FROM unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
-             $7::text[], $8::timestamptz[], $9::bool[]) \
-         ON CONFLICT (customer_key) DO UPDATE SET name = excluded.name, email = excluded.email, \
-             city = excluded.city, state = excluded.state, risk_profile = excluded.risk_profile, \
-             registered_at = excluded.registered_at, inferred = excluded.inferred",
-};
-
-const DIM_STORE: Dimension = Dimension {
-    table: "gold.dim_store",
-    attributes: STORE_ATTRIBUTES,
-    copy: "COPY gold.dim_store (store_key, store_id, inferred) FROM STDIN (FORMAT binary)",
-    upsert: "INSERT INTO gold.dim_store (store_key, store_id, name, city, state, category, channel, latitude, \
-         longitude, inferred) \
-         SELECT * FROM unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
-             $7::text[], $8::float8[], $9::float8[], $10::bool[]) \
-         ON CONFLICT (store_key) DO UPDATE SET name = excluded.name, city = excluded.city, \
-             state = excluded.state, category = excluded.category, channel = excluded.channel, \
-             latitude = excluded.latitude, longitude = excluded.longitude, inferred = excluded.inferred",
-};
-
-const DIM_PRODUCT: Dimension = Dimension {
-    table: "gold.dim_product",
-    attributes: PRODUCT_ATTRIBUTES,
-    copy: "COPY gold.dim_product (product_key, product_id, inferred) FROM STDIN (FORMAT binary)",
-    upsert: "INSERT INTO gold.dim_product (product_key, product_id, name, category, price, inferred) \
-         SELECT * FROM unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::bool[]) \
-         ON CONFLICT (product_key) DO UPDATE SET name = excluded.name, category = excluded.category, \
-             price = excluded.price, inferred = excluded.inferred",
-};
 
 /// Brings reference rows and dimensions to their latest state. Comes after everything that assigns keys.
 pub(crate) fn write(
     output: &mut Output<'_, '_>,
     changes: &Changes,
     dimensions: &mut Dimensions,
+    commit: Commit,
 ) -> Result<(), PostgresError> {
-    let Dimensions { customers, stores, products } = dimensions;
-    CUSTOMERS.write(output, &changes.customers, Entities)?;
-    STORES.write(output, &changes.stores, Entities)?;
-    PRODUCTS.write(output, &changes.products, Entities)?;
-    DIM_CUSTOMER.write(output, &changes.customers, customers)?;
-    DIM_STORE.write(output, &changes.stores, stores)?;
-    DIM_PRODUCT.write(output, &changes.products, products)
+    CUSTOMERS.write(output, &changes.customers, dimensions, commit)?;
+    STORES.write(output, &changes.stores, dimensions, commit)?;
+    PRODUCTS.write(output, &changes.products, dimensions, commit)?;
+    DIM_CUSTOMER.write(output, &changes.customers, dimensions, |dimensions| &mut dimensions.customers)?;
+    DIM_STORE.write(output, &changes.stores, dimensions, |dimensions| &mut dimensions.stores)?;
+    DIM_PRODUCT.write(output, &changes.products, dimensions, |dimensions| &mut dimensions.products)
 }
 
-impl Dimension {
-    fn write<V: Attributes>(
-        &self,
+impl<V> Dimension<V> {
+    const fn new(table: &'static str, member: &'static str, attributes: &'static [Column<V>]) -> Self {
+        Self { table, member, attributes, statements: OnceLock::new() }
+    }
+
+    fn attributes(&self) -> impl Iterator<Item = &'static Column<V>> + Clone {
+        self.attributes.iter().filter(|column| !matches!(column.value, Value::ChangedAt))
+    }
+
+    fn write(
+        &'static self,
         output: &mut Output<'_, '_>,
         entities: &Latest<Id, V>,
-        keys: &mut Keys,
+        dimensions: &mut Dimensions,
+        keys: fn(&mut Dimensions) -> &mut Keys,
     ) -> Result<(), PostgresError> {
-        let types = [&[Type::INT4, Type::TEXT], self.attributes, &[Type::BOOL]].concat();
-        let mut members = Columns::new(&types);
+        let statements = self.statements.get_or_init(|| self.generate());
+        let mut all = vec![Type::INT4, Type::TEXT];
+        all.extend(types(self.attributes()));
+        all.push(Type::BOOL);
+        let mut members = Columns::new(&all);
         for (id, entity) in entities {
             // One that is deleted before any transaction named it needs no member.
             let key = match entity.value {
-                Some(_) => keys.of(id),
-                None => match keys.known(id) {
+                Some(_) => keys(dimensions).of(id),
+                None => match keys(dimensions).known(id) {
                     Some(key) => key,
                     None => continue,
                 },
@@ -161,65 +126,41 @@ impl Dimension {
             members.begin();
             members.int4(key);
             members.text(id);
-            match &entity.value {
-                Some(entity) => entity.push(&mut members),
-                None => self.attributes.iter().for_each(|_| members.null()),
+            let mut surroundings = Surroundings { dimensions, time: entity.time, frontier: 0 };
+            for column in self.attributes() {
+                match &entity.value {
+                    Some(entity) => column.push(&mut members, entity, &mut surroundings),
+                    None => members.null(),
+                }
             }
             members.boolean(entity.value.is_none());
         }
         let mut inferred = CopyRows::new(3);
-        for (key, id) in keys.fresh() {
+        for (key, id) in keys(dimensions).fresh() {
             inferred.begin();
             inferred.int4(key);
             inferred.text(id);
             inferred.boolean(true);
         }
-        output.copy(self.table, self.copy, &inferred)?;
-        output.write(self.table, self.upsert, &members)
-    }
-}
-
-/// The rows of silver: id, attributes, time.
-struct Entities;
-
-impl<V: Attributes> Rows<Id, V> for Entities {
-    fn key(&mut self, columns: &mut Columns, id: &Id) {
-        columns.begin();
-        columns.text(id);
+        output.copy(self.table, &statements.copy, &inferred)?;
+        output.write(self.table, &statements.upsert, &members)
     }
 
-    fn values(&mut self, columns: &mut Columns, entity: &V, time: u64) {
-        entity.push(columns);
-        columns.instant(micros(time));
-    }
-}
-
-impl Attributes for Customer {
-    fn push(&self, row: &mut Columns) {
-        let Self { customer_id: _, name, email, city, state, risk_profile, registered_at } = self;
-        for text in [name, email, city, state, risk_profile] {
-            row.text_or_null(text.as_ref());
+    fn generate(&self) -> Statements {
+        let Self { table, member, .. } = self;
+        let (key, id) = (format!("{member}_key"), format!("{member}_id"));
+        let mut columns = vec![(key.as_str(), Type::INT4), (id.as_str(), Type::TEXT)];
+        columns.extend(written(self.attributes()));
+        columns.push(("inferred", Type::BOOL));
+        let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+        Statements {
+            copy: format!("COPY {table} ({key}, {id}, inferred) FROM STDIN (FORMAT binary)"),
+            upsert: format!(
+                "INSERT INTO {table} ({}) SELECT * FROM unnest({}) ON CONFLICT ({key}) DO UPDATE SET {}",
+                names.join(", "),
+                arrays(&columns),
+                sets(&columns[2..]),
+            ),
         }
-        row.nullable(*registered_at, Fields::instant);
-    }
-}
-
-impl Attributes for Store {
-    fn push(&self, row: &mut Columns) {
-        let Self { store_id: _, name, city, state, category, channel, place } = self;
-        for text in [name, city, state, category, channel] {
-            row.text_or_null(text.as_ref());
-        }
-        row.nullable(place.map(|place| place.latitude_degrees()), Fields::float8);
-        row.nullable(place.map(|place| place.longitude_degrees()), Fields::float8);
-    }
-}
-
-impl Attributes for Product {
-    fn push(&self, row: &mut Columns) {
-        let Self { product_id: _, name, category, price } = self;
-        row.text_or_null(name.as_ref());
-        row.text_or_null(category.as_ref());
-        row.nullable(price.map(i128::from), Fields::money);
     }
 }

@@ -8,7 +8,6 @@ use postgres::error::SqlState;
 use postgres::types::Type;
 use std::collections::{BTreeSet, HashSet};
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::detectors::Rule;
 use streamflow_dataflow::score::{Scored, Verdict};
 use streamflow_model::calendar::date_key;
 use streamflow_model::timestamp::days_from_civil;
@@ -18,28 +17,26 @@ const TABLE: &str = "silver.transactions";
 
 const COPY: &str = "COPY silver.transactions (transaction_at, amount_cents, source_offset, revision, \
      customer_key, store_key, product_key, date_key, latitude, longitude, topic_key, source_partition, \
-     score_thousandths, fr_001, fr_002, fr_003, fr_004, fr_005, is_fraud, voided, currency, payment_method, \
-     alert_changes, transaction_id) FROM STDIN (FORMAT binary)";
+     score_thousandths, rule_scores, is_fraud, voided, currency, payment_method, alert_changes, transaction_id) \
+     FROM STDIN (FORMAT binary)";
 
 const UPDATE: &str = "UPDATE silver.transactions AS t SET transaction_at = n.transaction_at, \
      amount_cents = n.amount_cents, source_offset = n.source_offset, revision = n.revision, \
      customer_key = n.customer_key, store_key = n.store_key, product_key = n.product_key, \
      date_key = n.date_key, latitude = n.latitude, longitude = n.longitude, topic_key = n.topic_key, \
-     source_partition = n.source_partition, score_thousandths = n.score_thousandths, fr_001 = n.fr_001, \
-     fr_002 = n.fr_002, fr_003 = n.fr_003, fr_004 = n.fr_004, fr_005 = n.fr_005, is_fraud = n.is_fraud, \
+     source_partition = n.source_partition, score_thousandths = n.score_thousandths, \
+     rule_scores = n.rule_scores, is_fraud = n.is_fraud, \
      voided = n.voided, currency = n.currency, payment_method = n.payment_method, \
      alert_changes = n.alert_changes \
      FROM unnest($1::timestamptz[], $2::int8[], $3::int8[], $4::int8[], $5::int4[], $6::int4[], $7::int4[], \
-         $8::int4[], $9::int4[], $10::int4[], $11::int2[], $12::int2[], $13::int2[], $14::int2[], $15::int2[], \
-         $16::int2[], $17::int2[], $18::int2[], $19::bool[], $20::bool[], $21::text[], $22::text[], \
-         $23::int4[], $24::text[]) AS n (transaction_at, amount_cents, source_offset, revision, \
+         $8::int4[], $9::int4[], $10::int4[], $11::int2[], $12::int2[], $13::int2[], $14::jsonb[], $15::bool[], \
+         $16::bool[], $17::text[], $18::text[], $19::int4[], $20::text[]) AS n (transaction_at, amount_cents, source_offset, revision, \
          customer_key, store_key, product_key, date_key, latitude, longitude, topic_key, source_partition, \
-         score_thousandths, fr_001, fr_002, fr_003, fr_004, fr_005, is_fraud, voided, currency, \
-         payment_method, alert_changes, transaction_id) \
+         score_thousandths, rule_scores, is_fraud, voided, currency, payment_method, alert_changes, transaction_id) \
      WHERE t.transaction_id = n.transaction_id";
 
 /// The columns, in the order of COPY and UPDATE.
-const COLUMNS: [Type; 24] = [
+const COLUMNS: [Type; 20] = [
     Type::TIMESTAMPTZ,
     Type::INT8,
     Type::INT8,
@@ -53,11 +50,7 @@ const COLUMNS: [Type; 24] = [
     Type::INT2,
     Type::INT2,
     Type::INT2,
-    Type::INT2,
-    Type::INT2,
-    Type::INT2,
-    Type::INT2,
-    Type::INT2,
+    Type::JSONB,
     Type::BOOL,
     Type::BOOL,
     Type::TEXT,
@@ -176,11 +169,14 @@ impl Transactions<'_> {
 
 fn push_verdict(row: &mut impl Fields, verdict: &Verdict) {
     row.int2(verdict.score.thousandths() as i16);
-    for rule in Rule::ALL {
-        let hit = verdict.hits.iter().find(|hit| hit.rule() == rule);
-        row.nullable(hit.map(|hit| hit.score.thousandths() as i16), Fields::int2);
-    }
+    row.nullable(rule_scores(verdict), |row, scores| row.jsonb(&scores));
     row.boolean(verdict.alert);
+}
+
+/// The score of each hit by its rule's id, as JSON; `None` without hits, which is nearly always.
+fn rule_scores(verdict: &Verdict) -> Option<String> {
+    let scores = verdict.hits.iter().map(|hit| (hit.rule().id(), hit.score.thousandths()));
+    (!verdict.hits.is_empty()).then(|| serde_json::Value::from_iter(scores).to_string())
 }
 
 fn add_dates(output: &mut Output<'_, '_>, days: &BTreeSet<i32>) -> Result<(), PostgresError> {

@@ -11,7 +11,7 @@ use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::{Evidence, Hit};
 use streamflow_dataflow::score::{Scored, Verdict};
-use streamflow_dataflow::views::rows::{Measure, QualityKey};
+use streamflow_dataflow::views::quality::{Measure, QualityKey};
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{
     Account, BooksEntry, Calendar, Cents, Currency, Customer, DeadLetter, Entity, Id, ListChange, ListEntry,

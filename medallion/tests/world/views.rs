@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use streamflow_dataflow::changes::{Upsert, ViewChange};
-use streamflow_dataflow::detectors::Rule;
 use streamflow_dataflow::score::Scored;
-use streamflow_dataflow::views::rows::{
-    DailyFraud, Minute, Profile, RuleDay, RulePerformance, Sales, StoreDay, StoreHour, StoreMinute,
-};
+use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
+use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
+use streamflow_dataflow::views::customer_profile::Profile;
+use streamflow_dataflow::views::realtime_metrics::{Minute, MinuteStart};
+use streamflow_dataflow::views::realtime_store_metrics::StoreMinute;
+use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
+use streamflow_dataflow::views::store_performance::StoreDay;
+use streamflow_dataflow::views::{Sales, ViewRow};
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{Calendar, Id};
 
@@ -15,9 +19,9 @@ pub struct Views {
     profiles: BTreeMap<Id, Profile>,
     hours: BTreeMap<StoreHour, Sales>,
     days: BTreeMap<StoreDay, Sales>,
-    daily: BTreeMap<i32, DailyFraud>,
-    rules: BTreeMap<RuleDay, RulePerformance>,
-    minutes: BTreeMap<i64, Minute>,
+    daily: BTreeMap<Day, DailyFraud>,
+    rules: BTreeMap<RuleDay, Hits>,
+    minutes: BTreeMap<MinuteStart, Minute>,
     store_minutes: BTreeMap<StoreMinute, Sales>,
     visitors: BTreeSet<(i64, Id)>,
 }
@@ -42,7 +46,7 @@ impl Views {
         add(self.hours.entry(StoreHour { hour_start: calendar.hour_start(at), store: store.clone() }), sales);
         add(self.days.entry(StoreDay { day, store: store.clone() }), sales);
         add(self.store_minutes.entry(StoreMinute { minute_start, store }), sales);
-        let minute = self.minutes.entry(minute_start).or_default();
+        let minute = self.minutes.entry(MinuteStart(minute_start)).or_default();
         minute.sales.transactions += 1;
         minute.sales.cents += i128::from(cents);
         minute.sales.alerts += alerts;
@@ -59,13 +63,11 @@ impl Views {
     fn add_rules(&mut self, scored: &Scored, day: i32) {
         let verdict = &scored.verdict;
         let alert = i64::from(verdict.alert);
-        let daily = self.daily.entry(day).or_default();
+        let daily = self.daily.entry(Day(day)).or_default();
         daily.transactions += 1;
         daily.alerts += alert;
         daily.score_thousandths += alert * i64::from(verdict.score.thousandths());
         for hit in &verdict.hits {
-            let place = Rule::ALL.iter().position(|rule| *rule == hit.rule()).unwrap();
-            daily.alerts_by_rule[place] += alert;
             let rule = self.rules.entry(RuleDay { day, rule: hit.rule() }).or_default();
             rule.hits += 1;
             rule.alerts += alert;
@@ -77,12 +79,14 @@ impl Views {
     /// The upserts that lead from these views to `new`.
     pub fn changes_to(&self, new: &Self, changes: &mut Vec<ViewChange>) {
         changes.extend(difference(&self.profiles, &new.profiles).map(ViewChange::Profile));
-        changes.extend(difference(&self.hours, &new.hours).map(ViewChange::HourlySales));
-        changes.extend(difference(&self.days, &new.days).map(ViewChange::StorePerformance));
-        changes.extend(difference(&self.daily, &new.daily).map(ViewChange::DailyFraud));
-        changes.extend(difference(&self.rules, &new.rules).map(ViewChange::RulePerformance));
-        changes.extend(difference(&self.minutes, &new.minutes).map(ViewChange::Minute));
-        changes.extend(difference(&self.store_minutes, &new.store_minutes).map(ViewChange::StoreMinute));
+        let mut rows = Vec::new();
+        rows.extend(difference(&self.hours, &new.hours).map(ViewRow::AggHourlySales));
+        rows.extend(difference(&self.days, &new.days).map(ViewRow::StorePerformance));
+        rows.extend(difference(&self.daily, &new.daily).map(ViewRow::AggDailyFraud));
+        rows.extend(difference(&self.rules, &new.rules).map(ViewRow::RulePerformance));
+        rows.extend(difference(&self.minutes, &new.minutes).map(ViewRow::RealtimeMetrics));
+        rows.extend(difference(&self.store_minutes, &new.store_minutes).map(ViewRow::RealtimeStoreMetrics));
+        changes.extend(rows.into_iter().map(ViewChange::Row));
     }
 }
 

@@ -20,7 +20,7 @@ pub const FAMILY: Family = Family { metrics: &[&ROWS, &SECONDS, &DONE, &FIRST_CO
 
 fn read(observed: &Observed, samples: &mut Samples) {
     let start = observed.status.start().clone();
-    for table in Row::TABLES {
+    for table in Row::tables() {
         samples.count(&ROWS, &[table], start.rows.get(table).copied().unwrap_or(0));
     }
     if let Some(taken) = start.hydration.or(start.begun().map(|begun| begun.elapsed())) {

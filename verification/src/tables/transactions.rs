@@ -12,7 +12,8 @@ const TABLE: &str = "silver.clean_transactions, from bronze";
 const STORED: &str = "SELECT v.transaction_id, v.customer_id, v.store_id, v.product_id, v.payment_method, \
          (v.amount * 100)::int8, v.currency, v.latitude, v.longitude, v.transaction_at, v.revision, v.voided, \
          v.source_topic, v.source_partition::int8, v.source_offset, (v.fraud_score * 1000)::int8, v.is_fraud, \
-         v.rules_triggered, array_remove(ARRAY[t.fr_001, t.fr_002, t.fr_003, t.fr_004, t.fr_005], NULL) \
+         v.rules_triggered, \
+         ARRAY(SELECT hit.value::int2 FROM jsonb_each(t.rule_scores) AS hit ORDER BY hit.key COLLATE \"C\") \
      FROM silver.clean_transactions AS v JOIN silver.transactions AS t USING (transaction_id)";
 
 pub(super) fn compare(

@@ -1,0 +1,44 @@
+//! `gold.agg_hourly_sales`: what did each store sell in each hour?
+//!
+//! ```sql
+//! SELECT date_trunc('hour', transaction_at), store_key, count(*), sum(amount), sum(is_fraud::int)
+//! FROM gold.fact_transactions GROUP BY 1, 2
+//! ```
+
+use super::{Facts, Sales, View};
+use crate::operators::sums::Key;
+use differential_dataflow::VecCollection;
+use serde::{Deserialize, Serialize};
+use streamflow_model::Id;
+use streamflow_model::timestamp::HOUR;
+
+/// The view.
+pub struct AggHourlySales;
+
+/// A store's local hour.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StoreHour {
+    /// Start of the hour, microseconds since 1970.
+    pub hour_start: i64,
+    /// The store.
+    pub store: Id,
+}
+
+impl Key for StoreHour {
+    fn closes_at(&self) -> Option<i64> {
+        self.hour_start.checked_add(HOUR)
+    }
+}
+
+impl View for AggHourlySales {
+    const NAME: &'static str = "agg_hourly_sales";
+    type Key = StoreHour;
+    type Sum = Sales;
+
+    fn sums<'s>(facts: &Facts<'s>) -> VecCollection<'s, u64, StoreHour, Sales> {
+        facts.sum(Self::NAME, |fact| {
+            let store = fact.scored.transaction.store.clone();
+            [(StoreHour { hour_start: fact.hour_start, store }, fact.sales())]
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! `gold.customer_profile`: what did each customer do so far? History knows it already, so the rows come out of it.
+
+use crate::detectors::Sums;
+use serde::{Deserialize, Serialize};
+
+/// Sums of a customer. A customer without current transactions has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Profile {
+    /// Sums over all current transactions.
+    pub sums: Sums,
+    /// Event time of the first one, microseconds since 1970.
+    pub first_seen: i64,
+    /// Event time of the last one, microseconds since 1970.
+    pub last_seen: i64,
+    /// Those alerted.
+    pub alerts: u64,
+}

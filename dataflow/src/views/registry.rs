@@ -1,0 +1,160 @@
+//! One thing for each view: what is made of the list of views.
+
+use super::{Facts, RowOf, View, maintain};
+use crate::changes::ViewChange;
+use crate::for_each_view;
+use crate::operators::forgetting::Forgetting;
+use serde::{Deserialize, Serialize};
+use timely::dataflow::StreamVec;
+use timely::dataflow::operators::Concatenate;
+
+/// A kind of thing that there is one of for each view.
+pub trait PerView {
+    /// The one of `V`.
+    type Of<V: View>;
+}
+
+/// Does something with what there is of each view.
+pub trait Visit<C: PerView> {
+    /// What can go wrong.
+    type Error;
+    /// Is called for each view, in the order of the list, until an error.
+    ///
+    /// # Errors
+    /// The visitor's.
+    fn visit<V: View>(&mut self, of: &C::Of<V>) -> Result<(), Self::Error>;
+}
+
+/// Does something with two things that there are of each view.
+pub trait VisitBoth<C: PerView, D: PerView> {
+    /// What can go wrong.
+    type Error;
+    /// Is called for each view, in the order of the list, until an error.
+    ///
+    /// # Errors
+    /// The visitor's.
+    fn visit<V: View>(&mut self, one: &C::Of<V>, other: &D::Of<V>) -> Result<(), Self::Error>;
+}
+
+/// Updates one thing of each view by another.
+pub trait Update<C: PerView, D: PerView> {
+    /// Is called for each view.
+    fn update<V: View>(&mut self, of: &mut C::Of<V>, by: &mut D::Of<V>);
+}
+
+/// Takes a row into what there is of its view.
+pub trait Take<C: PerView> {
+    /// Is called for the view of the row.
+    fn take<V: View>(&mut self, into: &mut C::Of<V>, row: RowOf<V>);
+}
+
+/// What is known of a view from its place in the list.
+pub trait Registered: Sized + 'static {
+    /// One of its rows among those of all views.
+    fn row(row: RowOf<Self>) -> ViewRow
+    where
+        Self: View;
+    /// The row, if it is one of this view.
+    fn of(row: ViewRow) -> Option<RowOf<Self>>
+    where
+        Self: View;
+}
+
+macro_rules! registry {
+    ($($module:ident $View:ident,)+) => {
+        $(use super::$module::$View;)+
+
+        /// One thing for each view.
+        pub struct Views<C: PerView> {
+            $(#[doc = concat!("Of `", stringify!($module), "`.")]
+            pub $module: C::Of<$View>,)+
+        }
+
+        /// A row of any view.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum ViewRow {
+            $(#[doc = concat!("Of `", stringify!($module), "`.")]
+            $View(RowOf<$View>),)+
+        }
+
+        impl ViewRow {
+            /// The view's name.
+            #[must_use]
+            pub fn view(&self) -> &'static str {
+                match self {
+                    $(Self::$View(_) => $View::NAME,)+
+                }
+            }
+
+            /// Gives the row to `taker`, with what there is of its view.
+            pub fn take_into<C: PerView>(self, views: &mut Views<C>, taker: &mut impl Take<C>) {
+                match self {
+                    $(Self::$View(row) => taker.take::<$View>(&mut views.$module, row),)+
+                }
+            }
+        }
+
+        impl<C: PerView> Views<C> {
+            /// Visits each view.
+            ///
+            /// # Errors
+            /// The visitor's first.
+            pub fn visit<T: Visit<C>>(&self, visitor: &mut T) -> Result<(), T::Error> {
+                $(visitor.visit::<$View>(&self.$module)?;)+
+                Ok(())
+            }
+
+            /// Visits each view with what there is of it in `other`.
+            ///
+            /// # Errors
+            /// The visitor's first.
+            pub fn visit_both<D: PerView, T: VisitBoth<C, D>>(
+                &self,
+                other: &Views<D>,
+                visitor: &mut T,
+            ) -> Result<(), T::Error> {
+                $(visitor.visit::<$View>(&self.$module, &other.$module)?;)+
+                Ok(())
+            }
+
+            /// Updates what there is of each view by what there is of it in `other`.
+            pub fn update<D: PerView>(&mut self, other: &mut Views<D>, updater: &mut impl Update<C, D>) {
+                $(updater.update::<$View>(&mut self.$module, &mut other.$module);)+
+            }
+        }
+
+        impl<C: PerView> Default for Views<C>
+        where
+            $(C::Of<$View>: Default,)+
+        {
+            fn default() -> Self {
+                Self { $($module: Default::default(),)+ }
+            }
+        }
+
+        $(impl Registered for $View {
+            fn row(row: RowOf<Self>) -> ViewRow {
+                ViewRow::$View(row)
+            }
+
+            fn of(row: ViewRow) -> Option<RowOf<Self>> {
+                match row {
+                    ViewRow::$View(row) => Some(row),
+                    _ => None,
+                }
+            }
+        })+
+
+        /// Maintains all views: their rows as they change. `restored` are the rows that the tables hold.
+        pub fn maintain_all<'s>(
+            facts: &Facts<'s>,
+            forgetting: &Forgetting,
+            restored: &StreamVec<'s, u64, ViewChange>,
+        ) -> StreamVec<'s, u64, ViewRow> {
+            let rows = [$(maintain::<$View>(facts, forgetting, restored),)+];
+            restored.scope().concatenate(rows)
+        }
+    };
+}
+
+for_each_view!(registry);

@@ -1,0 +1,36 @@
+//! `gold.realtime_metrics`, the rows of all stores together.
+
+use super::view::{Aggregate, Column, Table, Value};
+use streamflow_dataflow::views::Sales;
+use streamflow_dataflow::views::realtime_metrics::{Minute, MinuteStart};
+use streamflow_model::timestamp::MINUTE;
+
+/// The table.
+pub static TABLE: Aggregate<MinuteStart, Minute> = Aggregate {
+    table: Table::of_windows("gold.realtime_metrics", &[
+        Column { name: "window_start", value: Value::Instant(|start| start.0) },
+        Column { name: "store_key", value: Value::Nothing },
+    ], &[
+        Column { name: "transaction_count", value: Value::Count(|minute| minute.sales.transactions) },
+        Column { name: "total_amount", value: Value::Money(|minute| minute.sales.cents) },
+        Column {
+            name: "avg_amount",
+            value: Value::MeanMoney(|minute| (minute.sales.cents, minute.sales.transactions)),
+        },
+        Column { name: "alert_count", value: Value::Count(|minute| minute.sales.alerts) },
+        Column { name: "distinct_customers", value: Value::Count(|minute| minute.customers) },
+        Column { name: "changed_frontier", value: Value::ChangedFrontier },
+    ], |start| start.0),
+    bucket: MINUTE,
+    read: |row| {
+        let start = MinuteStart(row.instant()?);
+        let sales = Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? };
+        Ok((start, Minute { sales, customers: row.get()? }))
+    },
+    expected: "SELECT date_trunc('minute', transaction_at), NULL::integer, count(*), sum(amount_cents) / 100, \
+             round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), count(DISTINCT customer_key) \
+         FROM {transactions} \
+         WHERE transaction_at >= coalesce( \
+             (SELECT date_trunc('minute', watermark) - interval '24 hours' FROM streamflow.progress), '-infinity') \
+         GROUP BY 1",
+};
