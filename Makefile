@@ -1,6 +1,8 @@
 # StreamFlow's commands. `make help` lists them.
 
 DEMO_ARGS ?=
+# Where `make lint` installs its tools.
+TOOLS = .cache/tools
 # Rounds of `make chaos`.
 ROUNDS ?= 50
 
@@ -57,9 +59,18 @@ image-test: jars setup-image setup-manifests ## Run the image as in a cluster, w
 fmt: ## Format the sources
 	cargo fmt --all
 
-lint: setup ## Check formatting and lints
+$(TOOLS)/bin/cargo-deny:
+	cargo install --locked --root $(TOOLS) cargo-deny@0.20.2
+
+$(TOOLS)/bin/cargo-machete:
+	cargo install --locked --root $(TOOLS) cargo-machete@0.9.2
+
+lint: setup $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete ## Check formatting, lints, API documentation and dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	$(TOOLS)/bin/cargo-deny check bans licenses sources
+	$(TOOLS)/bin/cargo-machete
 
 clean: ## Remove what was built and fetched
 	cargo clean
