@@ -18,7 +18,6 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// How log lines look.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -27,7 +26,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Demo(crate::commands::demo::Arguments),
@@ -40,7 +38,7 @@ pub enum Command {
     Verify(crate::commands::verify::Arguments),
 }
 
-/// Starts logging on standard error. The demo shows what happens in its own way, so it logs warnings only.
+/// Starts logging on standard error. The demo prints its own progress, so it logs warnings only.
 pub fn start_logging(format: LogFormat, command: &Command) {
     let level = if matches!(command, Command::Demo(_)) { "warn" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));

@@ -1,4 +1,4 @@
-//! Configuration: one file, every key with a default, each mistake named with its key, value and what is allowed.
+//! Configuration: one file, in which every key has a default. Each error names the key, its value and what is allowed.
 
 use crate::cluster::ClusterSettings;
 use anyhow::{Context, Result, bail};
@@ -14,124 +14,104 @@ use streamflow_dataflow::reference::Role;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::timestamp::SECOND;
 
-/// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Zone of local days and hours.
+    /// The zone in which days, hours and minutes of the day are counted.
     pub time_zone: Tz,
-    /// How far behind its partition's reference time an event is still accepted, seconds.
+    /// How far behind its partition time an event is still accepted, in seconds.
     pub correction_horizon_seconds: u32,
-    /// How long ids are remembered beyond the horizon, seconds.
+    /// How long ids are remembered beyond the correction horizon, in seconds.
     pub identity_retention_seconds: u32,
-    /// How far past its record's time an event may lie, seconds.
+    /// How far an event's time may be past its record's time, in seconds.
     pub future_allowance_seconds: u32,
-    /// Worker threads of this process.
     pub workers: usize,
-    /// Names of the topics.
     pub topics: TopicNames,
-    /// Parameters of the detectors.
     pub rules: Rules,
-    /// Where Kafka is.
     pub kafka: KafkaSettings,
-    /// Where PostgreSQL is.
     pub postgres: postgres::Settings,
-    /// How work flows from Kafka to PostgreSQL.
     pub pipeline: PipelineSettings,
-    /// How what is committed goes back to Kafka.
     pub publisher: PublisherSettings,
-    /// How this process can be observed.
     pub metrics: MetricsSettings,
-    /// How long `maintain` keeps what is no longer needed.
+    /// How long `maintain` keeps data that the pipeline no longer needs.
     pub maintenance: MaintenanceSettings,
-    /// Which processes work together.
     pub cluster: ClusterSettings,
 }
 
-/// Names of the topics that are read and written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TopicNames {
-    /// Transaction events; at least one.
+    /// At least one.
     pub transactions: Vec<String>,
-    /// Upserts of customers.
     pub customers: String,
-    /// Upserts of stores.
     pub stores: String,
-    /// Upserts of products.
     pub products: String,
-    /// Upserts of list entries.
     pub blacklist: String,
-    /// Alert changes.
     pub alerts: String,
-    /// One-minute windows.
+    /// One-minute windows of `gold.realtime_metrics`.
     pub metrics: String,
-    /// Events that were not accepted.
     pub dead_letters: String,
-    /// The publisher's own progress.
+    /// The publisher's progress records.
     pub progress: String,
 }
 
-/// Limits of the flow from Kafka to PostgreSQL.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineSettings {
-    /// Records read but not yet committed at which a worker stops reading.
+    /// A worker stops reading at this many records that are read but not committed.
     pub uncommitted_records: u64,
-    /// MiB of such records at which it stops reading.
+    /// A worker stops reading at this many MiB of such records.
     pub uncommitted_mib: u64,
-    /// Resident memory of the process, MiB, above which no worker reads.
+    /// No worker reads while the process has more resident memory than this, in MiB.
     pub memory_limit_mib: u64,
-    /// How often it is looked whether the topics still have the partitions that are read, seconds.
+    /// How often Kafka is asked whether the topics still have the partitions that are read, in seconds.
     pub partition_check_seconds: u64,
-    /// How often an idle worker moves its epoch on, milliseconds.
+    /// How often an idle worker advances its epoch, in milliseconds.
     pub heartbeat_ms: u64,
-    /// How far behind the clock the reference time of a partition read to its end follows, seconds.
+    /// The partition time of a partition that is read to its end follows the clock at this distance, in seconds.
     pub idle_allowance_seconds: u32,
     /// Whether the transaction topics must carry the broker's clock (LogAppendTime).
     pub require_log_append_time: bool,
 }
 
-/// Limits of the flow from PostgreSQL to Kafka.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PublisherSettings {
-    /// The publisher's name in Kafka, and the key of its progress record: one for each database.
+    /// The publisher's name in Kafka and the key of its progress record. Each database needs its own.
     pub transactional_id: String,
-    /// Alert changes, and as many dead letters and windows, that one transaction sends at most.
+    /// One transaction sends at most this many alert changes, and as many dead letters and windows.
     pub batch_records: u32,
-    /// Bytes of alert changes, and as many of dead letters, that one transaction sends at most.
+    /// One transaction sends at most this many bytes of alert changes, and as many of dead letters.
     pub batch_bytes: u32,
-    /// How often it looks for something to send, milliseconds.
+    /// How often the publisher looks for new rows, in milliseconds.
     pub poll_ms: u64,
-    /// How often it looks for windows that have changed, milliseconds.
+    /// How often the publisher looks for changed windows, in milliseconds.
     pub metrics_interval_ms: u64,
 }
 
-/// How a process can be observed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsSettings {
-    /// Where metrics and health are served, `host:port`; nowhere without.
+    /// The address (`host:port`) that serves metrics, health and the status page; `None` serves nothing.
     pub listen: Option<String>,
-    /// The process is ready while its last commit is at most this old, seconds.
+    /// The process is ready while its last commit is at most this old, in seconds.
     pub ready_within_seconds: u32,
 }
 
-/// How long `maintain` keeps what is no longer needed.
+/// How long `maintain` keeps data that the pipeline no longer needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaintenanceSettings {
-    /// Events as received, days.
+    /// Days for which events are kept as they were received.
     pub raw_transactions_days: u32,
-    /// What happened to alerts, days.
+    /// Days for which alert changes and the history of alerts are kept.
     pub alert_history_days: u32,
-    /// What the quality checks count, days.
+    /// Days for which counts of the quality checks are kept.
     pub quality_results_days: u32,
 }
 
 impl MetricsSettings {
-    /// Where to listen, if at all.
+    /// The address to listen on, `None` if nothing is served.
     pub fn address(&self) -> Option<&str> {
         self.listen.as_deref().filter(|address| !address.is_empty())
     }
@@ -213,7 +193,7 @@ impl Default for MaintenanceSettings {
 }
 
 impl TopicNames {
-    /// All topics that are read, with what they hold; a topic's place here is its place in offsets and books.
+    /// All topics that are read, with their kind. A topic's index here is its index in offsets and books.
     pub fn roles(&self) -> Vec<(String, Role)> {
         let reference = [
             (&self.customers, Role::Customers),
@@ -225,7 +205,7 @@ impl TopicNames {
         reference.into_iter().chain(transactions).map(|(name, role)| (name.clone(), role)).collect()
     }
 
-    /// The topics that are written, as they are created where they are missing.
+    /// The topics that are written, with the settings with which missing ones are created.
     pub fn outputs(&self) -> [TopicSettings; 4] {
         [
             output(&self.alerts, 3, &retained(30)),
@@ -338,7 +318,7 @@ impl Config {
         Ok(())
     }
 
-    /// What the views depend on.
+    /// The settings on which results depend.
     pub fn graph_settings(&self) -> Settings {
         Settings {
             correction_horizon: i64::from(self.correction_horizon_seconds) * SECOND,
@@ -361,7 +341,7 @@ fn read_yaml(path: &Path) -> Result<Value> {
     }
 }
 
-/// The parser's message goes on with a picture of the place; its first line says it all.
+/// The parser's message continues with an excerpt of the file; its first line is enough.
 fn parse_yaml(text: &str) -> Result<Value> {
     serde_saphyr::from_str(text).map_err(|error| {
         let message = error.to_string();

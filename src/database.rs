@@ -1,14 +1,14 @@
-//! Connections to the database as this program knows it.
+//! Connections to a database whose schema is checked.
 
 use anyhow::{Result, bail};
 use postgres::Client;
 use streamflow_connectors::postgres::{Settings, connect, migrate};
 use streamflow_medallion::migrations;
 
-/// A connection to a database of this program's version.
+/// Connects, and checks that the schema is the one this program needs.
 ///
 /// # Errors
-/// What the server or the connection says; a migration that the user is to run first.
+/// Errors of the server or the connection, and a missing migration, which the user has to run.
 pub fn connect_migrated(settings: &Settings) -> Result<Client> {
     let mut client = connect(settings)?;
     if let Some(first) = migrate::outstanding(&mut client, migrations())?.first() {

@@ -1,21 +1,20 @@
-//! Counts of values by size.
+//! A histogram with fixed bounds.
 
-/// How many values there were up to each of some bounds.
+/// Counts values in buckets, each up to a bound.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     bounds: &'static [f64],
-    /// By bucket, those above the last bound at the end.
+    /// One count for each bucket; values above the last bound are in the last one.
     counts: Vec<u64>,
     sum: f64,
 }
 
 impl Histogram {
-    /// No values yet. `bounds` ascend.
+    /// An empty histogram. `bounds` must ascend.
     pub fn new(bounds: &'static [f64]) -> Self {
         Self { bounds, counts: vec![0; bounds.len() + 1], sum: 0.0 }
     }
 
-    /// Adds a value.
     pub fn add(&mut self, value: f64) {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         self.counts[bucket] += 1;
@@ -30,12 +29,12 @@ impl Histogram {
         })
     }
 
-    /// All values.
+    /// The number of values.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// Their sum.
+    /// The sum of all values.
     pub fn sum(&self) -> f64 {
         self.sum
     }

@@ -3,25 +3,25 @@
 use std::time::Duration;
 use tikv_jemalloc_ctl::{epoch, stats};
 
-/// jemalloc: it gives memory back, and its figures can be read while the process runs.
+/// jemalloc returns freed memory to the system, and its statistics can be read while the process runs.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Memory, bytes; `None` where nobody tells.
+/// Memory of this process in bytes; `None` if the system or the allocator does not report it.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
-    /// What the program has asked for and not given back.
+    /// Bytes allocated by the program.
     pub allocated: Option<u64>,
-    /// What the allocator keeps resident.
+    /// Resident bytes of the allocator, unused parts included.
     pub allocator_resident: Option<u64>,
-    /// What is resident of the process.
+    /// Resident bytes of the process, code included.
     pub resident: Option<u64>,
-    /// The most that has been.
+    /// The largest resident size so far.
     pub peak_resident: Option<u64>,
 }
 
 impl Memory {
-    /// As it is now.
+    /// Reads the current figures.
     pub fn look() -> Self {
         // The allocator's figures are as of the last advance.
         let fresh = epoch::advance().is_ok();
@@ -35,12 +35,12 @@ impl Memory {
     }
 }
 
-/// What is resident of the process now, bytes; `None` where the system does not tell.
+/// The resident size in bytes; `None` if the system does not report it.
 pub fn resident() -> Option<u64> {
     line_of_status("VmRSS:")
 }
 
-/// The largest resident size so far, bytes; `None` where the system does not tell.
+/// The largest resident size so far in bytes; `None` if the system does not report it.
 pub fn peak_resident() -> Option<u64> {
     line_of_status("VmHWM:")
 }
@@ -52,10 +52,10 @@ fn line_of_status(name: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// The kernel's unit of processor time towards programs, which is the same on all of its platforms.
+/// The kernel's unit of processor time in `/proc`, the same on all platforms.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Processor time used so far, user and system; `None` where the system does not tell.
+/// Processor time used so far, user and system; `None` if the system does not report it.
 pub fn processor_time() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The name, in parentheses, may hold spaces; of the fields behind it these are the 12th and the 13th.

@@ -31,7 +31,6 @@ pub struct Arguments {
     hold: bool,
 }
 
-/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let equal = demo::run(&Plan {
         rate: arguments.rate,

@@ -56,7 +56,6 @@ pub struct Arguments {
     config: Option<PathBuf>,
 }
 
-/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let settings = settings(arguments)?;
     let mut traffic = Traffic::new(settings)?;
@@ -96,7 +95,6 @@ fn settings(arguments: &Arguments) -> Result<Settings> {
     Ok(settings)
 }
 
-/// The file of labels.
 struct Labels {
     path: PathBuf,
     file: BufWriter<File>,
@@ -164,7 +162,7 @@ fn to_file(
     output.flush().with_context(cannot_write)
 }
 
-/// How often progress is told.
+/// How often progress is logged.
 const REPORT: Duration = Duration::from_secs(10);
 
 fn to_kafka(arguments: &Arguments, traffic: &mut Traffic, mut labels: Option<&mut Labels>) -> Result<()> {
@@ -224,12 +222,11 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// `first`: the event time that is due now, microseconds since 1970.
+    /// `first` is the event time that is due now, in microseconds since 1970.
     pub fn start(first: i64) -> Self {
         Self { started: Instant::now(), first, reported: Instant::now(), behind: Duration::ZERO }
     }
 
-    /// Waits until `due`.
     pub fn wait_for(&mut self, due: i64) {
         let scheduled = Duration::from_micros(u64::try_from(due - self.first).unwrap_or(0));
         let elapsed = self.started.elapsed();

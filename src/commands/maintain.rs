@@ -33,7 +33,6 @@ pub struct Arguments {
     dry_run: bool,
 }
 
-/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
     let mode = if arguments.dry_run { Mode::Tell } else { Mode::Do };

@@ -22,7 +22,6 @@ pub struct Arguments {
     overrides: Vec<String>,
 }
 
-/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
     let applied = migrate(&mut connect(&config.postgres)?, migrations())?;

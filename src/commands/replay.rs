@@ -50,7 +50,6 @@ pub struct Arguments {
     now: Option<String>,
 }
 
-/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut overrides = arguments.overrides.clone();
     overrides.extend(arguments.workers.map(|workers| format!("workers={workers}")));

@@ -69,7 +69,6 @@ pub struct Arguments {
     limit: Option<u64>,
 }
 
-/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
     let selection = arguments.selection();

@@ -43,7 +43,6 @@ impl Arguments {
     }
 }
 
-/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config()?;
     let stop = Arc::new(Stop::default());

@@ -48,7 +48,6 @@ pub struct Arguments {
     format: Format,
 }
 
-/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     // 1 would say that a check has failed.
     Ok(checked(arguments).unwrap_or_else(|error| {

@@ -4,9 +4,9 @@ use crate::config::Config;
 use anyhow::Result;
 use streamflow_connectors::postgres::connect;
 
-/// Recomputes everything, prints a line a table, and says whether all are equal.
+/// Recomputes every table, prints a line for each, and returns whether all are equal.
 ///
-/// Silver, alerts and profiles from bronze by an independent, naive program; gold from silver in SQL.
+/// Silver, alerts and profiles are recomputed from bronze by the oracle, gold from silver in SQL.
 pub fn compare(config: &Config) -> Result<bool> {
     let mut client = connect(&config.postgres)?;
     let comparisons = streamflow_verification::all(&mut client, &config.rules)?;

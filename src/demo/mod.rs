@@ -20,30 +20,24 @@ use streamflow_medallion::migrations;
 use streamflow_model::BooksEntry;
 use traffic::Traffic;
 
-/// What is to be shown.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Transactions per second.
     pub rate: f64,
-    /// How long traffic flows.
     pub duration: Duration,
-    /// Worker threads.
     pub workers: usize,
-    /// Seed of the traffic.
     pub seed: u64,
-    /// Keep PostgreSQL open at the end.
+    /// Keeps PostgreSQL open after the comparison, until Ctrl-C.
     pub hold: bool,
 }
 
 const TICK: Duration = Duration::from_millis(200);
 
-/// Where the status page is: any free port of this machine.
+/// The address of the status page: any free port of the loopback interface.
 const LISTEN: &str = "127.0.0.1:0";
 
-/// Partitions of the transaction topic.
 const PARTITIONS: u16 = 3;
 
-/// Runs the demo; true where all tables equal their recomputation.
+/// Runs the demo; returns whether all tables equal their recomputation.
 pub fn run(plan: &Plan) -> Result<bool> {
     let interrupts = count_interrupts()?;
     println!("Starting a broker (in this process) and a private PostgreSQL ...");
@@ -79,7 +73,7 @@ pub fn run(plan: &Plan) -> Result<bool> {
     Ok(equal)
 }
 
-/// Counts Ctrl-C; the second one within a run of the traffic ends the process.
+/// Counts Ctrl-C; the second one while traffic flows ends the process.
 fn count_interrupts() -> Result<Arc<AtomicU32>> {
     let interrupts = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&interrupts);
@@ -119,7 +113,7 @@ fn start_pipeline(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Re
     std::thread::Builder::new().name("pipeline".to_owned()).spawn(run).context("cannot start a thread")
 }
 
-/// Shows what happens until all that was sent is committed; the number of records, or nothing where it was cut short.
+/// Shows progress until everything sent is committed. Returns the number of records, `None` if it was interrupted.
 fn watch(interrupts: &AtomicU32, traffic: Traffic, stop: &Stop, status: &Status) -> Result<Option<u64>> {
     let mut screen = Screen::default();
     let mut sent = None;
@@ -144,7 +138,7 @@ fn watch(interrupts: &AtomicU32, traffic: Traffic, stop: &Stop, status: &Status)
     }
 }
 
-/// Events that the books hold, of all topics.
+/// The number of events in the books, of all topics.
 fn events_read(status: &Status) -> u64 {
     let books = status.books();
     let read = books.iter().filter(|(entry, _)| matches!(entry, BooksEntry::Read { .. }));

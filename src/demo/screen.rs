@@ -8,20 +8,19 @@ use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::alerts::{AlertChange, ChangeKind};
 use streamflow_model::{Account, BooksEntry, Cents};
 
-/// How often figures are shown: on a terminal in place, elsewhere as lines.
+/// How often figures are shown: in place on a terminal, as lines elsewhere.
 const LIVE: Duration = Duration::from_secs(1);
 const LINES: Duration = Duration::from_secs(5);
 
-/// At most one alert in this time is shown; there are many more.
+/// At most one alert is shown in this time.
 const ALERTS: Duration = Duration::from_secs(3);
 
-/// The screen.
 pub struct Screen {
     live: bool,
     started: Instant,
     shown: Instant,
     alert_shown: Instant,
-    /// Alerts that changed no later than this have been looked at, ms since 1970.
+    /// Alerts that changed up to here have been examined, ms since 1970.
     alerts_until: u64,
     records: u64,
 }
@@ -35,7 +34,6 @@ impl Default for Screen {
 }
 
 impl Screen {
-    /// Shows what is due.
     pub fn show(&mut self, status: &Status) {
         if self.alert_shown.elapsed() >= ALERTS
             && let Some(change) = self.worth_showing(status.latest_alerts())
@@ -56,7 +54,7 @@ impl Screen {
         }
     }
 
-    /// Of those that changed since the last call the one that says most: with the most rules.
+    /// Of the alerts that changed since the last call, the one with the most rules.
     fn worth_showing(&mut self, mut latest: Vec<LatestAlert>) -> Option<AlertChange> {
         latest
             .retain(|alert| alert.changed_at > self.alerts_until && alert.change.kind == ChangeKind::Raised);
@@ -90,7 +88,7 @@ impl Screen {
     }
 }
 
-/// The books of the transaction topics in short.
+/// The books of the transaction topics in one line.
 fn books_line(status: &Status) -> String {
     let mut counts = [0; 4];
     for (entry, events) in status.books() {

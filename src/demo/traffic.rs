@@ -14,20 +14,18 @@ use streamflow_generator::{self as generator, Event, Record, Settings};
 /// Customers for each transaction a second: few, so that histories grow within a minute.
 const CUSTOMERS_PER_RATE: f64 = 50.0;
 
-/// Customers whose reference data is sent; facts of the others get inferred members.
+/// Customers whose dimension records are sent; facts of the others get inferred members.
 const REFERENCE_CUSTOMERS: usize = 5_000;
 
-/// Reference records between two pauses: the embedded broker keeps only a few megabytes.
+/// Dimension records between two pauses: the embedded broker keeps only a few megabytes.
 const REFERENCE_BURST: usize = 1_000;
 
-/// Traffic that flows.
 pub struct Traffic {
     end: Arc<AtomicBool>,
     thread: JoinHandle<Result<u64>>,
 }
 
 impl Traffic {
-    /// Starts to send.
     pub fn start(plan: &Plan, config: &Config) -> Result<Self> {
         let settings = Settings {
             seed: plan.seed,
@@ -51,17 +49,15 @@ impl Traffic {
         Ok(Self { end, thread })
     }
 
-    /// Ends it before its time.
+    /// Ends the traffic early.
     pub fn end(&self) {
         self.end.store(true, Ordering::Relaxed);
     }
 
-    /// Whether nothing more will be sent.
     pub fn has_ended(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// The number of records sent.
     pub fn join(self) -> Result<u64> {
         self.thread.join().map_err(|_| anyhow!("the traffic stopped"))?
     }
