@@ -1,14 +1,14 @@
-//! Maintenance: what is older than its retention is removed, and statistics are brought up to date.
+//! Maintenance removes rows that are older than their retention, and updates the planner's statistics.
 //!
 //! ```text
 //!  days of bronze ──> alert history ──> alert changes, as far as published ──> quality counts ──> ANALYZE
 //! ```
 //!
-//! Laws: (1) Ages are counted back from the watermark, or from the clock where that is behind it: a pipeline that stands still
-//! loses nothing. (2) What can still change, or is needed to go on after a restart, stays: a day more than the correction
-//! horizon at the least. (3) Alerts go after the events that they came from, so that nothing is left that bronze would explain
-//! otherwise. (4) Each step is a transaction of its own that also says what was removed (`streamflow.retention`), and gives
-//! way to others: nobody waits behind it for longer than a fraction of a second.
+//! Laws: (1) Ages are counted back from the watermark, or from the clock if that is behind it: a pipeline that was stopped
+//! loses nothing. (2) Rows that can still change, or that a restart reads, stay: at least a day more than the correction
+//! horizon. (3) Alerts are removed after the events that they came from, so that a recomputation never has alerts without
+//! events. (4) Each step is a transaction of its own that also records what was removed (`streamflow.retention`), and gives
+//! way to others: no other session waits for it longer than a fraction of a second.
 
 mod partitions;
 mod patience;
@@ -25,33 +25,30 @@ use retention::Retention;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_medallion::Progress;
 
-/// Any constant does, as long as no other program uses it on the same database.
+/// Key of the advisory lock. Any constant that no other program uses on this database will do.
 const LOCK: i64 = 0x5354_524d_4149_4e54;
 
-/// Whether something is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Do it.
     Do,
-    /// Only say what would be done.
+    /// Changes nothing and reports what would be done.
     Tell,
 }
 
-/// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All that is old is gone.
+    /// Everything that is old enough was removed.
     Done,
-    /// Another maintenance is at work.
+    /// Another maintenance is running.
     Underway,
-    /// This is left, with the reason, a line each.
+    /// What is left for the next run, with the reason, a line each.
     Left(Vec<String>),
 }
 
-/// Does what is due and tells each thing done, a line each.
+/// Removes what is due and reports each step in a line.
 ///
 /// # Errors
-/// What the server or the connection says, and a database without this version's schema. What was done stays done.
+/// Errors of the server or the connection, or a database without this version's schema. Steps that are done stay done.
 pub fn run(config: &Config, mode: Mode, tell: &mut dyn FnMut(&str)) -> Result<Outcome> {
     let mut client = connect_migrated(&config.postgres)?;
     // Nothing here is quick; what others wait for has limits of its own.
@@ -68,13 +65,12 @@ pub fn run(config: &Config, mode: Mode, tell: &mut dyn FnMut(&str)) -> Result<Ou
     Ok(if left.is_empty() { Outcome::Done } else { Outcome::Left(left) })
 }
 
-/// A maintenance under way.
 struct Maintenance<'a> {
     config: &'a Config,
     mode: Mode,
     client: Client,
     tell: &'a mut dyn FnMut(&str),
-    /// What could not be done, and why.
+    /// Steps that could not be done, and why.
     left: Vec<String>,
 }
 
@@ -95,7 +91,7 @@ impl Maintenance<'_> {
         Ok(())
     }
 
-    /// One thing that is done, or would be.
+    /// Reports one step that is done or, in a dry run, would be.
     fn say(&mut self, done: &str, what: &str) {
         match self.mode {
             Mode::Do => (self.tell)(&format!("{done} {what}")),
@@ -104,7 +100,7 @@ impl Maintenance<'_> {
     }
 }
 
-/// Bytes for people.
+/// Formats bytes with a unit.
 fn size(bytes: i64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB"];
     let (mut value, mut unit) = (bytes as f64, 0);

@@ -1,4 +1,4 @@
-//! Days of `bronze.raw_transactions`: each is detached, which others must give way to for an instant, and then dropped.
+//! Days of `bronze.raw_transactions`. Each is detached, which needs an exclusive lock for an instant, and then dropped.
 
 use super::patience::patiently;
 use super::{Maintenance, Mode, size};
@@ -10,10 +10,10 @@ const OLD: &str = "SELECT partition_name, is_attached, bytes FROM streamflow.old
 const DETACH: &str = "SELECT streamflow.detach_partition($1, $2)";
 const DROP: &str = "SELECT streamflow.drop_partition($1, $2)";
 
-/// Rows of days without a partition.
+/// The default partition: rows of days without a partition of their own.
 const DEFAULT: &str = "bronze.raw_transactions_default";
 
-/// A partition whose day is over for long.
+/// A partition whose day is older than its retention.
 struct Partition {
     name: String,
     is_attached: bool,
@@ -44,7 +44,7 @@ impl Maintenance<'_> {
         rows.iter().map(partition).collect()
     }
 
-    /// Whether it is gone.
+    /// Detaches and drops the partition; returns whether it succeeded.
     fn drop(&mut self, partition: &Partition, kept_from: DateTime<Utc>) -> Result<bool> {
         let Partition { name, is_attached, .. } = partition;
         let statements = if *is_attached { &[DETACH, DROP][..] } else { &[DROP] };

@@ -1,19 +1,19 @@
-//! Trying again where somebody is in the way.
+//! Retries while another session holds a lock.
 
 use postgres::error::SqlState;
 use std::time::Duration;
 use streamflow_connectors::backoff::Backoff;
 
-/// So often a step is tried before it is left for the next run: some twenty seconds in all.
+/// Attempts before a step is left for the next run, some twenty seconds in all.
 const ATTEMPTS: u32 = 32;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The result of `attempt`, made again with growing pauses while somebody holds a lock that it needs; `None` where somebody
-/// does all the while.
+/// The result of `attempt`, which is retried with growing pauses while another session holds a lock that it needs; `None` if
+/// the lock is held all the time.
 ///
 /// # Errors
-/// All else that an attempt fails with.
+/// Any other error of an attempt.
 pub fn patiently<T>(
     mut attempt: impl FnMut() -> Result<T, postgres::Error>,
 ) -> Result<Option<T>, postgres::Error> {

@@ -1,4 +1,4 @@
-//! How far alert changes are published: only Kafka knows.
+//! How far alert changes are published, as Kafka has it in the progress record.
 
 use crate::config::Config;
 use crate::publisher::{Progress, PublisherError};
@@ -8,10 +8,10 @@ use streamflow_connectors::kafka::KafkaError;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The number of the last alert change in Kafka; 0 where there is none.
+/// The number of the last alert change in Kafka; 0 if there is none.
 ///
 /// # Errors
-/// What Kafka says, or that it says nothing; a record that cannot be read.
+/// Errors of Kafka, no answer from it, or a record that cannot be decoded.
 pub fn last_alert_change(config: &Config) -> Result<i64> {
     match Progress::latest(config, PATIENCE) {
         Ok(progress) => Ok(progress.alert_number),

@@ -1,22 +1,21 @@
-//! From when on rows are kept.
+//! The instants from which rows are kept.
 
 use crate::config::{Config, MaintenanceSettings};
 use chrono::{DateTime, TimeDelta, Utc};
 use streamflow_medallion::Progress;
 
-/// From when on rows of each kind are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Events as received, by when they came; whole UTC days go.
+    /// For events as received, by time of ingestion. Only whole UTC days are removed.
     pub raw_transactions: DateTime<Utc>,
-    /// Changes of alerts, by when they were found.
+    /// For alert changes, by `detected_at`.
     pub alert_history: DateTime<Utc>,
-    /// Counts of the quality checks, by their window.
+    /// For counts of the quality checks, by the start of their window.
     pub quality_results: DateTime<Utc>,
 }
 
 impl Retention {
-    /// Counted back from the watermark, or from `now` where that is behind it; `None` without a watermark.
+    /// Counts back from the watermark, or from `now` if that is behind it; `None` without a watermark.
     pub fn of(config: &Config, progress: &Progress, now: DateTime<Utc>) -> Option<Self> {
         let watermark = DateTime::from_timestamp_micros(progress.watermark?)?;
         let latest = watermark.min(now);

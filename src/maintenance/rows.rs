@@ -16,7 +16,6 @@ const BATCH: i32 = 10_000;
 const HISTORY: &str = "gold.fraud_alert_history";
 const CHANGES: &str = "bronze.raw_fraud_alerts";
 
-/// Rows, and what they came to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Removed {
     rows: i64,
@@ -24,7 +23,7 @@ struct Removed {
 }
 
 impl Maintenance<'_> {
-    /// Removes what happened to old alerts; of their changes those that are published.
+    /// Removes the history of old alerts, and those of their changes that are published.
     pub(super) fn remove_alerts(&mut self, retention: &Retention) -> Result<()> {
         let kept_from = retention.alert_history;
         self.remove_rows(HISTORY, kept_from, 0)?;
@@ -53,7 +52,7 @@ impl Maintenance<'_> {
         Ok(())
     }
 
-    /// Removes the rows of a table that are older than `kept_from`, of alert changes those up to number `published`.
+    /// Removes the rows of a table that are older than `kept_from`; alert changes only up to number `published`.
     pub(super) fn remove_rows(
         &mut self,
         table: &str,

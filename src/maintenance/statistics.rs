@@ -1,4 +1,4 @@
-//! ANALYZE: autovacuum leaves out partitioned tables, and looks at the others late.
+//! ANALYZE, because autovacuum skips partitioned tables and analyzes the others late.
 
 use super::patience::patiently;
 use super::{Maintenance, Mode};
@@ -11,7 +11,7 @@ const TABLES: &str = "SELECT c.oid::regclass::text FROM pg_class AS c \
 const ANALYZE: &str = "SELECT streamflow.analyze_table($1::text::regclass)";
 
 impl Maintenance<'_> {
-    /// Brings the statistics of all tables up to date.
+    /// Updates the statistics of all tables.
     pub(super) fn analyze(&mut self) -> Result<()> {
         let rows = self.client.query(TABLES, &[]).map_err(PostgresError::from)?;
         let tables = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;

@@ -6,32 +6,30 @@ use serde::Serialize;
 use streamflow_dataflow::reference::Role;
 use streamflow_model::{Account, BooksEntry, Reason};
 
-/// The books of one topic, since the database was begun.
+/// The books of one topic since the database was created.
 #[derive(Clone, Debug, Serialize)]
 pub struct Book {
-    /// The topic's name.
     pub topic: String,
     /// Events read.
     pub read: i64,
-    /// Where they ended: all accounts that the topic can have.
+    /// Events by account, with all accounts that the topic can have.
     pub ended: Vec<Ended>,
 }
 
-/// Events that ended in one account.
+/// The events of one account.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Ended {
     /// `accepted`, `ignored` or `dead_letter`.
     pub outcome: &'static str,
-    /// The account, which is the reason for the outcome.
+    /// The account, such as `new` or `too_late`.
     pub account: &'static str,
-    /// How many.
     pub events: i64,
 }
 
 const ACCEPTED: [Account; 5] =
     [Account::New, Account::Correcting, Account::Voiding, Account::Duplicate, Account::Superseded];
 
-/// One for each topic, in the order of the configuration.
+/// The books of each topic, in the order of the configuration.
 pub fn look(observed: &Observed, totals: &Totals) -> Vec<Book> {
     let book = |(topic, (name, role)): (u16, &(String, Role))| {
         let events = |entry: BooksEntry| totals.books.get(&entry).copied().unwrap_or(0);
@@ -49,7 +47,7 @@ pub fn look(observed: &Observed, totals: &Totals) -> Vec<Book> {
     (0..).zip(&observed.limits.topics).map(book).collect()
 }
 
-/// Where events of a topic can end.
+/// The accounts that a topic can have.
 fn accounts(role: Role) -> Vec<Account> {
     let accepted: &[Account] = match role {
         Role::Transactions => &ACCEPTED,

@@ -1,7 +1,7 @@
 //! Whether the process is alive, and whether it keeps up.
 //!
-//! Alive is a process that need not be ended: it waits for PostgreSQL and Kafka as long as they are away. Ready is one whose
-//! tables are fresh. Both tell what is known; of a server that has just gone it takes seconds until that is known.
+//! A process is alive while restarting it would not help; waiting for PostgreSQL or Kafka counts as alive. It is ready while its
+//! tables are fresh. The loss of a server is known only after some seconds.
 
 use super::Observed;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use streamflow_connectors::source::now_ms;
 use streamflow_model::timestamp::Rfc3339;
 
-/// A worker that has not stepped for this long, beyond its heartbeat, is stuck.
+/// A worker that has not stepped for this long beyond its heartbeat counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// # Errors
@@ -28,7 +28,7 @@ pub fn alive(observed: &Observed) -> Result<(), String> {
 }
 
 /// # Errors
-/// One line: what it waits for, and since when.
+/// One line: what the process waits for, and since when.
 pub fn ready(observed: &Observed) -> Result<(), String> {
     alive(observed)?;
     if observed.stop.is_asked() {
@@ -109,7 +109,7 @@ fn commits_are_made(observed: &Observed) -> Result<(), String> {
     }
 }
 
-/// Whether an instant, ms since 1970, is older than a commit may be.
+/// Whether an instant, in ms since 1970, is older than the last commit of a ready process may be.
 fn is_old(observed: &Observed, at: u64) -> bool {
     u128::from(now_ms().saturating_sub(at)) > observed.limits.ready_within.as_millis()
 }

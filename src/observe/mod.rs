@@ -1,4 +1,4 @@
-//! What a `run` process tells of itself over HTTP: metrics, health, readiness, and a page for people.
+//! What a `run` process shows over HTTP: metrics, health, readiness, and a status page.
 //!
 //! ```text
 //!  workers, committer, publisher ──> pipeline::Status ──> metrics: a registry of families, read when asked
@@ -7,7 +7,7 @@
 //!                                                            server: GET /metrics, /healthz, /readyz, /, /status.json
 //! ```
 //!
-//! Nothing here is on the way of an event: the parts of the pipeline write into the status what they count anyway, a few times a
+//! Nothing here is on the path of an event: the parts of the pipeline write what they count anyway into the status a few times a
 //! second, and a request reads it.
 
 mod books;
@@ -27,57 +27,46 @@ use std::time::Duration;
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::reference::Role;
 
-/// The pipeline that is observed.
 #[derive(Clone)]
 pub struct Observed {
-    /// How it goes.
     pub status: Arc<Status>,
-    /// Whether it ends, and why.
     pub stop: Arc<Stop>,
-    /// What it may do at most.
     pub limits: Limits,
 }
 
-/// What the process is made for, as far as it is told.
+/// Configured limits, shown by metrics and the status page.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Worker threads.
     pub workers: usize,
-    /// Records not yet committed at which a worker stops reading.
+    /// A worker stops reading at this many uncommitted records.
     pub uncommitted_records: u64,
-    /// Bytes of them at which it stops as well.
+    /// A worker stops reading at this many bytes of uncommitted records.
     pub uncommitted_bytes: u64,
-    /// Resident memory above which no worker reads, bytes.
+    /// No worker reads above this resident size, in bytes.
     pub memory: u64,
-    /// How often an idle worker steps.
     pub heartbeat: Duration,
-    /// How far behind the reference time events are accepted.
+    /// How far behind the partition time events are accepted.
     pub correction_horizon: Duration,
-    /// How long ids are remembered beyond the horizon.
+    /// How long ids are remembered beyond the correction horizon.
     pub identity_retention: Duration,
-    /// The largest age of the last commit of a process that is ready.
+    /// A process is ready while its last commit is at most this old.
     pub ready_within: Duration,
-    /// The topics that are read, by their number.
+    /// The topics that are read, by their index.
     pub topics: Vec<(String, Role)>,
-    /// The topics that are written.
     pub published: PublishedTopics,
-    /// When the process was started, ms since 1970.
+    /// The start of the process, ms since 1970.
     pub started: u64,
 }
 
-/// Names of the topics that the publisher writes.
 #[derive(Clone, Debug)]
 pub struct PublishedTopics {
-    /// Alert changes.
     pub alerts: String,
-    /// Dead letters.
     pub dead_letters: String,
-    /// One-minute windows.
     pub windows: String,
 }
 
 impl Observed {
-    /// The pipeline that runs with `config`.
+    /// The pipeline that runs with `config`, its status and its stop signal.
     pub fn new(config: &Config, status: &Arc<Status>, stop: &Arc<Stop>) -> Self {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         let limits = Limits {

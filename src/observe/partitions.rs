@@ -1,4 +1,4 @@
-//! How far the partitions that this process reads are behind their ends, measured against what is committed.
+//! Lag of the partitions that this process reads, measured against the committed offsets.
 
 use super::Observed;
 use std::collections::BTreeMap;
@@ -7,27 +7,25 @@ use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_model::PartitionId;
 
-/// Where one partition stands.
+/// Offsets and lag of one partition.
 #[derive(Clone, Debug)]
 pub struct Partition {
-    /// The topic's name.
     pub topic: String,
-    /// Kafka's number.
     pub partition: u16,
     /// The next offset to be given to the dataflow.
     pub position: u64,
-    /// The offset from which reading would go on after a restart.
+    /// The committed offset, from which a restart would read.
     pub committed: u64,
-    /// One past the last record, as far as known.
+    /// One past the last record, at most a few seconds old.
     pub end: u64,
-    /// Age of the oldest record that is not committed; 0 without one.
+    /// Age in seconds of the oldest record that is not committed; 0 without one.
     pub lag_seconds: f64,
-    /// Since when the broker that leads it does not answer, ms since 1970.
+    /// Since when the broker that leads the partition does not answer, ms since 1970.
     pub away_since: Option<u64>,
 }
 
 impl Partition {
-    /// Records that are not committed.
+    /// The number of records that are not committed.
     pub fn lag_records(&self) -> u64 {
         self.end - self.committed
     }
@@ -56,10 +54,10 @@ pub fn look(observed: &Observed) -> Vec<Partition> {
     progress.into_iter().map(partition).collect()
 }
 
-/// What is known of records that are not committed.
+/// What the status knows about uncommitted records.
 struct Lags {
     committed: BTreeMap<PartitionId, PartitionPosition>,
-    /// Times of the oldest records in flight, microseconds since 1970.
+    /// Times of the oldest records in flight by partition, microseconds since 1970.
     oldest: BTreeMap<PartitionId, i64>,
     /// Microseconds since 1970.
     now: i64,
@@ -80,7 +78,7 @@ impl Lags {
         committed.map_or(progress.start(), |committed| committed.next_offset)
     }
 
-    /// Age of the oldest record that is not committed: of one not yet read it is at most that of the last committed one.
+    /// Age of the oldest uncommitted record. If it is not read yet, the age of the last committed record is the upper bound.
     fn seconds(&self, partition: PartitionId) -> f64 {
         let last_committed = self.committed.get(&partition).and_then(|committed| committed.reference_time);
         let time = self.oldest.get(&partition).copied().or(last_committed).unwrap_or(self.now);

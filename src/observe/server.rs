@@ -1,4 +1,4 @@
-//! The HTTP server: a thread of its own, so that it answers whatever the pipeline does.
+//! The HTTP server, in a thread of its own so that it answers whatever the pipeline does.
 
 use super::{Observed, health, metrics, page};
 use anyhow::{Context, Result, anyhow};
@@ -14,15 +14,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-/// The server while it runs; it ends when dropped.
+/// A running server; dropping it stops it.
 pub struct Server {
-    /// Never used to send: the server sees it vanish.
+    /// Never used to send: the server ends when this is dropped.
     owner: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     address: SocketAddr,
 }
 
-/// What the answers are made of.
+/// The sources of the answers.
 #[derive(Clone)]
 struct Answers {
     observed: Arc<Observed>,
@@ -33,7 +33,7 @@ impl Server {
     /// Listens on `address`, `host:port`; port 0 takes a free one.
     ///
     /// # Errors
-    /// The address is in use, is none, or is not this machine's: whoever configured it mends it.
+    /// The address is in use, malformed, or not one of this machine: the configuration has to be corrected.
     pub fn start(address: &str, observed: Observed) -> Result<Self> {
         let listener = TcpListener::bind(address)
             .with_context(|| format!("configuration: metrics.listen = {address}: cannot listen there"))?;
@@ -54,7 +54,7 @@ impl Server {
         Ok(Self { owner: Some(owner), thread: Some(thread), address })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -105,7 +105,7 @@ async fn readyz(State(answers): State<Answers>) -> Response {
     verdict(health::ready(&answers.observed))
 }
 
-/// 200, or 503 with one line that says why.
+/// 200, or 503 with one line with the reason.
 fn verdict(verdict: Result<(), String>) -> Response {
     match verdict {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()).into_response(),

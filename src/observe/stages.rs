@@ -1,4 +1,4 @@
-//! The stages that every event passes, how far each of them is, and which one holds the others up.
+//! The stages that every event passes: the frontier of each, and which one holds up the others.
 
 use super::Observed;
 use crate::pipeline::Frontiers;
@@ -8,38 +8,32 @@ use std::time::Duration;
 use streamflow_connectors::kafka::PartitionProgress;
 use streamflow_connectors::source::now_ms;
 
-/// A stage that is further behind than the one before it, by more than this, holds up those after it. An idle pipeline commits once a
-/// second, and looks as often whether there is something to be read.
+/// A stage that is more than this further behind than the one before it holds up those after it. An idle pipeline commits once a
+/// second, and polls its sources as often.
 const HOLDS: Duration = Duration::from_secs(5);
 
-/// A stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// Its name.
     pub name: &'static str,
-    /// What came before it is done, ms since 1970; `None` where this process does not know.
+    /// Everything before it is done, ms since 1970; `None` if another process runs the stage.
     pub frontier: Option<u64>,
-    /// How far it is behind the clock.
     pub lag: Option<Duration>,
-    /// What that means.
     pub state: StageState,
 }
 
-/// How a stage does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageState {
-    /// It keeps up.
     Ok,
-    /// It is behind, and not because of one before it.
+    /// The stage itself is behind.
     Holds,
-    /// It is behind because of one before it.
+    /// A stage before it is behind.
     Waits,
-    /// Nothing is known.
+    /// Another process runs the stage.
     Unknown,
 }
 
-/// All of them, in the order in which events pass them.
+/// All stages, in the order in which events pass them.
 pub fn look(observed: &Observed) -> [Stage; 6] {
     let status = &observed.status;
     let reports = status.workers();

@@ -1,4 +1,4 @@
-//! How far each stage is.
+//! The frontier of each stage.
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};

@@ -1,4 +1,4 @@
-//! Health, as `/healthz` and `/readyz` tell it.
+//! Health, as on `/healthz` and `/readyz`.
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};

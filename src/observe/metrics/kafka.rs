@@ -1,4 +1,4 @@
-//! Reading from Kafka: what is still to come, measured against what is committed.
+//! Reading from Kafka: lag of each partition, measured against the committed offsets.
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};

@@ -1,4 +1,4 @@
-//! From end to end.
+//! End-to-end latency.
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};

@@ -20,7 +20,6 @@ use prometheus::proto::MetricFamily;
 use samples::{Metric, Samples};
 use std::sync::Arc;
 
-/// Metrics that are read together.
 struct Family {
     metrics: &'static [&'static Metric],
     read: fn(&Observed, &mut Samples),
@@ -40,10 +39,10 @@ const FAMILIES: [Family; 11] = [
     health::FAMILY,
 ];
 
-/// A registry of all families, which read `observed` when they are gathered.
+/// A registry of all families. They read `observed` when they are gathered.
 ///
 /// # Errors
-/// Two metrics of one name, or a name that Prometheus does not allow: a mistake in this program.
+/// Two metrics have one name, or Prometheus does not allow a name: a defect of this program.
 pub fn registry(observed: &Arc<Observed>) -> prometheus::Result<Registry> {
     let registry = Registry::new();
     for Family { metrics, read } in FAMILIES {

@@ -1,4 +1,4 @@
-//! What the operators of the dataflow do and hold; those of one name together.
+//! Activity and state of the dataflow's operators, added up by name.
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};

@@ -5,7 +5,7 @@ use prometheus::core::Desc;
 use prometheus::proto::{self, Bucket, LabelPair, MetricFamily, MetricType};
 use std::collections::{BTreeMap, HashMap};
 
-/// A metric: what is counted or measured.
+/// The description of a metric.
 pub struct Metric {
     name: &'static str,
     help: &'static str,
@@ -21,28 +21,25 @@ enum Kind {
 }
 
 impl Metric {
-    /// What only grows.
     pub const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
         Self { name, help, kind: Kind::Counter, labels }
     }
 
-    /// What goes up and down.
     pub const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
         Self { name, help, kind: Kind::Gauge, labels }
     }
 
-    /// Counts by size.
     pub const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
         Self { name, help, kind: Kind::Histogram, labels }
     }
 
-    /// For the registry.
+    /// The form in which the registry takes it.
     pub fn description(&self) -> prometheus::Result<Desc> {
         let labels = self.labels.iter().map(|label| (*label).to_owned()).collect();
         Desc::new(self.name.to_owned(), self.help.to_owned(), labels, HashMap::new())
     }
 
-    /// The beginning of its row in the documentation: name, type and labels.
+    /// The first cells of its row in docs/METRICS.md: name, type and labels.
     #[cfg(test)]
     pub fn row(&self) -> String {
         let kind = match self.kind {
@@ -83,7 +80,7 @@ impl Metric {
 pub struct Samples(BTreeMap<&'static str, MetricFamily>);
 
 impl Samples {
-    /// Adds the value of a counter or gauge; the values of the labels come in their order.
+    /// Adds the value of a counter or gauge. `labels` are the values of its labels, in their order.
     pub fn add(&mut self, metric: &'static Metric, labels: &[&str], value: f64) {
         let mut sample = metric.sample(labels);
         if let Kind::Counter = metric.kind {
@@ -98,17 +95,16 @@ impl Samples {
         self.push(metric, sample);
     }
 
-    /// As [`Samples::add`], of a whole number.
+    /// Adds an integer value.
     pub fn count(&mut self, metric: &'static Metric, labels: &[&str], value: u64) {
         self.add(metric, labels, value as f64);
     }
 
-    /// As [`Samples::add`], of yes or no.
+    /// Adds a boolean gauge (0 or 1).
     pub fn flag(&mut self, metric: &'static Metric, labels: &[&str], value: bool) {
         self.count(metric, labels, value.into());
     }
 
-    /// Adds a histogram.
     pub fn histogram(&mut self, metric: &'static Metric, labels: &[&str], histogram: &Histogram) {
         let bucket = |(bound, count)| {
             let mut bucket = Bucket::default();
@@ -125,7 +121,7 @@ impl Samples {
         self.push(metric, sample);
     }
 
-    /// All of them.
+    /// The metric families as Prometheus encodes them.
     pub fn into_families(self) -> Vec<MetricFamily> {
         self.0.into_values().collect()
     }

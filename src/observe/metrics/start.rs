@@ -1,4 +1,4 @@
-//! The start: restoring the state, and the first commit.
+//! The start of the process: restoring the state, and the first commit.
 
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};

@@ -1,4 +1,4 @@
-//! The status page: one document without anything from elsewhere, which asks for `/status.json` every second and shows it.
+//! The status page: a self-contained document that requests `/status.json` every second and shows it.
 //!
 //! ```text
 //!  GET /             frame.html + style.css + *.js, of which the browser runs only what has the nonce of this answer
@@ -21,11 +21,10 @@ const FRAME: &str = include_str!("frame.html");
 const STYLE: &str = include_str!("style.css");
 const SCRIPTS: [&str; 3] = [include_str!("format.js"), include_str!("show.js"), include_str!("update.js")];
 
-/// What the page may load from elsewhere: nothing. It is not to be framed either.
+/// The content security policy: nothing is loaded from elsewhere, and no other page may frame this one.
 const POLICY: &str = "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The page.
 pub fn document() -> Response {
     let nonce = STANDARD.encode(rand::random::<[u8; 16]>());
     let page =
@@ -37,7 +36,7 @@ pub fn document() -> Response {
     (headers, closed(), page).into_response()
 }
 
-/// What it shows.
+/// The status that the page shows.
 pub fn status(observed: &Observed) -> Response {
     match serde_json::to_string(&Snapshot::of(observed)) {
         Ok(text) => (closed(), [(CONTENT_TYPE, "application/json")], text).into_response(),
@@ -45,7 +44,7 @@ pub fn status(observed: &Observed) -> Response {
     }
 }
 
-/// Headers of both: for this page alone, and not to be kept.
+/// Headers of both answers: for this page alone, and not to be cached.
 fn closed() -> [(HeaderName, &'static str); 4] {
     [
         (CACHE_CONTROL, "no-store"),

@@ -1,7 +1,7 @@
 //! `/status.json`: what the page shows. Documented in docs/METRICS.md; fields may be added, none changes its meaning.
 //!
-//! Times are in ms since 1970, durations in seconds, counts since the start of the process but for the books. What this process does
-//! not know, as of the parts of a pipeline that run in another, is null or empty.
+//! Times are in ms since 1970, durations in seconds. Counts are since the start of the process, except the books. Fields of parts
+//! of the pipeline that run in another process are null or empty.
 
 use crate::memory::{self, Memory};
 use crate::observe::books::{self, Book};
@@ -16,10 +16,10 @@ use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::detectors::Hit;
 use streamflow_model::Cents;
 
-/// Alert changes that are told.
+/// The number of alert changes that are shown.
 const ALERTS: usize = 20;
 
-/// Everything as of one moment.
+/// The status at one moment.
 #[derive(Debug, Serialize)]
 pub struct Snapshot {
     time: u64,
@@ -32,10 +32,10 @@ pub struct Snapshot {
     flow: Flow,
     memory: MemoryUse,
     commits: Commits,
-    /// Of the process that publishes.
+    /// `None` in processes that do not publish.
     publisher: Option<Publisher>,
     start: Start,
-    /// The latest first.
+    /// The latest change is the first.
     alerts: Vec<Alert>,
 }
 
@@ -43,19 +43,19 @@ pub struct Snapshot {
 struct Process {
     version: &'static str,
     started: u64,
-    /// Which one it is of how many.
+    /// The number of this process, from 0, and the number of processes.
     process: Option<usize>,
     processes: Option<usize>,
     workers: usize,
     cpu_seconds: Option<f64>,
 }
 
-/// What `/healthz` and `/readyz` say.
+/// The answers of `/healthz` and `/readyz`.
 #[derive(Debug, Serialize)]
 struct Verdict {
     healthy: bool,
     ready: bool,
-    /// Why it is not.
+    /// Why it is not healthy or not ready.
     reason: Option<String>,
 }
 
@@ -65,7 +65,7 @@ struct Stage {
     state: StageState,
     frontier: Option<u64>,
     lag_seconds: Option<f64>,
-    /// How much has passed, by which its rate is told.
+    /// The number of items that have passed; the page computes the rate from it.
     done: u64,
     unit: &'static str,
 }
@@ -79,17 +79,17 @@ struct Partition {
     end_offset: u64,
     lag_records: u64,
     lag_seconds: f64,
-    /// Since when its broker does not answer.
+    /// Since when the broker that leads the partition does not answer.
     away_since: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
 struct Latency {
-    /// From the record's timestamp to the commit, of the last minute or two.
+    /// From a record's timestamp to its commit, over the last one to two minutes.
     commit: Option<Quantiles>,
 }
 
-/// Seconds.
+/// Durations are in seconds.
 #[derive(Debug, Serialize)]
 struct Quantiles {
     count: u64,
@@ -100,7 +100,7 @@ struct Quantiles {
 
 #[derive(Debug, Serialize)]
 struct Flow {
-    /// Of each worker.
+    /// Limits of each worker.
     limit_records: u64,
     limit_bytes: u64,
     workers: Vec<Worker>,
@@ -112,12 +112,12 @@ struct Worker {
     in_flight_records: u64,
     in_flight_bytes: u64,
     paused_seconds: f64,
-    /// How long its operators ran.
+    /// Time that its operators ran.
     busy_seconds: f64,
-    /// What they hold.
+    /// Entries that its operators hold.
     held_records: u64,
     held_bytes: u64,
-    /// Since its last report.
+    /// Seconds since its last report.
     silent_seconds: f64,
 }
 
@@ -137,7 +137,7 @@ struct Commits {
     seconds: f64,
     queued_rows: Option<u64>,
     retries: Option<u64>,
-    /// When the last one was made.
+    /// The time of the last commit.
     last: Option<u64>,
     postgres_up: Option<bool>,
 }
@@ -161,7 +161,7 @@ struct Start {
     first_commit_seconds: Option<f64>,
 }
 
-/// A committed change of an alert. Ids and numbers only: no names, and no text that somebody wrote.
+/// A committed change of an alert. It has ids and numbers only: no names, and no free text.
 #[derive(Debug, Serialize)]
 struct Alert {
     alert_id: String,
@@ -173,7 +173,7 @@ struct Alert {
     customer_id: String,
     store_id: String,
     amount: String,
-    /// When the transaction was made.
+    /// The event time of the transaction.
     transaction_at: i64,
     score: String,
     rules: Vec<Rule>,
@@ -186,7 +186,7 @@ struct Rule {
 }
 
 impl Snapshot {
-    /// As of now.
+    /// Takes a snapshot.
     pub fn of(observed: &Observed) -> Self {
         let (status, limits) = (&observed.status, &observed.limits);
         let (totals, workers) = (status.totals(), status.workers());
@@ -221,7 +221,7 @@ impl Snapshot {
     }
 }
 
-/// How far the stages are, with what has passed each of them.
+/// The stages with their frontiers and counts.
 fn stages_of(observed: &Observed, totals: &Totals, workers: &BTreeMap<usize, WorkerReport>) -> Vec<Stage> {
     let received = |name: &str| -> u64 {
         let operators = workers.values().flat_map(|report| &report.operators);
