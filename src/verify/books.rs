@@ -1,4 +1,4 @@
-//! The books: they balance, agree with Kafka's offsets, and with the rows of PostgreSQL.
+//! Checks that the books balance and agree with Kafka's offsets and with the rows of PostgreSQL.
 
 use super::brokers::Ranges;
 use super::check::{Cases, Check, Outcome};
@@ -16,46 +16,41 @@ const ACCEPTED: [&str; 5] = ["new", "correcting", "voiding", "duplicate", "super
 const READ: &str = "read";
 const REFERENCE: &str = "reference";
 
-/// How a topic compares with its books.
+/// A topic and its books.
 pub struct Topic<'a> {
-    /// Its name.
     pub name: &'a str,
-    /// Its books.
     pub accounts: &'a Accounts,
-    /// Offsets to read next.
+    /// The offset to read next, by partition.
     pub committed: &'a Committed,
-    /// Kafka's offsets before the snapshot; none where Kafka could not be asked.
+    /// Kafka's offsets before the snapshot; `None` if Kafka did not answer.
     pub before: Option<&'a Ranges>,
-    /// Offsets passed that are known to hold no event; `None` where that is not known.
+    /// The number of offsets read that are known to hold no event; `None` if it is not known.
     pub empty: Option<u64>,
 }
 
-/// What a comparison comes to, beyond a pass.
+/// The findings of a comparison.
 #[derive(Default)]
 struct Findings {
-    /// What is wrong.
+    /// Differences that are errors.
     cases: Cases,
-    /// What cannot be decided.
+    /// Comparisons that cannot be decided.
     doubts: Vec<String>,
-    /// What could be compared in part, as Kafka's retention and maintenance have it.
+    /// Comparisons limited by Kafka's retention or by maintenance.
     notes: Vec<&'static str>,
 }
 
-/// What the tables hold of all topics.
+/// Row counts of the tables.
 pub struct Rows {
     /// Rows of `bronze.raw_transactions` by topic.
     received: BTreeMap<String, i64>,
     /// Rows of `bronze.dead_letters` by topic and reason.
     refused: BTreeMap<String, Accounts>,
-    /// Maintenance has removed older ones.
+    /// Whether maintenance has removed older rows.
     is_old: bool,
 }
 
 impl Rows {
-    /// Counts them.
-    ///
-    /// # Errors
-    /// What the server or the connection says.
+    /// Counts the rows.
     pub fn count(transaction: &mut Transaction<'_>) -> Result<Self> {
         let mut rows = Self { received: BTreeMap::new(), refused: BTreeMap::new(), is_old: false };
         let sql = "SELECT source_topic, count(*) FROM bronze.raw_transactions GROUP BY 1";
@@ -72,7 +67,6 @@ impl Rows {
     }
 }
 
-/// The check of one topic.
 pub fn check(topic: &Topic<'_>, rows: &Rows) -> Check {
     let mut findings = Findings::default();
     let read = topic.accounts.get(READ).copied().unwrap_or(0);
@@ -98,7 +92,7 @@ pub fn check(topic: &Topic<'_>, rows: &Rows) -> Check {
     outcome.of(format!("books of {}", topic.name))
 }
 
-/// As many events as offsets, as long as Kafka has the topic from its first offset on.
+/// Compares the number of events with the number of offsets, if Kafka still has the topic from its first offset on.
 fn compare_offsets(topic: &Topic<'_>, read: i64, findings: &mut Findings) {
     let Some(before) = topic.before else { return };
     let passed = i64::try_from(topic.committed.values().sum::<u64>()).unwrap_or(i64::MAX);
@@ -119,7 +113,7 @@ fn compare_offsets(topic: &Topic<'_>, read: i64, findings: &mut Findings) {
     }
 }
 
-/// As many rows as events, as long as maintenance has dropped none.
+/// Compares the number of rows with the number of events, if maintenance has removed none.
 fn compare_rows(topic: &Topic<'_>, rows: &Rows, findings: &mut Findings) {
     let accepted = of(topic.accounts, |account| ACCEPTED.contains(&account));
     let received = rows.received.get(topic.name).copied().unwrap_or(0);

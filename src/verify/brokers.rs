@@ -1,4 +1,4 @@
-//! What Kafka says: topics, offsets, and the records that are committed.
+//! Reads topics, offsets and committed records from Kafka.
 
 use anyhow::{Context, Result, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -11,41 +11,36 @@ use streamflow_connectors::kafka::{KafkaError, KafkaSettings, OffsetRange, Topic
 
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long nothing may come where something must: longer than a broker keeps the transaction of a publisher that is gone.
+/// How long to wait for a record that must come: longer than a broker keeps the transaction of a crashed publisher open.
 const PATIENCE: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A record that is committed.
+/// A committed record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Where it stands.
     pub partition: i32,
-    /// Where it stands.
     pub offset: i64,
-    /// Its time, ms since 1970, where it has one.
+    /// The record's timestamp, ms since 1970, if it has one.
     pub time: Option<i64>,
-    /// Its key.
     pub key: Option<Vec<u8>>,
-    /// Its value.
     pub value: Option<Vec<u8>>,
-    /// Its headers by name.
     pub headers: BTreeMap<String, Vec<u8>>,
 }
 
 /// Offsets by partition.
 pub type Ranges = BTreeMap<u16, OffsetRange>;
 
-/// Clients that ask and read; nothing is written, no group is joined.
+/// Clients that only read. They write nothing and join no group.
 pub struct Brokers {
     settings: KafkaSettings,
     topics: Topics,
 }
 
 impl Brokers {
-    /// Connects, asking for `topic`, which need not exist; gives the number of brokers too.
+    /// Connects by requesting `topic`, which need not exist. Also returns the number of brokers.
     ///
     /// # Errors
-    /// Where the settings are refused or nobody answers.
+    /// The settings are refused, or no broker answers.
     pub fn connect(settings: &KafkaSettings, topic: &str) -> Result<(Self, usize)> {
         let consumer: BaseConsumer = settings.client_config()?.create()?;
         // To ask for no topic is to ask for all.
@@ -57,15 +52,11 @@ impl Brokers {
         Ok((Self { settings: settings.clone(), topics }, brokers))
     }
 
-    /// Topics and their offsets.
     pub fn topics(&self) -> &Topics {
         &self.topics
     }
 
     /// Whether a topic exists.
-    ///
-    /// # Errors
-    /// Kafka's, here and below.
     pub fn has(&self, topic: &str) -> Result<bool> {
         match self.topics.partitions(topic) {
             Ok(_) => Ok(true),
@@ -74,10 +65,10 @@ impl Brokers {
         }
     }
 
-    /// The offsets of all partitions as read_committed consumers see them.
+    /// The offsets of all partitions, as consumers with `read_committed` see them.
     ///
     /// # Errors
-    /// Kafka's; where there is no such topic.
+    /// Errors of Kafka; the topic does not exist.
     pub fn ranges(&self, topic: &str) -> Result<Ranges> {
         let partitions = 0..self.topics.partitions(topic)?;
         partitions.map(|partition| Ok((partition, self.topics.offsets(topic, partition)?))).collect()
@@ -86,7 +77,7 @@ impl Brokers {
     /// The offsets of all partitions, records of open transactions included.
     ///
     /// # Errors
-    /// Kafka's; where there is no such topic.
+    /// Errors of Kafka; the topic does not exist.
     pub fn written(&self, topic: &str) -> Result<Ranges> {
         let mut settings = self.settings.client_config()?;
         let consumer: BaseConsumer = settings.set("isolation.level", "read_uncommitted").create()?;
@@ -101,17 +92,14 @@ impl Brokers {
     }
 
     /// The value of the last committed record of `key` in a compacted topic of one partition.
-    ///
-    /// # Errors
-    /// Kafka's.
     pub fn latest(&self, topic: &str, key: &str) -> Result<Option<Vec<u8>>> {
         Ok(latest_record(&self.settings, topic, key.as_bytes(), REQUEST_WITHIN)?)
     }
 
-    /// Gives `each` all committed records before `ends`, each partition in its order.
+    /// Calls `each` with all committed records before `ends`, in order for each partition.
     ///
     /// # Errors
-    /// Kafka's, and those of `each`; where a transaction is not decided in time.
+    /// Errors of Kafka and of `each`; a transaction is not decided in time.
     pub fn read(&self, topic: &str, ends: &Ranges, mut each: impl FnMut(Told) -> Result<()>) -> Result<()> {
         self.wait_until_decided(topic, ends)?;
         let open = ends.iter().filter(|(_, range)| range.latest > range.earliest);
@@ -137,10 +125,7 @@ impl Brokers {
         Ok(())
     }
 
-    /// The offset of the first committed record from `offset` on; `None` where there is none.
-    ///
-    /// # Errors
-    /// Kafka's.
+    /// The offset of the first committed record from `offset` on, if there is one.
     pub fn first_from(&self, topic: &str, partition: u16, offset: u64) -> Result<Option<u64>> {
         let consumer = self.consumer()?;
         assign(&consumer, topic, [(i32::from(partition), Offset::Offset(i64::try_from(offset)?))])?;
@@ -165,7 +150,7 @@ impl Brokers {
         Ok(settings.create()?)
     }
 
-    /// Until the end of what is committed is past the end of what was written, the reader would stop too early.
+    /// Waits until the last stable offset has passed what was written, because the reader would stop too early before that.
     fn wait_until_decided(&self, topic: &str, ends: &Ranges) -> Result<()> {
         let begun = Instant::now();
         for (partition, range) in ends {
@@ -182,7 +167,7 @@ impl Brokers {
 
 enum Polled<'a> {
     Record(BorrowedMessage<'a>),
-    /// The end of a partition.
+    /// The end offset of a partition.
     End(i32),
 }
 
@@ -198,7 +183,7 @@ fn assign(
     Ok(consumer.assign(&list)?)
 }
 
-/// The next thing that happens; the client mends interruptions by itself.
+/// The next event of the client, which recovers from interruptions by itself.
 fn poll<'a>(consumer: &'a BaseConsumer, topic: &str) -> Result<Polled<'a>> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {

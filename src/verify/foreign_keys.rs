@@ -1,10 +1,10 @@
-//! Whether every key that refers to a row has that row: declared constraints, and those that the writer alone keeps.
+//! Checks that every foreign key has its row: declared constraints, and those that only the writer guarantees.
 
 use super::check::{Check, Outcome};
 use anyhow::Result;
 use postgres::Transaction;
 
-/// Columns that refer to columns of another table, quoted where needed.
+/// Columns that refer to columns of another table, quoted if necessary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Reference {
     table: String,
@@ -13,14 +13,14 @@ struct Reference {
     target_columns: Vec<String>,
 }
 
-/// A foreign key that is declared.
+/// A declared foreign key.
 struct Declared {
     reference: Reference,
     name: String,
     is_validated: bool,
 }
 
-/// Those that the writer keeps without a declaration; null refers to nothing.
+/// Foreign keys that the writer guarantees without a declaration. Null refers to nothing.
 const KEPT: [(&str, &str, &str); 18] = [
     ("silver.transactions", "customer_key", "gold.dim_customer"),
     ("silver.transactions", "store_key", "gold.dim_store"),
@@ -55,10 +55,7 @@ const DECLARED: &str = "SELECT quote_ident(s.nspname) || '.' || quote_ident(t.re
      WHERE c.contype = 'f' AND c.conparentid = 0 \
          AND s.nspname IN ('bronze', 'silver', 'gold', 'streamflow') ORDER BY 1, c.conname";
 
-/// All of them, a check for each table.
-///
-/// # Errors
-/// What the server or the connection says.
+/// Checks all of them, with one outcome for each table.
 pub fn check(transaction: &mut Transaction<'_>) -> Result<Vec<Check>> {
     let declared = declared(transaction)?;
     let mut checks: Vec<Check> = declared.iter().filter_map(unvalidated).collect();
@@ -107,7 +104,7 @@ fn unvalidated(declared: &Declared) -> Option<Check> {
     })
 }
 
-/// Counts rows whose key refers to none.
+/// Counts rows whose key has no row.
 fn hold<'a>(
     transaction: &mut Transaction<'_>,
     references: impl Iterator<Item = &'a Reference>,
@@ -135,7 +132,7 @@ fn hold<'a>(
     })
 }
 
-/// The number of rows that refer to nothing, and a few of their keys.
+/// The number of rows without a referred row, and a few of their keys.
 fn anti_join(reference: &Reference) -> String {
     let Reference { table, columns, target, target_columns } = reference;
     let pairs = columns.iter().zip(target_columns);

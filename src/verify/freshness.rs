@@ -1,22 +1,18 @@
-//! How far the committed frontier is behind the clock.
+//! Checks how far the committed frontier is behind the clock.
 
 use super::check::{Check, Outcome};
 use anyhow::Result;
 use postgres::Transaction;
 
-/// Limits in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// From here on it is a warning.
+    /// A warning from this many seconds on.
     pub warn: f64,
-    /// From here on it is a failure.
+    /// A failure from this many seconds on.
     pub fail: f64,
 }
 
-/// Now, by the clock of the database, less the committed frontier.
-///
-/// # Errors
-/// What the server or the connection says.
+/// The age of the committed frontier by the clock of the database.
 pub fn check(transaction: &mut Transaction<'_>, limits: Limits) -> Result<Vec<Check>> {
     // The snapshot's own time: the checks before this one may have taken long.
     let sql = "SELECT frontier, (extract(epoch FROM transaction_timestamp()) - frontier / 1000.0)::float8 \

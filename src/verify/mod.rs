@@ -1,11 +1,11 @@
-//! Whether everything is as it must be: the checks of `streamflow verify`.
+//! The checks of `streamflow verify`.
 //!
 //! ```text
 //!  Kafka: offsets, what is published ──> PostgreSQL: one snapshot ──> Kafka: offsets, records up to what was published
 //! ```
 //!
-//! In this order: what Kafka had before must be in the snapshot, and what the snapshot has must be in Kafka after it. So a
-//! running pipeline does not look wrong. Nothing is ever written.
+//! The order matters: what Kafka had before must be in the snapshot, and what is in the snapshot must be in Kafka after it. So a
+//! running pipeline causes no false differences. Nothing is written.
 
 mod books;
 mod brokers;
@@ -38,29 +38,22 @@ use streamflow_connectors::postgres::connect;
 use streamflow_dataflow::reference::Role;
 use streamflow_medallion::Progress;
 
-/// How gold is compared with silver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Every row.
     Full,
-    /// What belongs to so many keys and days.
+    /// This many keys and days, chosen at random.
     Sample(u32),
-    /// Not at all.
     Skipped,
 }
 
-/// What is to be verified.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
-    /// How gold is compared with silver.
     pub depth: Depth,
-    /// Also silver with bronze: every event is held in memory.
+    /// Whether silver is compared with bronze, too. That holds every event in memory.
     pub from_bronze: bool,
-    /// How old the committed frontier may be.
     pub freshness: Limits,
 }
 
-/// Makes all checks.
 pub fn run(config: &Config, scope: Scope) -> Report {
     let mut report = Report::default();
     let client = match connect_postgres(config) {
@@ -108,11 +101,10 @@ fn connect_postgres(config: &Config) -> Result<(Client, Check), Box<Check>> {
     Ok((client, Outcome::pass(found).of("postgresql")))
 }
 
-/// A verification under way.
 struct Verification<'a> {
     config: &'a Config,
     scope: Scope,
-    /// None where nobody answers.
+    /// `None` if no broker answers.
     brokers: Option<Brokers>,
     report: Report,
 }
@@ -164,7 +156,7 @@ impl Verification<'_> {
         }
     }
 
-    /// The offsets of all topics that are read and exist.
+    /// The offsets of all topics that are read and that exist.
     fn ranges(&self) -> ByTopic {
         let Some(brokers) = &self.brokers else { return ByTopic::new() };
         let names = self.config.topics.roles().into_iter().map(|(name, _)| name);
@@ -182,7 +174,7 @@ impl Verification<'_> {
         }
     }
 
-    /// Offsets, events and books of each topic that is read or was.
+    /// Checks offsets, events and books of each topic that is or was read.
     fn offsets(
         &mut self,
         snapshot: &mut Snapshot<'_>,
@@ -209,7 +201,7 @@ impl Verification<'_> {
         Ok(())
     }
 
-    /// The events of a transaction topic; gives the offsets that are known to hold none.
+    /// Checks the events of a transaction topic. Returns the number of offsets that are known to hold none.
     fn events(
         &mut self,
         transaction: &mut Transaction<'_>,

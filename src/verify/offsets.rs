@@ -1,4 +1,4 @@
-//! The committed offsets against those of Kafka, and each event that Kafka still has against the rows of bronze.
+//! Compares the committed offsets with Kafka's, and each event that Kafka still has with the rows of bronze.
 
 use super::brokers::{Brokers, Ranges};
 use super::check::{Cases, Check, Outcome};
@@ -12,8 +12,8 @@ pub type Committed = BTreeMap<u16, u64>;
 
 const RUNBOOK: &str = "runbook, \"Offsets that Kafka no longer has\"";
 
-/// Each committed offset lies between Kafka's first and last. The first was asked for before the snapshot and the last after
-/// it, so a running pipeline cannot make it look otherwise.
+/// Checks that each committed offset is between Kafka's first and last. The first was read before the snapshot and the last after
+/// it, so a running pipeline causes no false differences.
 pub fn within(topic: &str, committed: &Committed, before: &Ranges, after: &Ranges) -> Check {
     let (mut unread, mut cases) = (0, Cases::default());
     for (partition, next) in committed {
@@ -45,7 +45,6 @@ pub fn within(topic: &str, committed: &Committed, before: &Ranges, after: &Range
     outcome.of(format!("offsets of {topic}"))
 }
 
-/// The rows of one partition, at offsets that Kafka still has.
 struct Held {
     rows: i64,
     distinct: i64,
@@ -59,19 +58,15 @@ const EVENTS: &str = "events AS ( \
          UNION ALL \
          SELECT source_offset FROM bronze.dead_letters WHERE source_topic = $1 AND source_partition = $2)";
 
-/// What bronze has of a topic.
+/// The result for one topic.
 pub struct InBronze {
-    /// The check.
     pub check: Check,
-    /// Offsets passed that Kafka has and that are known to hold no event; `None` where not all were looked at.
+    /// The number of offsets read that Kafka has and that hold no event; `None` if not all were examined.
     pub empty: Option<u64>,
 }
 
-/// Every offset of a transaction topic that has been read and that Kafka still has is in bronze or a dead letter, once. An
-/// offset that is in neither must be none of an event: Kafka is asked.
-///
-/// # Errors
-/// PostgreSQL's and Kafka's.
+/// Checks that every offset of a transaction topic that was read and that Kafka still has is in bronze or a dead letter, once. An
+/// offset that is in neither must not be one of an event, which Kafka is asked for.
 pub fn in_bronze(
     transaction: &mut Transaction<'_>,
     brokers: &Brokers,
@@ -140,7 +135,7 @@ fn judge(rows: i64, empty: u64, undecided: u64, cases: Cases) -> Outcome {
     Outcome::pass(found)
 }
 
-/// The offset from which bronze must have everything: Kafka's first, or bronze's where maintenance has dropped days.
+/// The offset from which bronze must be complete: Kafka's first, or bronze's first if maintenance has removed days.
 fn kept_from(transaction: &mut Transaction<'_>, topic: &str, partition: u16, earliest: u64) -> Result<u64> {
     let sql = "SELECT source_offset FROM bronze.raw_transactions WHERE source_topic = $1 AND source_partition = $2 \
              AND streamflow.kept_from('bronze.raw_transactions') > '-infinity' \
@@ -162,10 +157,10 @@ fn held(transaction: &mut Transaction<'_>, topic: &str, partition: u16, window: 
     Ok(Held { rows: row.try_get(0)?, distinct: row.try_get(1)?, beyond: row.try_get(2)? })
 }
 
-/// Gaps that Kafka is asked about, of a partition.
+/// The most gaps of a partition for which Kafka is asked.
 const GAPS: usize = 100;
 
-/// The offsets that have no row; `None` stands for further ones.
+/// The offsets that have no row; `None` represents further ones.
 fn gaps(
     transaction: &mut Transaction<'_>,
     topic: &str,

@@ -1,4 +1,4 @@
-//! Whether the tables are what they give when they are computed anew.
+//! Compares the tables with their recomputation.
 
 use super::check::{Check, Outcome};
 use super::snapshot::Snapshot;
@@ -9,19 +9,13 @@ use streamflow_verification::VerificationError;
 
 const REBUILD: &str = "keep the database and report it; to mend it: runbook, \"Rebuild\"";
 
-/// Gold, from silver: a check for each table.
-///
-/// # Errors
-/// What the server or the connection says.
+/// Recomputes gold from silver, with one check for each table.
 pub fn from_silver(snapshot: &Snapshot<'_>, config: &Config) -> Result<Vec<Check>> {
     let comparisons = recompute::compare(&mut snapshot.connection(&config.postgres)?)?;
     Ok(comparisons.into_iter().map(judge).collect())
 }
 
-/// Silver, alerts and gold, from bronze: a check for each table.
-///
-/// # Errors
-/// What the server or the connection says.
+/// Recomputes silver, alerts and gold from bronze, with one check for each table.
 pub fn from_bronze(snapshot: &Snapshot<'_>, config: &Config) -> Result<Vec<Check>> {
     let mut client = snapshot.connection(&config.postgres)?;
     match streamflow_verification::against_bronze(&mut client, &config.rules) {
@@ -34,7 +28,6 @@ pub fn from_bronze(snapshot: &Snapshot<'_>, config: &Config) -> Result<Vec<Check
     }
 }
 
-/// The check of one table.
 pub fn judge(comparison: Comparison) -> Check {
     let Comparison { table, rows, differing, sample } = comparison;
     let outcome = match differing {

@@ -1,6 +1,6 @@
-//! The recomputation for a few keys and days, chosen at random: cheap on a large database.
+//! Recomputes a few keys and days, chosen at random, which is cheap on a large database.
 //!
-//! Customers are chosen by key, and of their transactions some; their hours, days and minutes are compared whole.
+//! Customers are chosen by key, with some of their transactions. The hours, days and minutes of these are compared completely.
 
 use super::check::Check;
 use super::recomputation;
@@ -8,7 +8,7 @@ use anyhow::Result;
 use postgres::Transaction;
 use streamflow_medallion::recompute::{self, Sample};
 
-/// Keys are dense: a random number is one, but for the last ones.
+/// Keys are dense, so almost every random number up to the last key is one.
 const CUSTOMERS: &str = "SELECT customer_key FROM gold.dim_customer WHERE customer_key IN ( \
          SELECT 1 + floor(random() * (SELECT max(customer_key) FROM gold.dim_customer))::int4 \
          FROM generate_series(1, $1::int4))";

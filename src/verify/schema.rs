@@ -1,4 +1,4 @@
-//! Whether the database has the schema that this program expects.
+//! Checks that the database has the schema that this program expects.
 
 use super::check::{Check, Outcome};
 use anyhow::Result;
@@ -6,18 +6,13 @@ use postgres::Client;
 use streamflow_connectors::postgres::{PostgresError, migrate};
 use streamflow_medallion::migrations;
 
-/// What the check found, and whether the tables can be asked at all.
 pub struct Schema {
-    /// The check.
     pub check: Check,
-    /// All tables that this program knows are there.
+    /// Whether all tables that this program knows exist.
     pub is_complete: bool,
 }
 
-/// All embedded migrations are applied, with the checksums of this program.
-///
-/// # Errors
-/// What the server or the connection says.
+/// Checks that all embedded migrations are applied, with the checksums of this program.
 pub fn check(client: &mut Client) -> Result<Schema> {
     let all = migrations();
     let (outcome, is_complete) = match migrate::outstanding(client, all) {

@@ -1,24 +1,20 @@
-//! One snapshot of the database, on as many connections as are needed.
+//! One snapshot of the database, over as many connections as are needed.
 
 use anyhow::{Context, Result};
 use postgres::{Client, IsolationLevel, Transaction};
 use streamflow_connectors::postgres::{Settings, connect};
 
-/// Everything read is of the same committed frontier; nothing is written.
+/// Everything read through it is of the same committed frontier. It cannot write.
 pub struct Snapshot<'a> {
     transaction: Transaction<'a>,
     name: String,
 }
 
-/// Nothing here is quick, and nobody waits for it: the limits of a writer do not apply.
+/// The queries take long and nobody waits for them, so the limits of a writer do not apply.
 const UNLIMITED: &str = "statement_timeout = 0";
 const PATIENT: &str = "idle_in_transaction_session_timeout = 0";
 
 impl<'a> Snapshot<'a> {
-    /// Takes it.
-    ///
-    /// # Errors
-    /// What the server or the connection says, here and below.
     pub fn take(client: &'a mut Client) -> Result<Self> {
         let begin =
             client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
@@ -30,19 +26,13 @@ impl<'a> Snapshot<'a> {
         Ok(Self { transaction, name })
     }
 
-    /// A part of it: where a statement fails, only this part ends.
-    ///
-    /// # Errors
-    /// As [`Snapshot::take`].
+    /// A savepoint: if a statement fails, only this part is lost.
     pub fn part(&mut self) -> Result<Transaction<'_>> {
         Ok(self.transaction.transaction()?)
     }
 
-    /// Another connection that is in a transaction with this snapshot. Whoever starts a transaction on it gets this one:
-    /// to begin within a transaction has no effect but a notice. So it serves one use.
-    ///
-    /// # Errors
-    /// As [`Snapshot::take`].
+    /// Another connection, in a transaction with this snapshot. Starting a transaction on it continues this one, because
+    /// BEGIN within a transaction has no effect but a notice. So use it once.
     pub fn connection(&self, settings: &Settings) -> Result<Client> {
         let mut client = connect(settings)?;
         let name = &self.name;

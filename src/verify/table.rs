@@ -1,11 +1,10 @@
-//! The report for people, and for machines.
+//! The report as text and as JSON.
 
 use super::check::{Report, Verdict};
 use anyhow::Result;
 use clap::ValueEnum;
 use std::fmt::Write;
 
-/// How the report is printed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Format {
     /// For people.
@@ -14,10 +13,7 @@ pub enum Format {
     Json,
 }
 
-/// The report in that format; `colours` has no effect on JSON.
-///
-/// # Errors
-/// Where JSON cannot be made: never.
+/// Formats the report; `colours` has no effect on JSON.
 pub fn format(report: &Report, format: Format, colours: bool) -> Result<String> {
     match format {
         Format::Json => Ok(serde_json::to_string_pretty(report.checks())? + "\n"),
@@ -25,7 +21,7 @@ pub fn format(report: &Report, format: Format, colours: bool) -> Result<String> 
     }
 }
 
-/// A line a check: verdict, name, what was found; below it what to do, and cases.
+/// One line for each check: verdict, name and finding; below it what to do, and cases.
 fn table(report: &Report, colours: bool) -> Result<String, std::fmt::Error> {
     let width = report.checks().iter().map(|check| check.name.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
@@ -52,7 +48,7 @@ fn table(report: &Report, colours: bool) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-/// Five characters wide.
+/// The verdict, five characters wide.
 fn coloured(verdict: Verdict, colours: bool) -> String {
     let word = format!("{:<5}", verdict.word());
     if !colours {

@@ -1,4 +1,4 @@
-//! Whether each configured topic is there and is as it must be.
+//! Checks that each configured topic exists with the settings and partitions that it needs.
 
 use super::brokers::Brokers;
 use super::check::{Check, Outcome};
@@ -9,10 +9,7 @@ use streamflow_connectors::kafka::{KafkaError, TimestampType};
 use streamflow_dataflow::reference::Role;
 use streamflow_medallion::Progress;
 
-/// A check for each topic that is read or written. `progress` is what the database knows of those that are read.
-///
-/// # Errors
-/// Kafka's.
+/// Checks each topic that is read or written. `progress` is the database's progress for those that are read.
 pub fn check(brokers: &Brokers, config: &Config, progress: Option<&Progress>) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     for (topic, role) in config.topics.roles() {
@@ -94,7 +91,7 @@ fn compare_partitions(partitions: u16, known: Option<&Offsets>, unread: &BTreeMa
     .with_details(unread)
 }
 
-/// A number with its noun.
+/// Formats a number with its noun.
 fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,4 +1,4 @@
-//! Records of `fraud.alerts` and the rows of the outbox.
+//! Compares records of `fraud.alerts` with the rows of the outbox.
 
 use super::ledger::Row;
 use crate::verify::brokers::Told;
@@ -7,7 +7,7 @@ use postgres::Transaction;
 use serde::Deserialize;
 use std::collections::HashMap;
 
-/// What of a message names its row.
+/// The part of a message that identifies its row.
 #[derive(Deserialize)]
 struct Identity {
     transaction_id: String,
@@ -25,10 +25,7 @@ struct Change {
     payload: String,
 }
 
-/// The row of each record.
-///
-/// # Errors
-/// What the server or the connection says.
+/// Looks up the row of each record.
 pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<Option<Row>>> {
     let identities: Vec<Option<Identity>> = records.iter().map(identity).collect();
     let (mut ids, mut sequences) = (Vec::new(), Vec::new());
@@ -49,7 +46,7 @@ pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<O
     Ok(records.iter().zip(identities).map(row).collect())
 }
 
-/// PostgreSQL has no text with a NUL character, and refuses to be asked for one.
+/// PostgreSQL refuses text parameters with a NUL character, and no stored text has one.
 fn identity(record: &Told) -> Option<Identity> {
     let identity: Identity = serde_json::from_slice(record.value.as_deref()?).ok()?;
     (!identity.transaction_id.contains('\0')).then_some(identity)

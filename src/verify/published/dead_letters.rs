@@ -1,4 +1,4 @@
-//! Records of `streamflow.dlq` and the rows of `bronze.dead_letters`.
+//! Compares records of `streamflow.dlq` with the rows of `bronze.dead_letters`.
 
 use super::ledger::Row;
 use crate::verify::brokers::Told;
@@ -16,7 +16,7 @@ fn query() -> String {
     )
 }
 
-/// Headers that hold a column each, in the order of the query.
+/// Headers with one column each, in the order of the query.
 const HEADERS: [&str; 7] = [
     "dlq.topic",
     "dlq.partition",
@@ -27,13 +27,10 @@ const HEADERS: [&str; 7] = [
     "dlq.truncated",
 ];
 
-/// Only so much of a key is told, bytes.
+/// A message has at most this many bytes of a key.
 const KEY_LIMIT: usize = 64 * 1024;
 
-/// The row of each record.
-///
-/// # Errors
-/// What the server or the connection says.
+/// Looks up the row of each record.
 pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<Option<Row>>> {
     let numbers: Vec<Option<i64>> = records.iter().map(number).collect();
     let asked: Vec<i64> = numbers.iter().flatten().copied().collect();

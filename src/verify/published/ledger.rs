@@ -1,42 +1,41 @@
-//! What a topic tells, held against the numbered rows that it must tell.
+//! Compares the records of a topic with the numbered rows that it must have.
 
 use crate::verify::brokers::Told;
 use crate::verify::check::Cases;
 use std::collections::BTreeMap;
 
-/// The row that a record tells.
+/// The row of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its number: dense, in the order of commits.
+    /// Numbers are dense, in the order of commits.
     pub number: i64,
-    /// Where the record says something else, what.
+    /// The difference between row and record, if any.
     pub difference: Option<String>,
 }
 
-/// Rows of which older ones may have been dropped, ms.
+/// Rows older than this may have been removed, in ms.
 const KEPT: i64 = 29 * 86_400_000;
 
-/// Which rows were told, in which order. Numbers begin with 1.
+/// Which rows were published, in which order. Numbers begin with 1.
 #[derive(Default)]
 pub struct Ledger {
-    /// A bit a row.
+    /// One bit for each row.
     told: Vec<u64>,
-    /// The last number told in each partition.
+    /// The last number in each partition.
     last: BTreeMap<i32, i64>,
-    /// The first number told in each partition.
+    /// The first number in each partition.
     first: BTreeMap<i32, i64>,
-    /// Records that tell a row.
+    /// Records that have a row.
     pub records: u64,
-    /// Records so old that maintenance may have dropped their rows.
+    /// Records so old that maintenance may have removed their rows.
     pub older: u64,
     /// Rows so old that Kafka's retention may have deleted their records.
     pub expired: u64,
-    /// What is wrong.
     pub cases: Cases,
 }
 
 impl Ledger {
-    /// Takes note of a record and the row that it tells; `now` in ms since 1970.
+    /// Counts a record and its row. `now` is in ms since 1970.
     pub fn tell(&mut self, record: &Told, row: Option<Row>, now: i64) {
         let Told { partition, offset, .. } = record;
         let at = || format!("partition {partition} offset {offset}");
@@ -62,19 +61,19 @@ impl Ledger {
         }
     }
 
-    /// The number from which every row must have been told. `truncated` are the partitions whose first records are deleted.
+    /// The number from which every row must have been published. The first records of the partitions `truncated` are deleted.
     pub fn complete_from(&self, truncated: &[i32]) -> i64 {
         let first = truncated.iter().map(|partition| self.first.get(partition).copied().unwrap_or(i64::MAX));
         first.max().unwrap_or(1)
     }
 
-    /// Whether a row was told.
+    /// Whether a row was published.
     pub fn has(&self, number: i64) -> bool {
         let (word, bit) = place(number);
         self.told.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
-    /// Takes note of a number, and says whether it was known.
+    /// Marks a number; returns whether it was marked before.
     fn mark(&mut self, number: i64) -> bool {
         let known = self.has(number);
         let (word, bit) = place(number);
@@ -86,7 +85,7 @@ impl Ledger {
     }
 }
 
-/// Rows are numbered by PostgreSQL's commits: a number below 1 is nobody's and shares the place of 0.
+/// The index of a number. A number below 1 belongs to no row and shares index 0.
 fn place(number: i64) -> (usize, u64) {
     let number = usize::try_from(number).unwrap_or(0);
     (number / 64, 1 << (number % 64))

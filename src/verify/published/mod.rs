@@ -1,6 +1,6 @@
-//! Whether the topics tell what the outbox and the dead letters hold: each row once, in order, with the same bytes.
+//! Checks that the topics hold each row of the outbox and of the dead letters once, in order, with the same bytes.
 //!
-//! Law: Kafka was asked how far it is before the snapshot was taken. So every record up to there tells a row of the snapshot,
+//! Law: Kafka's ends were read before the snapshot was taken. So every record up to there has a row in the snapshot,
 //! and every row up to the published number has its record there, unless it is too old for Kafka's retention.
 
 mod alerts;
@@ -17,10 +17,10 @@ use ledger::{Ledger, Row};
 use postgres::Transaction;
 use postgres::fallible_iterator::FallibleIterator;
 
-/// How far Kafka is; without a record nothing is published.
+/// Reads the progress record; without one nothing is published.
 ///
 /// # Errors
-/// Kafka's, and where the record cannot be understood.
+/// Errors of Kafka; the record cannot be decoded.
 fn published(brokers: &Brokers, config: &Config) -> Result<Progress> {
     if !brokers.has(&config.topics.progress)? {
         return Ok(Progress::default());
@@ -29,19 +29,18 @@ fn published(brokers: &Brokers, config: &Config) -> Result<Progress> {
     Ok(record.as_deref().map(Progress::decode).transpose()?.unwrap_or_default())
 }
 
-/// Kafka before the snapshot.
+/// The state of Kafka before the snapshot.
 pub struct Before {
     published: Progress,
-    /// What was written by then; `None` where there is no topic.
+    /// The end offsets at that time; `None` if the topic does not exist.
     alerts: Option<Ranges>,
     dead_letters: Option<Ranges>,
 }
 
 impl Before {
-    /// Asks.
     ///
     /// # Errors
-    /// Kafka's, and where the publisher's record cannot be understood.
+    /// Errors of Kafka; the publisher's record cannot be decoded.
     pub fn ask(brokers: &Brokers, config: &Config) -> Result<Self> {
         // In this order: what was published by then was written by then.
         let published = published(brokers, config)?;
@@ -53,30 +52,27 @@ impl Before {
     }
 }
 
-/// The row of each record.
+/// Looks up the row of each record.
 type LookUp = fn(&mut Transaction<'_>, &[Told]) -> Result<Vec<Option<Row>>>;
 
-/// One of the topics, and the rows that it tells.
+/// One of the topics, and its rows.
 struct Kind<'a> {
-    /// What its rows are.
+    /// The kind of its rows, for messages.
     noun: &'static str,
     topic: &'a str,
-    /// Numbers of the rows from $1 on, in order.
+    /// A query for the numbers of the rows from $1 on, in order.
     numbers: &'static str,
     rows: LookUp,
-    /// How far Kafka was before the snapshot.
+    /// The published number before the snapshot.
     written: Option<&'a Ranges>,
     published: i64,
-    /// Number of the last row.
+    /// The number of the last row.
     committed: i64,
-    /// How far Kafka is in the end.
+    /// The published number after the snapshot.
     published_now: i64,
 }
 
-/// Both topics.
-///
-/// # Errors
-/// PostgreSQL's and Kafka's.
+/// Checks both topics.
 pub fn check(
     transaction: &mut Transaction<'_>,
     brokers: &Brokers,
@@ -112,7 +108,6 @@ pub fn check(
     kinds.iter().map(check).collect()
 }
 
-/// Records whose rows are looked up at once.
 const BATCH: usize = 500;
 
 impl Kind<'_> {
@@ -133,7 +128,7 @@ impl Kind<'_> {
         Ok(self.judge(ledger))
     }
 
-    /// What the topic tells, in batches.
+    /// Reads the records of the topic and looks up their rows in batches.
     fn read(&self, transaction: &mut Transaction<'_>, brokers: &Brokers, written: &Ranges) -> Result<Ledger> {
         let now = Utc::now().timestamp_millis();
         let (mut ledger, mut batch) = (Ledger::default(), Vec::with_capacity(BATCH));
@@ -151,7 +146,7 @@ impl Kind<'_> {
         Ok(ledger)
     }
 
-    /// Rows without a record, and numbers without a row.
+    /// Finds rows without a record and numbers without a row.
     fn find_untold(
         &self,
         transaction: &mut Transaction<'_>,
