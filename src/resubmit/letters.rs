@@ -1,58 +1,53 @@
-//! The dead letters that are selected, page by page, and their marks.
+//! Reads the selected dead letters page by page, and marks them as sent.
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use postgres::{Client, Row};
 use streamflow_medallion::outbox::{KEY_BYTES, PAYLOAD_BYTES};
 
-/// Which dead letters are meant: those for which all of it holds.
+/// Selects dead letters for which all conditions hold.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Refused for one of these reasons.
     pub reasons: Option<Vec<String>>,
-    /// One of these.
+    /// With one of these ids.
     pub ids: Option<Vec<i64>>,
-    /// Read then or later.
+    /// Read at this time or later, RFC 3339.
     pub since: Option<DateTime<Utc>>,
-    /// Read before.
+    /// Read before this time, RFC 3339.
     pub until: Option<DateTime<Utc>>,
-    /// Also those that were sent again already.
+    /// Also those that were sent again before.
     pub again: bool,
 }
 
 impl Selection {
-    /// Whether it restricts nothing.
+    /// Whether it selects everything.
     pub fn is_open(&self) -> bool {
         let Self { reasons, ids, since, until, again: _ } = self;
         reasons.is_none() && ids.is_none() && since.is_none() && until.is_none()
     }
 }
 
-/// A dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
-    /// Its number.
     pub id: i64,
-    /// Where it came from.
     pub topic: String,
-    /// Why it was refused: the kind, and what exactly.
+    /// The kind of error, such as `invalid_field`.
     pub reason: String,
     /// What exactly was wrong.
     pub message: String,
-    /// Its key.
     pub key: Option<Vec<u8>>,
     /// The first 64 KiB of its value.
     pub payload: Option<Vec<u8>>,
-    /// The value was longer than that.
+    /// Whether the value was longer than that.
     pub truncated: bool,
-    /// Length of the value, bytes.
+    /// Length of the whole value in bytes.
     pub full_length: i64,
 }
 
-/// Letters of a page.
 const ROWS: i64 = 500;
 
-/// Bytes of a page; the last letter may exceed it.
+/// The size of a page in bytes; the last letter may exceed it.
 const BYTES: i64 = 4 << 20;
 
 fn page() -> String {
@@ -72,25 +67,25 @@ fn page() -> String {
     )
 }
 
-/// Any constant does that no other program uses on this database.
+/// Key of the advisory lock. Any constant that no other program uses on this database will do.
 const LOCK: i64 = 0x0053_5452_5245_5355;
 
-/// The letters of a selection, in the order in which they were refused. Those that come after the start do not count: one that
-/// is sent and refused again would be selected for ever.
+/// The letters of a selection, in the order in which they were refused. Letters that arrive after the start do not count: a letter
+/// that is sent and refused again would be selected without end.
 pub struct Letters {
     client: Client,
     selection: Selection,
-    /// The last one that was read.
+    /// The id of the last letter read.
     after: i64,
-    /// The last one at the start.
+    /// The id of the last letter at the start.
     last: i64,
 }
 
 impl Letters {
-    /// Begins. To mark them it must be the only one, and have the right.
+    /// Opens the selection. For marking, takes the advisory lock and checks the right to update.
     ///
     /// # Errors
-    /// What the server or the connection says, here and below.
+    /// Errors of the server or the connection; another `resubmit` holds the lock; the right is missing.
     pub fn open(mut client: Client, selection: Selection, to_mark: bool) -> Result<Self> {
         if to_mark {
             prepare_to_mark(&mut client)?;
@@ -100,10 +95,7 @@ impl Letters {
         Ok(Self { client, selection, after: 0, last })
     }
 
-    /// The next few; none at the end.
-    ///
-    /// # Errors
-    /// As [`Letters::open`].
+    /// The next page; empty at the end.
     pub fn page(&mut self, at_most: u64) -> Result<Vec<Letter>> {
         let Selection { reasons, ids, since, until, again } = &self.selection;
         let rows = i64::try_from(at_most).unwrap_or(ROWS).min(ROWS);
@@ -117,10 +109,7 @@ impl Letters {
         Ok(letters)
     }
 
-    /// Marks those that were sent.
-    ///
-    /// # Errors
-    /// As [`Letters::open`].
+    /// Marks the letters that were sent.
     pub fn mark(&mut self, ids: &[i64]) -> Result<()> {
         let sql = "UPDATE bronze.dead_letters SET resubmitted_at = now() WHERE id = ANY ($1)";
         self.client.execute(sql, &[&ids])?;
@@ -128,7 +117,7 @@ impl Letters {
     }
 }
 
-/// Better now than after the first letters were sent.
+/// Checks the right to mark letters before any letter is sent.
 fn prepare_to_mark(client: &mut Client) -> Result<()> {
     let sql = "SELECT has_column_privilege('bronze.dead_letters', 'resubmitted_at', 'UPDATE'), \
              pg_try_advisory_lock($1)";

@@ -1,12 +1,12 @@
-//! Dead letters sent again.
+//! Sends dead letters again.
 //!
 //! ```text
 //!  bronze.dead_letters ── a page ──> topic they came from ── acknowledged ──> resubmitted_at
 //! ```
 //!
-//! Law: what is marked was sent. What was sent is marked, unless this process, Kafka or PostgreSQL went away in between; then
-//! the next call sends a copy. A copy of an event that is accepted is a duplicate of it and changes nothing; one of an event that
-//! is refused again is one more dead letter.
+//! Law: a marked letter was sent. A letter that was sent is marked, unless this process, Kafka or PostgreSQL fails in between; then
+//! the next call sends a copy. A copy of an accepted event is a duplicate and changes nothing; a copy of an event that
+//! is refused again is another dead letter.
 
 mod letters;
 mod rewrite;
@@ -29,39 +29,34 @@ use streamflow_connectors::kafka::{KafkaError, Topics};
 use streamflow_connectors::postgres::connect;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 
-/// What is to be sent.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Which dead letters.
     pub selection: Selection,
-    /// Other payloads for them.
     pub rewrite: Option<PathBuf>,
-    /// Only those that have another payload.
+    /// Only letters with a rewritten payload.
     pub only_rewritten: bool,
-    /// How many at most.
     pub limit: u64,
-    /// Only say what would be sent.
+    /// Sends nothing and reports what would be sent.
     pub is_dry_run: bool,
 }
 
-/// What became of the letters selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Sent, or to be sent, by topic and reason.
+    /// Letters sent (or to be sent, in a dry run), by topic and reason.
     pub sent: BTreeMap<(String, String), u64>,
-    /// Not sent, because they cannot be.
+    /// Letters that cannot be sent.
     pub refused: u64,
-    /// Lines of the file of payloads whose dead letter was not selected, or is not there.
+    /// Lines of the file of payloads whose dead letter was not selected or does not exist.
     pub unused: u64,
 }
 
-/// How often progress is told.
+/// How often progress is logged.
 const REPORT: Duration = Duration::from_secs(10);
 
-/// Sends what is ordered, or says what would be sent. Calls `refuse` with a line for each letter that cannot be sent.
+/// Sends the selected letters, or reports what would be sent. Calls `refuse` with a line for each letter that cannot be sent.
 ///
 /// # Errors
-/// PostgreSQL's and Kafka's, and those of the file of payloads, which is checked before anything is sent.
+/// Errors of PostgreSQL, Kafka, and the file of payloads, which is checked before anything is sent.
 pub fn run(config: &Config, mut order: Order, refuse: impl FnMut(String)) -> Result<Summary> {
     let rewrite = order.rewrite.as_deref().map(Rewrite::open).transpose()?;
     let lines = rewrite.as_ref().map_or(0, |rewrite| rewrite.ids().len() as u64);
@@ -80,16 +75,16 @@ pub fn run(config: &Config, mut order: Order, refuse: impl FnMut(String)) -> Res
     Ok(summary)
 }
 
-/// A topic that is not there would be found out only when the client gives its records up, minutes later.
+/// Checks that the topic exists, because the client would report a missing one only when it gives up, minutes later.
 fn require_topics(config: &Config) -> Result<(), KafkaError> {
     let topics = Topics::connect(&config.kafka)?;
     config.topics.transactions.iter().try_for_each(|topic| topics.partitions(topic).map(drop))
 }
 
-/// Writes the letters selected to a new file, to be edited and sent; gives their number.
+/// Writes the selected letters to a new file, to be edited and sent. Returns their number.
 ///
 /// # Errors
-/// PostgreSQL's, and the file's; also where it exists.
+/// Errors of PostgreSQL or of the file, which must not exist yet.
 pub fn export(config: &Config, selection: Selection, limit: u64, path: &Path) -> Result<u64> {
     let cannot_write = || format!("cannot write {}", path.display());
     // What customers paid is nobody else's business.
@@ -110,16 +105,14 @@ pub fn export(config: &Config, selection: Selection, limit: u64, path: &Path) ->
     Ok(written)
 }
 
-/// Letters on their way.
 struct Resubmission<'a, F> {
-    /// Topics whose events can be sent again.
     topics: &'a [String],
     letters: Letters,
     rewrite: Option<Rewrite>,
-    /// None for a dry run.
+    /// `None` in a dry run.
     sender: Option<Sender>,
     refuse: F,
-    /// Letters with another payload.
+    /// Ids of letters with a rewritten payload.
     rewritten: u64,
 }
 
@@ -141,7 +134,7 @@ impl<F: FnMut(String)> Resubmission<'_, F> {
         Ok(summary)
     }
 
-    /// Sends a page and marks what Kafka has of it.
+    /// Sends a page and marks the letters that Kafka has acknowledged.
     fn send(&mut self, page: Vec<Letter>, summary: &mut Summary) -> Result<()> {
         for mut letter in page {
             let other =

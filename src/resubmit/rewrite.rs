@@ -1,12 +1,12 @@
-//! Files of payloads, a line a dead letter: written to be edited, read to be sent.
+//! Files of payloads with one line for each dead letter: written to be edited, read to be sent.
 //!
 //! ```json
 //! {"id": 17, "reason": "invalid_field", "message": "amount: must be > 0", "payload": {"transaction_id": "txn-1"}}
 //! ```
 //!
-//! A payload that is an object stands for its own text; a string stands for what it says, where the payload is no object on one
-//! line; `payload_base64` for bytes that are no text. Null, or nothing, is one that is still to be filled in: what was cut off is
-//! lost. `reason` and `message` are for the reader.
+//! A payload that is an object is sent as its own text. A string is sent as its content, for payloads that are not an object on one
+//! line. `payload_base64` is for bytes that are not text. Null or a missing field has to be filled in: the rest of a truncated payload
+//! is lost. `reason` and `message` are for the reader.
 
 use super::letters::Letter;
 use anyhow::{Context, Result, bail};
@@ -21,7 +21,6 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 
-/// A line as it is read.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Read<'a> {
@@ -36,7 +35,6 @@ struct Read<'a> {
     _message: IgnoredAny,
 }
 
-/// A line as it is written.
 #[derive(Serialize)]
 struct Written<'a> {
     id: i64,
@@ -47,12 +45,12 @@ struct Written<'a> {
     payload_base64: Option<String>,
 }
 
-/// A file of payloads. Only where each begins is held in memory.
+/// A file of payloads. Only the position of each line is held in memory.
 #[derive(Debug)]
 pub struct Rewrite {
     path: PathBuf,
     file: BufReader<File>,
-    /// Where the line of each dead letter begins.
+    /// The position of each dead letter's line, in bytes.
     places: BTreeMap<i64, u64>,
     line: Vec<u8>,
 }
@@ -85,15 +83,15 @@ impl Rewrite {
         Ok(rewrite)
     }
 
-    /// The dead letters of the file.
+    /// The ids of the file's dead letters.
     pub fn ids(&self) -> Vec<i64> {
         self.places.keys().copied().collect()
     }
 
-    /// The payload of a dead letter; `None` where the file has none of it.
+    /// The payload of a dead letter; `None` if the file has no line for it.
     ///
     /// # Errors
-    /// Where the file has changed meanwhile.
+    /// The file has changed meanwhile.
     pub fn payload(&mut self, id: i64) -> Result<Option<Vec<u8>>> {
         let Some(place) = self.places.get(&id) else { return Ok(None) };
         let cannot_read = || format!("cannot read {}", self.path.display());
@@ -127,10 +125,7 @@ fn parse(line: &[u8]) -> Result<(i64, Vec<u8>)> {
     Ok((id, payload))
 }
 
-/// Writes a line for a letter. What was cut off has no payload.
-///
-/// # Errors
-/// The file's.
+/// Writes a line for a letter. A truncated letter gets no payload.
 pub fn write(file: &mut impl Write, letter: &Letter) -> Result<()> {
     let Letter { id, reason, message, payload, truncated, .. } = letter;
     let payload = payload.as_deref().filter(|_| !truncated);
@@ -142,7 +137,7 @@ pub fn write(file: &mut impl Write, letter: &Letter) -> Result<()> {
     Ok(file.write_all(b"\n")?)
 }
 
-/// An object on one line as it is, anything else as a string. An escape in its place would change what is sent.
+/// An object on one line is written as it is, anything else as a string, because an escape within an object would change what is sent.
 fn raw(text: &str) -> serde_json::Result<Box<RawValue>> {
     let is_line = text.starts_with('{') && text.ends_with('}') && !text.contains(['\n', '\r']);
     match serde_json::from_str::<&RawValue>(text) {

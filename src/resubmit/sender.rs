@@ -1,4 +1,4 @@
-//! Sends events to the topic from which they came, and knows which of them Kafka has.
+//! Sends events to the topics from which they came, and reports which of them Kafka has acknowledged.
 
 use anyhow::{Result, bail};
 use rdkafka::ClientContext;
@@ -9,37 +9,33 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use streamflow_connectors::kafka::KafkaSettings;
 
-/// Names the dead letter that is sent again.
+/// The header with the id of the dead letter.
 pub const HEADER: &str = "streamflow-resubmission";
 
-/// How long to wait for acknowledgements to make room in a full buffer.
+/// How long to wait for acknowledgements when the client's buffer is full.
 const ROOM: Duration = Duration::from_millis(1);
 
-/// Beyond the time in which Kafka must have acknowledged or the client has given up.
+/// Longer than the client takes until a record is acknowledged or given up.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// An event to be sent.
 pub struct Event<'a> {
-    /// The dead letter.
+    /// The id of the dead letter.
     pub id: i64,
-    /// Its topic.
     pub topic: &'a str,
-    /// Its key, which decides the partition.
+    /// The key decides the partition.
     pub key: Option<&'a [u8]>,
-    /// What it says.
     pub payload: Option<&'a [u8]>,
 }
 
-/// What became of a batch.
 #[derive(Debug, Default)]
 pub struct Delivered {
-    /// Dead letters that all replicas in sync hold.
+    /// Ids of dead letters that all in-sync replicas have.
     pub ids: Vec<i64>,
-    /// Why the first of the others was given up.
+    /// Why the first of the other letters was given up.
     pub failure: Option<String>,
 }
 
-/// A producer without transactions: their markers would take offsets that hold no event.
+/// A producer without transactions, whose markers would take offsets that hold no event.
 pub struct Sender {
     client: ThreadedProducer<Acknowledgements>,
     patience: Duration,
@@ -48,10 +44,10 @@ pub struct Sender {
 struct Acknowledgements(Mutex<Delivered>);
 
 impl Sender {
-    /// Makes the client; nobody is asked yet.
+    /// Creates the client, without connecting.
     ///
     /// # Errors
-    /// Where the settings are refused.
+    /// The client refuses the settings.
     pub fn open(settings: &KafkaSettings) -> Result<Self> {
         let config = settings.plain_producer_config()?;
         let client = config.create_with_context(Acknowledgements(Mutex::default()))?;
@@ -59,10 +55,10 @@ impl Sender {
         Ok(Self { client, patience })
     }
 
-    /// Queues an event; [`Sender::finish`] tells what became of it.
+    /// Queues an event; [`Sender::finish`] returns its outcome.
     ///
     /// # Errors
-    /// Where it cannot be queued at all.
+    /// The event cannot be queued.
     pub fn send(&self, event: &Event<'_>) -> Result<()> {
         let Event { id, topic, key, payload } = *event;
         let number = id.to_string();
@@ -92,7 +88,7 @@ impl Sender {
 }
 
 impl Acknowledgements {
-    /// What it guards is whole after every statement, so a panic elsewhere does not spoil it.
+    /// A panic elsewhere leaves the guarded value consistent, because each statement does.
     fn lock(&self) -> MutexGuard<'_, Delivered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
