@@ -4,7 +4,7 @@ use serde::Deserialize;
 use streamflow_connectors::kafka::Message;
 use streamflow_medallion::outbox::AlertChange;
 
-/// Keyed by customer, so that the changes of an alert stay in order; the value is as it was committed.
+/// The message is keyed by customer, so that the changes of an alert stay in order. Its value is the committed payload.
 pub fn message(change: AlertChange) -> Message {
     Message {
         key: change.customer_id.into_bytes(),
@@ -13,7 +13,7 @@ pub fn message(change: AlertChange) -> Message {
     }
 }
 
-/// The transaction of an alert that its own event raised; nothing of any other change.
+/// The transaction of an alert that was raised by its own event; `None` for any other change.
 pub fn raised(change: &AlertChange) -> Option<String> {
     #[derive(Deserialize)]
     struct Payload {

@@ -1,4 +1,4 @@
-//! What one transaction sends: the next rows of one snapshot of the tables, and where Kafka stands with them.
+//! What one transaction sends: the next rows of one snapshot of the tables, and the position after them.
 
 use super::error::PublisherError;
 use super::record::Progress;
@@ -9,54 +9,48 @@ use streamflow_connectors::kafka::Message;
 use streamflow_medallion::outbox::{Committed, Limits, Outbox, Page, WindowPosition};
 use streamflow_model::timestamp::MINUTE;
 
-/// A place in what is to be published; the default is the beginning.
+/// A position in what is to be published; the default is the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// What is in Kafka.
+    /// The progress record at this position.
     pub progress: Progress,
-    /// Windows that begin before it, microseconds since 1970, have not changed since; `None` says nothing.
+    /// Windows that begin before this, in microseconds since 1970, have not changed since; `None` if that is not known.
     pub oldest_open: Option<i64>,
 }
 
-/// Messages by topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Alert changes.
     pub alerts: Vec<Message>,
-    /// Dead letters.
     pub dead_letters: Vec<Message>,
-    /// One-minute windows.
     pub windows: Vec<Message>,
     /// Transactions whose alerts are raised by their own event.
     pub raised: Vec<String>,
-    /// The place after them.
+    /// The position after them.
     pub after: Position,
     /// The committed frontier of the snapshot, ms since 1970.
     pub frontier: i64,
-    /// There is more to be sent now.
+    /// Whether more can be sent now.
     pub has_more: bool,
 }
 
 impl Batch {
-    /// Whether nothing is to be sent.
     pub fn is_empty(&self) -> bool {
         self.alerts.is_empty() && self.dead_letters.is_empty() && self.windows.is_empty()
     }
 }
 
-/// Reads batches.
 pub struct Reader {
-    /// Of each kind of message.
+    /// The most messages of each kind.
     limits: Limits,
-    /// How far behind the watermark windows still change, microseconds.
+    /// How far behind the watermark windows can still change, in microseconds.
     horizon: i64,
-    /// The least time between two looks at the windows.
+    /// The shortest time between two queries for windows.
     interval: Duration,
     looked_at: Option<Instant>,
 }
 
 impl Reader {
-    /// A reader that looks at the windows every `interval`; those that end a `horizon` (microseconds) or more behind
+    /// A reader that queries windows every `interval`. Windows that end a `horizon` (microseconds) or more behind
     /// the watermark are final.
     pub fn new(limits: Limits, horizon: i64, interval: Duration) -> Self {
         Self { limits, horizon, interval, looked_at: None }
@@ -65,7 +59,7 @@ impl Reader {
     /// The batch after `from`, for the holder of the lease `generation`.
     ///
     /// # Errors
-    /// [`PublisherError::LeaseTaken`], [`PublisherError::Ahead`], and PostgreSQL's.
+    /// [`PublisherError::LeaseTaken`], [`PublisherError::Ahead`], and errors of PostgreSQL.
     pub fn next(
         &mut self,
         client: &mut Client,
@@ -140,7 +134,7 @@ pub fn check_lease(committed: &Committed, generation: i64) -> Result<(), Publish
     Err(PublisherError::LeaseTaken { held: generation, current: committed.generation })
 }
 
-/// Numbers are dense, unless maintenance removed rows before they were published: that is long after.
+/// Logs an error if numbers are missing, because maintenance removed rows that were not published.
 fn expect(what: &str, last: i64, next: i64) {
     if next != last + 1 {
         tracing::error!(after = last, before = next, "{what} were removed before they could be published");

@@ -1,21 +1,21 @@
 //! Dead letters as messages of `streamflow.dlq`: the event's bytes as the value, everything about it in headers.
 //!
-//! | header | text, but for the key |
+//! | header | content, text except for the key |
 //! |---|---|
-//! | `dlq.topic`, `dlq.partition`, `dlq.offset` | where the event stood |
+//! | `dlq.topic`, `dlq.partition`, `dlq.offset` | position of the event |
 //! | `dlq.reason`, `dlq.message` | why it was not accepted: the kind, and what exactly is wrong |
 //! | `dlq.ingested_at` | when it was read, RFC 3339 |
-//! | `dlq.number` | of the dead letter: `bronze.dead_letters.id` |
-//! | `dlq.full_length`, `dlq.truncated` | bytes of the event's value; `true` where only the first 64 KiB are here |
-//! | `dlq.key` | the event's key, its bytes; absent where it had none |
-//! | `dlq.key_truncated` | `true` where only the first 64 KiB of the key are here; else absent |
+//! | `dlq.number` | number of the dead letter: `bronze.dead_letters.id` |
+//! | `dlq.full_length`, `dlq.truncated` | bytes of the event's value; `true` if only the first 64 KiB are here |
+//! | `dlq.key` | bytes of the event's key; absent if it had none |
+//! | `dlq.key_truncated` | `true` if only the first 64 KiB of the key are here; else absent |
 
 use streamflow_connectors::kafka::{Header, Message};
 use streamflow_medallion::outbox::DeadLetter;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::timestamp::Rfc3339;
 
-/// Keyed by where the event stood: topic-partition-offset. An event without a value has none here either.
+/// The message is keyed by the position of the event, topic-partition-offset. An event without a value has none here either.
 pub fn message(letter: DeadLetter) -> Message {
     let DeadLetter { topic, partition, offset, .. } = &letter;
     let key = format!("{topic}-{partition}-{offset}").into_bytes();

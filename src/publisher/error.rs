@@ -1,49 +1,46 @@
-//! Why publishing stops or waits, and who can mend it.
+//! Why publishing stops or waits, and who can correct it.
 
 use streamflow_connectors::kafka::{KafkaError, TransactionError};
 use streamflow_connectors::postgres::PostgresError;
 use thiserror::Error;
 
-/// An error of the publisher.
 #[derive(Debug, Error)]
 pub enum PublisherError {
-    /// PostgreSQL's; says itself who mends it.
+    /// An error of PostgreSQL.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
-    /// Kafka's; says itself who mends it.
+    /// An error of Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// That of a transaction; says itself who mends it.
+    /// An error of a Kafka transaction.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
-    /// A newer process publishes. Nothing to mend; this one must end.
+    /// A newer process holds the lease, so this one must end.
     #[error("fenced by a newer worker: the lease of generation {held} was taken over by {current}")]
     LeaseTaken {
-        /// The generation of this process.
         held: i64,
-        /// That of the newer one.
+        /// The generation of the newer process.
         current: i64,
     },
-    /// The database is another one than that which was published, or older. The user mends it.
+    /// The database is another one than the published one, or an older state of it. The user has to decide.
     #[error(
         "Kafka already has {what} {published}, the database only {committed}: an older state was restored, or a new \
          database publishes under the name of another; see `publisher.transactional_id`"
     )]
     Ahead {
-        /// What is counted.
         what: &'static str,
-        /// Its last number in Kafka.
+        /// The last number in Kafka.
         published: i64,
-        /// Its last number in the database.
+        /// The last number in the database.
         committed: i64,
     },
-    /// The progress record cannot be understood. The user mends it: another program or a newer version wrote it.
+    /// The progress record cannot be decoded: another program or a newer version wrote it. The user has to decide.
     #[error("the publisher's progress record in Kafka: {0}")]
     Record(String),
 }
 
 impl PublisherError {
-    /// Whether waiting helps.
+    /// Whether the attempt can succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Postgres(error) => error.is_retryable(),

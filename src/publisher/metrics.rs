@@ -7,11 +7,11 @@ use streamflow_medallion::outbox::Window;
 use streamflow_model::timestamp::Rfc3339;
 
 /// The value: a row of `gold.realtime_metrics` with the store's id. A later message of the same window and store
-/// replaces an earlier one; a window without transactions is gone from the table.
+/// replaces an earlier one. A window without transactions has been deleted from the table.
 #[derive(Serialize)]
 struct Value<'a> {
     window_start: &'a str,
-    /// Null is all stores.
+    /// Null for the row of all stores.
     store_key: Option<i32>,
     store_id: Option<&'a str>,
     transaction_count: i64,
@@ -19,11 +19,11 @@ struct Value<'a> {
     avg_amount: Option<&'a str>,
     alert_count: i64,
     distinct_customers: Option<i64>,
-    /// The committed frontier from which PostgreSQL shows it, ms since 1970.
+    /// The committed frontier at which PostgreSQL has this row, ms since 1970.
     frontier: i64,
 }
 
-/// Keyed by the window's start.
+/// The message is keyed by the start of the window.
 pub fn message(window: &Window) -> Result<Message, PublisherError> {
     let start = Rfc3339(window.start).to_string();
     let value = Value {

@@ -1,4 +1,4 @@
-//! The publisher: sends what is committed to Kafka, each change exactly once to those who read committed records.
+//! The publisher sends committed changes to Kafka, each exactly once for consumers that read committed records.
 //!
 //! ```text
 //!  PostgreSQL ── Reader: rows after a position ──> Batch ──┐ one Kafka transaction
@@ -6,12 +6,12 @@
 //!     └── Position <── Session <── progress record <───────┴──> streamflow.progress: the position after the batch
 //! ```
 //!
-//! Law: the progress record and what it speaks of become visible together. So whatever happens, a publisher that fences
-//! the one before it and then reads the record knows exactly what consumers have; it goes on from there.
+//! Law: the progress record and the messages that it covers become visible together. So a publisher that fences
+//! its predecessor and then reads the record knows exactly what consumers have, and continues from there.
 //!
-//! That is also the answer to every error: the session is dropped and another opened. It waits for Kafka and PostgreSQL
-//! as long as they are away. It ends for good where a newer process has taken over: the lease in PostgreSQL says so
-//! before a session is opened, Kafka says so at the latest at the commit.
+//! Every error is handled in the same way: the session is dropped and another opened. The publisher waits for Kafka and PostgreSQL
+//! as long as they are away. It ends when a newer process has taken over: the lease in PostgreSQL shows that
+//! before a session is opened, Kafka at the latest at the commit.
 
 mod alerts;
 mod batch;
@@ -48,13 +48,13 @@ use tracing::{Span, field};
 
 const WORDS: Words = Words { wait: "publishing waits", go_on: "publishing goes on" };
 
-/// Between attempts to reach Kafka or PostgreSQL.
+/// The pause between attempts to reach Kafka or PostgreSQL.
 const PAUSES: Pauses = Pauses { shortest: Duration::from_millis(50), longest: Duration::from_secs(5) };
 
-/// Creates those of the topics that are missing.
+/// Creates missing topics.
 ///
 /// # Errors
-/// Kafka's: nobody answers, or creating is refused.
+/// Kafka does not answer, or refuses to create a topic.
 pub fn create_topics(config: &Config) -> Result<(), KafkaError> {
     let topics = Topics::connect(&config.kafka)?;
     let mut missing = Vec::new();
@@ -73,18 +73,15 @@ pub fn create_topics(config: &Config) -> Result<(), KafkaError> {
     Ok(())
 }
 
-/// The owner's handle of the publisher's thread; dropping it stops the publisher and does not wait.
+/// The owner's handle of the publisher's thread. Dropping it stops the publisher without waiting.
 pub struct Publishing {
-    /// Never used to send: the thread sees it vanish.
+    /// Never used to send: the thread ends when this is dropped.
     owner: Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Publishing {
-    /// Starts it for the holder of the lease `generation`. `failed` is called where it ends because of an error.
-    ///
-    /// # Errors
-    /// Where no thread can be started.
+    /// Starts the thread for the holder of the lease `generation`. `failed` is called if it ends because of an error.
     pub fn start(
         config: &Config,
         generation: i64,
@@ -108,7 +105,7 @@ impl Publishing {
         Ok(Self { owner, thread })
     }
 
-    /// Stops it after the transaction under way; what is left is sent after the next start.
+    /// Stops the publisher after the current transaction. The rest is sent after the next start.
     pub fn close(self) {
         drop(self.owner);
         // Its panics have been told as failures.
@@ -120,7 +117,7 @@ struct Publisher {
     config: Config,
     generation: i64,
     status: Arc<Status>,
-    /// Disconnected once the owner is gone; nothing is ever sent.
+    /// Disconnected once the owner has dropped its end. Nothing is ever sent.
     stop: Receiver<()>,
     reader: Reader,
     client: Option<Client>,
@@ -140,7 +137,7 @@ impl Publisher {
     /// Publishes until it is stopped.
     ///
     /// # Errors
-    /// Those that waiting does not mend.
+    /// Errors that waiting cannot resolve.
     fn run(&mut self) -> Result<(), PublisherError> {
         let poll = Duration::from_millis(self.config.publisher.poll_ms);
         let mut outage = Outage::new(WORDS, PAUSES);
@@ -172,7 +169,7 @@ impl Publisher {
         self.stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected)
     }
 
-    /// Publishes a batch, if there is something to be sent; true where there is more.
+    /// Publishes a batch if there is one; returns whether there is more.
     fn step(&mut self) -> Result<bool, PublisherError> {
         let client = match &mut self.client {
             Some(client) => client,
@@ -198,7 +195,7 @@ impl Publisher {
         Ok(has_more)
     }
 
-    /// Drops what the error has spoilt.
+    /// Drops the connections that the error has made unusable.
     fn forget(&mut self, error: &PublisherError) {
         match error {
             PublisherError::Postgres(_) => self.client = None,
@@ -207,7 +204,7 @@ impl Publisher {
     }
 }
 
-/// Opens a session, unless a newer process holds the lease: to fence that one would be wrong.
+/// Opens a session, unless a newer process holds the lease, which must not be fenced.
 fn take_over(config: &Config, generation: i64, client: &mut Client) -> Result<Session, PublisherError> {
     check_lease(Outbox::open(client)?.committed(), generation)?;
     let session = Session::open(config, TRANSACTION_TIMEOUT)?;

@@ -1,4 +1,4 @@
-//! The progress record: how far Kafka is, written in the transactions of what it speaks of.
+//! The progress record: what is published, written in the same transactions as the messages that it covers.
 
 use super::error::PublisherError;
 use crate::config::Config;
@@ -7,42 +7,42 @@ use std::time::Duration;
 use streamflow_connectors::kafka::latest_record;
 use streamflow_medallion::outbox::{Committed, WindowPosition};
 
-/// Everything up to here is in Kafka; the default is nothing. Fields of later versions are passed over.
+/// Everything up to these numbers is in Kafka; the default is nothing. Fields of later versions are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Number of the last alert change.
+    /// The number of the last alert change.
     pub alert_number: i64,
-    /// Number of the last dead letter.
+    /// The number of the last dead letter.
     pub dead_letter_number: i64,
-    /// The last window.
+    /// The position of the last window.
     pub metrics: WindowPosition,
 }
 
 impl Progress {
-    /// The record's value, JSON.
+    /// Encodes the record's value as JSON.
     pub fn encode(&self) -> Result<Vec<u8>, PublisherError> {
         serde_json::to_vec(self).map_err(|error| PublisherError::Record(error.to_string()))
     }
 
-    /// Reads a record's value.
+    /// Decodes a record's value.
     ///
     /// # Errors
-    /// [`PublisherError::Record`]: guessing would lose messages or send them twice.
+    /// [`PublisherError::Record`], because a guess would lose messages or send them twice.
     pub fn decode(value: &[u8]) -> Result<Self, PublisherError> {
         serde_json::from_slice(value).map_err(|error| PublisherError::Record(error.to_string()))
     }
 
-    /// Reads the newest record of the publisher's name; without one nothing is published.
+    /// Reads the newest record of the publisher's name. Without one nothing is published.
     ///
     /// # Errors
-    /// Kafka's, also where it does not answer within `patience`, and [`PublisherError::Record`].
+    /// Errors of Kafka, no answer within `patience`, and [`PublisherError::Record`].
     pub fn latest(config: &Config, patience: Duration) -> Result<Self, PublisherError> {
         let name = config.publisher.transactional_id.as_bytes();
         let record = latest_record(&config.kafka, &config.topics.progress, name, patience)?;
         Ok(record.as_deref().map(Self::decode).transpose()?.unwrap_or_default())
     }
 
-    /// Makes sure that the database has what Kafka has.
+    /// Checks that the database has everything that Kafka has.
     ///
     /// # Errors
     /// [`PublisherError::Ahead`].

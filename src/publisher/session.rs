@@ -10,15 +10,15 @@ use streamflow_connectors::kafka::{Message, TransactionError, TransactionalProdu
 /// How long Kafka may take for one request before another session is opened.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// After this the broker aborts a transaction whose publisher is gone, if no other publisher has done so before.
+/// The broker aborts the transaction of a crashed publisher after this time, if no other publisher has done so before.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The only publisher of its name, until the next one fences it. After an error it is of no more use: drop it and open
-/// another, which finds out what took effect.
+/// The only publisher of its name, until the next one fences it. After an error it is unusable: drop it and open
+/// another one, which determines what took effect.
 pub struct Session {
     producer: TransactionalProducer,
     topics: TopicNames,
-    /// Key of the progress record.
+    /// The key of the progress record.
     key: Vec<u8>,
     position: Position,
     /// How long the broker keeps a transaction open.
@@ -27,10 +27,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Fences older publishers and reads how far they came. `timeout` is that of transactions.
+    /// Fences older publishers and reads their progress record. `timeout` is that of transactions.
     ///
     /// # Errors
-    /// Kafka's, and [`PublisherError::Record`].
+    /// Errors of Kafka, and [`PublisherError::Record`].
     pub fn open(config: &Config, timeout: Duration) -> Result<Self, PublisherError> {
         let name = &config.publisher.transactional_id;
         let producer = TransactionalProducer::open(&config.kafka, name, timeout)?;
@@ -47,20 +47,17 @@ impl Session {
         })
     }
 
-    /// What is published.
+    /// The position up to which everything is published.
     pub fn position(&self) -> &Position {
         &self.position
     }
 
-    /// Moves on past what needs no message.
+    /// Advances past what needs no message.
     pub fn pass(&mut self, position: Position) {
         self.position = position;
     }
 
-    /// Sends a batch and its progress record: they are with the brokers, and nobody sees them yet.
-    ///
-    /// # Errors
-    /// Kafka's.
+    /// Sends a batch and its progress record. The brokers have them then, but no consumer sees them yet.
     pub fn prepare(&mut self, batch: &Batch) -> Result<(), PublisherError> {
         let value = Some(batch.after.progress.encode()?);
         let record = Message { key: self.key.clone(), value, headers: Vec::new() };
@@ -81,18 +78,18 @@ impl Session {
         self.producer.flush(PATIENCE)
     }
 
-    /// Makes the prepared batch visible, all at once.
+    /// Commits the prepared batch, which makes it visible at once.
     ///
     /// # Errors
-    /// Kafka's; unless it is final, whether the batch became visible is not known.
+    /// Errors of Kafka. Unless the error is final, it is unknown whether the batch became visible.
     pub fn commit(&mut self, batch: Batch, within: Duration) -> Result<(), PublisherError> {
         self.producer.commit(within).map_err(|error| self.judge(error))?;
         self.position = batch.after;
         Ok(())
     }
 
-    /// The broker fences a producer whose transaction has timed out as it does one that has a successor. Which of the
-    /// two it is the lease tells, before another session is opened.
+    /// The broker reports a producer whose transaction timed out as fenced, like one that has a successor. Which of the
+    /// two applies is decided by the lease, before another session is opened.
     fn judge(&self, error: TransactionError) -> PublisherError {
         let error = match error {
             TransactionError::Fenced { doing, cause } if self.begun.elapsed() >= self.timeout => {

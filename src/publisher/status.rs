@@ -1,4 +1,4 @@
-//! What can be seen of the publisher from outside.
+//! The publisher's status, for metrics and the status page.
 
 use super::batch::Batch;
 use super::error::PublisherError;
@@ -9,54 +9,51 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use streamflow_connectors::source::now_ms;
 
-/// Shared between the publisher and those who look at it.
+/// Shared between the publisher and its observers.
 #[derive(Default)]
 pub struct Status {
     published: Mutex<Published>,
     activity: Mutex<Activity>,
-    /// When the events of alerts on their way were appended to Kafka, microseconds since 1970, by transaction.
+    /// The append times of events whose alerts are not published yet, microseconds since 1970, by transaction.
     expected: Mutex<HashMap<String, i64>>,
 }
 
-/// How far publishing is, and how it goes.
+/// How far publishing is, and whether it is working.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
-    /// Number of the last alert change in Kafka.
+    /// The number of the last alert change in Kafka.
     pub alert_number: i64,
-    /// Number of the last dead letter in Kafka.
+    /// The number of the last dead letter in Kafka.
     pub dead_letter_number: i64,
     /// Windows that last changed before this frontier are in Kafka, ms since 1970.
     pub metrics_frontier: i64,
-    /// How it goes.
     pub state: State,
-    /// The last error, also where it has been overcome.
+    /// The last error, also if it has been overcome.
     pub last_error: Option<String>,
 }
 
-/// How publishing goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
-    /// It goes on.
     #[default]
     Running,
-    /// Kafka or PostgreSQL is away.
+    /// Kafka or PostgreSQL is unavailable.
     Retrying,
 }
 
-/// What publishing has done since the start.
+/// Totals since the start.
 #[derive(Clone, Debug)]
 pub struct Activity {
-    /// Every alert change and dead letter committed before this frontier is in Kafka, ms since 1970; 0 before the first look.
+    /// Every alert change and dead letter committed before this frontier is in Kafka, ms since 1970; 0 before the first query.
     pub frontier: u64,
-    /// Transactions of Kafka.
+    /// Kafka transactions.
     pub transactions: u64,
     /// Alert changes, dead letters and windows in them.
     pub sent: Sent,
-    /// Attempts that failed and were repeated.
+    /// Attempts that failed and were retried.
     pub retries: u64,
-    /// Since when it has been repeating them, ms since 1970.
+    /// Since when attempts have been retried, ms since 1970.
     pub retrying_since: Option<u64>,
-    /// Seconds from the time of an event's record to the acknowledgement of the alert that it raised.
+    /// Seconds from an event's record time to the acknowledgement of the alert that it raised.
     pub latencies: Histogram,
 }
 
@@ -73,21 +70,18 @@ impl Default for Activity {
     }
 }
 
-/// Numbers of messages, and whom they are about.
+/// Numbers of messages, and their transactions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Alert changes.
     pub alerts: u64,
-    /// Dead letters.
     pub dead_letters: u64,
-    /// One-minute windows.
     pub windows: u64,
-    /// Transactions whose alerts are raised.
+    /// Transactions whose alerts were raised by their own event.
     raised: Vec<String>,
 }
 
 impl Sent {
-    /// What a batch sends.
+    /// Counts a batch.
     pub(super) fn of(batch: &Batch) -> Self {
         Self {
             alerts: batch.alerts.len() as u64,
@@ -98,21 +92,21 @@ impl Sent {
     }
 }
 
-/// Alerts on their way whose events' times are remembered; in a long outage those of later ones are not.
+/// The most append times that are remembered. In a long outage later ones are not.
 const EXPECTED: usize = 100_000;
 
 impl Status {
-    /// A look at it.
+    /// The current progress.
     pub fn look(&self) -> Published {
         lock(&self.published).clone()
     }
 
-    /// A look at what it has done.
+    /// The current totals.
     pub fn activity(&self) -> Activity {
         lock(&self.activity).clone()
     }
 
-    /// The alert of a transaction whose record was appended at this time, microseconds since 1970, will come to be published.
+    /// Remembers the append time, in microseconds since 1970, to measure latency when Kafka acknowledges the alert.
     pub fn expect(&self, transaction: &str, appended_at: i64) {
         let mut expected = lock(&self.expected);
         if expected.len() < EXPECTED {
@@ -120,7 +114,7 @@ impl Status {
         }
     }
 
-    /// `complete` is the frontier before which everything is published, where that is so.
+    /// Updates the progress. `complete` is the frontier before which everything is published, if that is known.
     pub(super) fn reached(&self, progress: &Progress, complete: Option<i64>) {
         let mut published = lock(&self.published);
         published.alert_number = progress.alert_number;
@@ -134,7 +128,7 @@ impl Status {
         }
     }
 
-    /// A transaction is acknowledged.
+    /// Counts an acknowledged transaction.
     pub(super) fn sent(&self, sent: &Sent) {
         let now = i64::try_from(now_ms()).unwrap_or(i64::MAX);
         let mut activity = lock(&self.activity);
@@ -158,7 +152,7 @@ impl Status {
     }
 }
 
-/// What the mutexes guard is whole after every statement, so a panic elsewhere does not spoil it.
+/// A panic elsewhere leaves the guarded values consistent, because each statement does.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

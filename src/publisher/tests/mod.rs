@@ -1,15 +1,15 @@
-//! Against a real Kafka and a real PostgreSQL: whatever ends a publisher, wherever it stands, consumers see each change
+//! Tests against a real Kafka and a real PostgreSQL: whatever ends a publisher, at whichever line, consumers see each change
 //! exactly once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-/// Reads what is visible.
+/// Reads messages as a read_committed consumer.
 #[path = "../../../tests/end_to_end/consumer.rs"]
 mod consumer;
-/// Kafka or PostgreSQL is away for a while, and a newer publisher takes over.
+/// Outages of Kafka and PostgreSQL, and a newer publisher that takes over.
 mod outages;
 /// Publishers in processes of their own, killed at random moments.
 mod processes;
-/// Publishers that end at each dangerous line.
+/// Publishers that fail at each dangerous line.
 mod sessions;
-/// Both servers, rows to be published, and what must have come of them.
+/// Both servers, rows to be published, and the expected messages.
 mod world;

@@ -3,7 +3,7 @@ use crate::publisher::{Published, Publishing, State, Status};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// After this it is stuck, however slow the machine.
+/// A test that takes longer is stuck, even on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn wait_until(status: &Status, done: impl Fn(&Published) -> bool) {
@@ -14,7 +14,7 @@ fn wait_until(status: &Status, done: impl Fn(&Published) -> bool) {
     }
 }
 
-/// A publisher that must not fail but may be fenced, which it then says.
+/// A running publisher, which must not fail but may be fenced; `failure` then receives the error.
 struct Started {
     publishing: Publishing,
     status: Arc<Status>,

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// After this it is stuck, however slow the machine.
+/// A test that takes longer is stuck, even on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 const KILLS: u64 = 12;
-/// How the child is told what to do: the overrides of its configuration, one a line, and its lease.
+/// Environment variables for the child: the overrides of its configuration, one a line, and its lease.
 const OVERRIDES: &str = "STREAMFLOW_TEST_PUBLISHER";
 const GENERATION: &str = "STREAMFLOW_TEST_GENERATION";
 
-/// No test: the publisher as a process that can be killed, started by the one below.
+/// Not a test by itself: the publisher as a process that can be killed, started by the test below.
 #[test]
 #[ignore = "runs as a child of another test"]
 fn child() {

@@ -11,7 +11,7 @@ use streamflow_medallion::outbox::Limits;
 const LIMITS: Limits = Limits { rows: 50, bytes: 2_000 };
 const HOUR: i64 = 3_600_000_000;
 
-/// A broker that has just been killed and started again takes its time.
+/// A broker that was killed and restarted needs time.
 fn open(world: &World) -> Session {
     loop {
         match Session::open(&world.config, TRANSACTION_TIMEOUT) {
@@ -29,7 +29,7 @@ fn next(world: &World, generation: i64, session: &Session) -> Batch {
     reader.next(&mut world.connect(), generation, session.position()).unwrap()
 }
 
-/// Publishes all that is committed.
+/// Publishes everything that is committed.
 fn catch_up(world: &World, generation: i64, session: &mut Session) {
     loop {
         let batch = next(world, generation, session);
@@ -149,7 +149,7 @@ fn a_broker_killed_with_an_open_transaction_aborts_it() {
     world.check();
 }
 
-/// Of an open transaction nobody is told that it has timed out: the end of what is decided moves on.
+/// No client is notified that an open transaction has timed out: waits until the last stable offset moves.
 fn wait_until_decided(world: &World, topic: &str) {
     let end = |isolation: &str| {
         let mut config = ClientConfig::new();

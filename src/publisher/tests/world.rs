@@ -32,7 +32,7 @@ pub struct Filler {
 }
 
 impl World {
-    /// Both servers, schema, topics.
+    /// Starts both servers and creates schema and topics.
     pub fn start(name: &str) -> Self {
         let kafka = KafkaServer::start().unwrap();
         let options = PrivateOptions { durable: true, ..PrivateOptions::default() };
@@ -68,7 +68,7 @@ impl World {
         read_committed(self.kafka.brokers(), topic)
     }
 
-    /// The topics hold what the tables hold: each change once, those of an alert in order, the last row of each window.
+    /// Checks that the topics hold what the tables hold: each change once, those of an alert in order, the last row of each window.
     pub fn check(&mut self) {
         self.check_alerts();
         self.check_dead_letters();
@@ -117,13 +117,13 @@ impl World {
     }
 }
 
-/// Takes the lease from whoever has it, as a process does that starts.
+/// Takes the lease from its holder, as a starting process does.
 pub fn take_lease(config: &Config) -> i64 {
     let mut client = connect(&config.postgres).unwrap();
     Progress::take_lease(&mut client, config.time_zone).unwrap().generation
 }
 
-/// The value of a dead letter: text, any bytes, nothing, or none.
+/// The value of a dead letter: text, arbitrary bytes, empty, or none.
 fn payload(number: i64) -> Option<Vec<u8>> {
     match number % 4 {
         0 => Some(format!("{{\"number\": {number}").into_bytes()),
@@ -175,12 +175,11 @@ impl Filler {
         transaction.commit().unwrap();
     }
 
-    /// Once the server has been restarted.
+    /// Reconnects after the server was restarted.
     pub fn reconnect(&mut self, config: &Config) {
         self.client = connect(&config.postgres).unwrap();
     }
 
-    /// Whether all of it is published.
     pub fn is_published(&self, published: &Published) -> bool {
         let Published { alert_number, dead_letter_number, metrics_frontier, .. } = published;
         (*alert_number, *dead_letter_number, *metrics_frontier) == (self.alerts, self.letters, self.frontier)
