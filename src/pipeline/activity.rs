@@ -1,4 +1,4 @@
-//! What the operators of a worker do and hold, from the logs of timely and of the operators themselves.
+//! Activity and state of a worker's operators, from timely's log and from the log of the operators themselves.
 
 use super::status::{Held, OperatorReport};
 use std::cell::RefCell;
@@ -9,25 +9,25 @@ use streamflow_dataflow::operators::holding::{self, Holding, HoldingBuilder};
 use timely::logging::{ChannelsEvent, OperatesEvent, StartStop, TimelyEvent, TimelyEventBuilder};
 use timely::worker::Worker;
 
-/// The operators of one worker, as their logs tell of them.
+/// The operators of one worker.
 #[derive(Clone)]
 pub struct Activity(Rc<RefCell<Operators>>);
 
 #[derive(Default)]
 struct Operators {
-    /// By the worker's numbers of operators.
+    /// Operators by the worker's operator ids.
     operators: Vec<Operator>,
-    /// Channels to first inputs, and the addresses of the operators that they lead to.
+    /// Channels to first inputs, with the addresses of the operators that they lead to.
     channels: Vec<(usize, Vec<usize>)>,
-    /// These operators, by the worker's numbers of channels.
+    /// These operators, by the worker's channel ids.
     targets: Vec<Option<usize>>,
 }
 
 #[derive(Clone, Default)]
 struct Operator {
-    /// Empty for what is no operator, as the dataflow that contains them.
+    /// Empty for scopes, such as the dataflow itself.
     name: String,
-    /// When it was scheduled last, by the log's clock.
+    /// The last time it was scheduled, by the log's clock.
     begun: Duration,
     invocations: u64,
     busy: Duration,
@@ -36,7 +36,7 @@ struct Operator {
 }
 
 impl Activity {
-    /// Listens to the logs of the dataflows that `worker` will build from now on.
+    /// Subscribes to the logs of dataflows that `worker` builds from now on.
     pub fn listen(worker: &Worker) -> Self {
         let activity = Self(Rc::default());
         if let Some(mut register) = worker.log_register() {
@@ -54,7 +54,7 @@ impl Activity {
         activity
     }
 
-    /// The operators by name.
+    /// The operators, added up by name.
     pub fn look(&self) -> Vec<OperatorReport> {
         let mut reports: BTreeMap<&str, OperatorReport> = BTreeMap::new();
         let operators = self.0.borrow();
@@ -82,7 +82,7 @@ impl Operators {
         &mut self.operators[number]
     }
 
-    /// A dataflow tells of its channels, then of its operators, then of messages.
+    /// A dataflow logs its channels first, then its operators, then messages.
     fn add_channel(&mut self, event: &ChannelsEvent) {
         let (operator, port) = event.target;
         // The first input is what an operator is for; others tell it of the time and of rules, or bring back what was.

@@ -1,16 +1,16 @@
-//! When the records in flight were appended to Kafka.
+//! Append times of the records in flight.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_model::{PartitionId, Record, Source};
 
-/// Records of one partition, in the order of their offsets, and the time of each, microseconds since 1970. Never empty.
+/// Records of one partition in the order of their offsets, with the time of each in microseconds since 1970. Never empty.
 #[derive(Debug)]
 pub struct Stretch(Vec<(Source, i64)>);
 
 impl Stretch {
-    /// The stretches of a batch; records without a time are left out.
+    /// The stretches of a batch. Records without a time are left out.
     pub fn of(records: &[Record]) -> Vec<Arc<Self>> {
         let timed = |record: &Record| Some((record.source, record.appended_at?));
         let mut timed: Vec<(Source, i64)> = records.iter().filter_map(timed).collect();
@@ -20,17 +20,17 @@ impl Stretch {
         timed.chunk_by(same_partition).map(|stretch| Arc::new(Self(stretch.to_vec()))).collect()
     }
 
-    /// Their times.
+    /// The times of the records.
     pub fn times(&self) -> impl ExactSizeIterator<Item = i64> + '_ {
         self.0.iter().map(|(_, time)| *time)
     }
 
-    /// The partition, and the time of the first record.
+    /// The partition and the time of the first record.
     pub fn oldest(&self) -> Option<(PartitionId, i64)> {
         self.0.first().map(|(source, time)| (source.partition(), *time))
     }
 
-    /// How far its partition is read with it.
+    /// The next offset of its partition.
     pub fn progress(&self) -> Option<PartitionPosition> {
         self.0.last().map(|(source, time)| PartitionPosition {
             partition: source.partition(),
@@ -49,18 +49,18 @@ impl Stretch {
     }
 }
 
-/// The stretches of all workers, for whoever knows a record by its source alone.
+/// The stretches of all workers, to look up a record's time by its source.
 #[derive(Debug, Default)]
 pub struct Appended(Mutex<BTreeMap<Source, Arc<Stretch>>>);
 
 impl Appended {
-    /// They are in flight now.
+    /// Adds stretches that are in flight.
     pub fn add(&self, stretches: &[Arc<Stretch>]) {
         let known = stretches.iter().filter_map(|stretch| Some((stretch.first()?, Arc::clone(stretch))));
         self.lock().extend(known);
     }
 
-    /// They are in flight no more.
+    /// Removes stretches that are durable.
     pub fn remove(&self, stretches: &[Arc<Stretch>]) {
         let mut known = self.lock();
         stretches.iter().filter_map(|stretch| stretch.first()).for_each(|first| {
@@ -68,14 +68,14 @@ impl Appended {
         });
     }
 
-    /// When a record in flight was appended, microseconds since 1970.
+    /// The append time of a record in flight, microseconds since 1970.
     pub fn find(&self, source: Source) -> Option<i64> {
         let known = self.lock();
         let (_, stretch) = known.range(..=source).next_back()?;
         stretch.find(source)
     }
 
-    /// What the mutex guards is whole after every statement, so a panic elsewhere does not spoil it.
+    /// A panic elsewhere leaves the guarded value consistent, because each statement does.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Source, Arc<Stretch>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

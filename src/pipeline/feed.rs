@@ -1,4 +1,4 @@
-//! What a worker gives to the graph, and when: epochs from the clock, and records counted until they are durable.
+//! Feeds the graph: opens epochs by the clock, and counts records until they are durable.
 
 use super::appended::{Appended, Stretch};
 use crate::config::PipelineSettings;
@@ -14,31 +14,29 @@ use streamflow_model::{PartitionId, Record};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;
 
-/// An input of the graph.
 pub type Handle<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
 
-/// The shortest epoch, ms. Each costs every operator a schedule, whatever it holds; a commit takes longer anyway.
+/// The shortest epoch in ms. Each epoch schedules every operator, even without data, and a commit takes longer anyway.
 const SHORTEST_EPOCH: u64 = 4;
 
-/// A clock this far behind the last epoch, ms, has been set back.
+/// A clock this far behind the last epoch, in ms, has been set back.
 const CLOCK_SET_BACK: u64 = 1000;
 
 /// The inputs of the graph on one worker.
 pub struct Inbound {
     /// Decoded records of transaction topics.
     pub transactions: Handle<Event>,
-    /// Records of reference topics.
+    /// Records of dimension topics and the blacklist.
     pub reference: Handle<Record>,
-    /// Changes of the rules.
     pub rules: Handle<RulesChange>,
-    /// News of partitions.
+    /// Announcements and times of partitions.
     pub references: Handle<ReferenceTime>,
-    /// The last epoch that was given something or passed over.
+    /// The last epoch that was opened.
     epoch: u64,
 }
 
 impl Inbound {
-    /// Inputs whose first epoch is `epoch`: the committed frontier.
+    /// Inputs whose first epoch is `epoch`, the committed frontier.
     pub fn new(
         epoch: u64,
         transactions: Handle<Event>,
@@ -54,8 +52,8 @@ impl Inbound {
         self.advance_to(self.epoch);
     }
 
-    /// Opens the next epoch, by the clock, and returns it; while it is too early for one, how long it is until then. A clock that
-    /// was set back is not waited for.
+    /// Opens the next epoch by the clock and returns it, or how long until the next epoch may open. A clock that
+    /// was set back does not delay it.
     pub fn open_epoch(&mut self) -> Result<u64, Duration> {
         let (now, due) = (now_ms(), self.epoch + SHORTEST_EPOCH);
         if now < due && due - now < CLOCK_SET_BACK {
@@ -71,7 +69,7 @@ impl Inbound {
         self.advance_to(self.epoch + 1);
     }
 
-    /// Nothing more is given to what lies before it, ms since 1970.
+    /// The frontier of the inputs, ms since 1970: no more input before it.
     pub fn frontier(&self) -> u64 {
         self.epoch + 1
     }
@@ -84,16 +82,16 @@ impl Inbound {
     }
 }
 
-/// Records given to the graph and not yet durable.
+/// Records in flight: given to the graph and not yet durable.
 #[derive(Default)]
 pub struct InFlight {
     epochs: VecDeque<Given>,
     records: u64,
-    /// Of keys and payloads.
+    /// Bytes of keys and payloads.
     bytes: u64,
-    /// Since when there has been no room for more.
+    /// Since when reading has been paused.
     full_since: Option<Instant>,
-    /// How long there was none before.
+    /// The total of earlier pauses.
     full: Duration,
 }
 
@@ -104,7 +102,7 @@ struct Given {
 }
 
 impl InFlight {
-    /// Takes note of records given in `epoch`.
+    /// Adds records given in `epoch`.
     pub fn give(&mut self, epoch: u64, records: &[Record], appended: &Appended) {
         let stretches = Stretch::of(records);
         self.records += stretches.iter().map(|stretch| stretch.times().len() as u64).sum::<u64>();
@@ -114,7 +112,7 @@ impl InFlight {
         self.epochs.push_back(Given { epoch, bytes, stretches });
     }
 
-    /// Records that are not durable yet.
+    /// The number of records that are not durable yet.
     pub fn records(&self) -> u64 {
         self.records
     }
@@ -124,7 +122,7 @@ impl InFlight {
         self.bytes
     }
 
-    /// Whether there is less than the limits allow, and room in memory; for how long there was not is added up.
+    /// Whether the limits and memory allow more records. Also measures how long they do not.
     pub fn has_room(&mut self, limits: &PipelineSettings, memory_has_room: bool) -> bool {
         let is_below = self.records < limits.uncommitted_records && self.bytes < limits.uncommitted_mib << 20;
         let has_room = is_below && memory_has_room;
@@ -137,7 +135,7 @@ impl InFlight {
         has_room
     }
 
-    /// How long there was no room, in all.
+    /// The total time for which reading was paused.
     pub fn paused(&self) -> Duration {
         self.full + self.full_since.map_or(Duration::ZERO, |since| since.elapsed())
     }
@@ -153,7 +151,7 @@ impl InFlight {
         oldest.into_iter().collect()
     }
 
-    /// Forgets what is durable and calls `latency` with each record's own time. Returns how far partitions are durable now.
+    /// Removes durable records and calls `latency` with the time of each. Returns the durable offsets of their partitions.
     pub fn settle(
         &mut self,
         durable: impl Fn(u64) -> bool,
@@ -175,25 +173,25 @@ impl InFlight {
     }
 }
 
-/// Bytes that a record holds.
+/// The bytes that a record counts for.
 fn size(record: &Record) -> u64 {
     let key = record.key.as_ref().map_or(0, |key| key.len());
     let payload = record.payload.as_ref().map_or(0, |payload| payload.len());
     (key + payload) as u64
 }
 
-/// Partitions that have been read to their end, and when that was last known to be so, ms since 1970: their reference times follow
-/// the clock that far.
+/// Partitions that are read to their end, with the instant for which that was last confirmed, ms since 1970. Their partition times
+/// follow the clock up to it.
 #[derive(Default)]
 pub struct Idle(BTreeMap<PartitionId, u64>);
 
 impl Idle {
-    /// The partition ended `as_of` then, ms since 1970, where it has been read to.
+    /// Confirms that the partition was read to its end `as_of`, ms since 1970.
     pub fn ended(&mut self, partition: PartitionId, as_of: u64) {
         self.0.insert(partition, as_of);
     }
 
-    /// Records of these partitions have come.
+    /// Removes partitions that have delivered new records.
     pub fn busy(&mut self, records: &[Record]) {
         if self.0.is_empty() {
             return;
@@ -203,7 +201,7 @@ impl Idle {
         }
     }
 
-    /// The reference times of idle partitions: `allowance` microseconds before they were known to be.
+    /// The partition times of idle partitions: `allowance` microseconds before the last confirmation.
     pub fn reference_times(&self, allowance: i64) -> impl Iterator<Item = ReferenceTime> + '_ {
         let time = move |as_of: u64| (as_of as i64) * 1000 - allowance;
         self.0

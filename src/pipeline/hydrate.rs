@@ -1,4 +1,4 @@
-//! Giving the graph back what the tables hold, before anything is read from Kafka.
+//! Restores the graph's state from the tables, before anything is read from Kafka.
 
 use super::feed::Handle;
 use super::plan::Plan;
@@ -13,20 +13,18 @@ use streamflow_medallion::hydration::{Hydration, Row, Share};
 use timely::worker::Worker;
 use tracing::field;
 
-/// The inputs of what is restored; dropping them says that it is all there.
+/// The inputs for restored state. Dropping them completes the restore.
 pub struct Restoring {
-    /// Transactions that can still be seen.
+    /// Transactions within horizon, identity retention and look-back.
     pub transactions: Handle<RestoredTransaction>,
-    /// Sums of customers.
     pub customers: Handle<RestoredCustomer>,
-    /// Rows of other views.
     pub views: Handle<ViewChange>,
 }
 
-/// Rows after which the worker takes a step, so that they do not pile up in front of the operators.
+/// The worker steps after this many rows, so that they do not queue in front of the operators.
 const ROWS_A_STEP: u64 = 8192;
 
-/// Reads this worker's share. A database without results has nothing to give back.
+/// Reads this worker's share. A database without results has no state to restore.
 pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: Restoring, status: &Status) -> Result<()> {
     if plan.progress.frontier == 0 {
         status.start().worker_restored();

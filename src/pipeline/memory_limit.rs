@@ -1,24 +1,24 @@
-//! The limit of the process's memory: reading pauses above it, until what is in flight has been committed.
+//! The memory limit: reading pauses above it until the records in flight are committed.
 
 use crate::memory;
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
-/// Memory is looked at this often.
+/// The interval between two measurements.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// What was freed has gone back to the system after this time.
+/// The allocator returns freed memory to the system within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Watches the resident size of the process.
 pub struct MemoryLimit {
-    /// Bytes.
+    /// The limit in bytes.
     limit: u64,
     looked: Instant,
     exceeded: Option<Exceeded>,
 }
 
-/// Since when, and the bytes at the latest look.
+/// Since when the limit is exceeded, and the resident bytes at the latest measurement.
 #[derive(Clone, Copy)]
 struct Exceeded {
     since: Instant,
@@ -26,15 +26,14 @@ struct Exceeded {
 }
 
 impl MemoryLimit {
-    /// A limit of so many MiB.
     pub fn new(mib: u64) -> Self {
         Self { limit: mib << 20, looked: Instant::now(), exceeded: None }
     }
 
-    /// Whether more may be read, while so many records are in flight.
+    /// Whether more may be read while `in_flight` records are in flight.
     ///
     /// # Errors
-    /// Where the limit is exceeded although nothing is in flight: pausing does not mend that.
+    /// The limit is exceeded although nothing is in flight, so pausing cannot help.
     pub fn has_room(&mut self, in_flight: u64) -> Result<bool> {
         if self.looked.elapsed() >= LOOK_EVERY {
             self.looked = Instant::now();

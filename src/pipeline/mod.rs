@@ -7,7 +7,7 @@
 //!    └──────────────────────────────────── publisher thread: alert changes, dead letters, metrics <─────────┘
 //! ```
 //!
-//! Sources stop reading while too much of theirs is not yet durable, or memory is at its limit; that is the whole flow control.
+//! Sources pause while too many of their records are not durable, or memory is at its limit. There is no other flow control.
 
 mod activity;
 mod appended;
@@ -41,19 +41,20 @@ use std::sync::{Arc, Mutex};
 use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice};
 use streamflow_medallion::{Medallion, Progress};
 
-/// What all processes go on from, decided by the first.
+/// The position from which all processes continue, decided by the first one.
 #[derive(Serialize, Deserialize)]
 struct Agreement {
-    /// Number of the lease.
+    /// The number of the lease.
     generation: i64,
-    /// How many partitions each topic has, by its number.
+    /// The number of partitions by topic index.
     partitions: Vec<(String, u16)>,
 }
 
-/// Runs until `stop` is asked for, then commits what is in flight.
+/// Runs until `stop` is requested, then commits the records in flight.
 ///
 /// # Errors
-/// One line: what cannot be reached or is refused, and who can mend it; or that another process has gone, or has asked for the end.
+/// One line: what cannot be reached or is refused, and who can correct it; or that another process has ended or
+/// requested the stop.
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
     // Before others are asked to make room: whoever cannot work must not end the processes that can.
     drop(connect_migrated(&config.postgres)?);
@@ -96,14 +97,15 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
     }
 }
 
-/// Takes the lease, which ends the worker that holds it.
+/// Takes the lease, which fences its previous holder.
 fn take_lease(config: &Config, client: &mut Client, sources: &Sources) -> Result<Agreement> {
     let Progress { frontier, generation, .. } = Progress::take_lease(client, config.time_zone)?;
     tracing::info!(frontier, generation, "the lease is taken");
     Ok(Agreement { generation, partitions: sources.partitions.clone() })
 }
 
-/// How far the database is: nothing is committed under a lease before all workers of all processes have restored their state.
+/// Reads the progress row. It does not change: nothing is committed under a lease before all workers of all processes have restored
+/// their state.
 fn held(client: &mut Client, generation: i64) -> Result<Progress> {
     let progress = Progress::read(client)?;
     if progress.generation != generation {

@@ -1,5 +1,5 @@
-//! Whether the topics are still those of the plan. A partition that is added is read after a restart: all workers must begin
-//! with it in the same epoch. A topic that has gone cannot be read on.
+//! Watches whether the topics are still those of the plan. An added partition is read after a restart, because all workers must begin
+//! with it in the same epoch. A deleted topic cannot be read any further.
 
 use super::plan::Sources;
 use super::status::Stop;
@@ -11,18 +11,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use streamflow_connectors::kafka::KafkaError;
 
-/// Asks Kafka now and then, on a thread of its own, until it is dropped.
+/// Asks Kafka at intervals, on a thread of its own, until it is dropped.
 pub struct PartitionWatch {
-    /// Never used to send: the thread sees it vanish.
+    /// Never used to send: the thread ends when this is dropped.
     owner: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl PartitionWatch {
-    /// Starts it; where a topic is no longer as it was the pipeline is stopped.
-    ///
-    /// # Errors
-    /// Where no thread can be started.
+    /// Starts the watch. The pipeline is stopped if a topic is no longer as planned.
     pub fn start(sources: Sources, settings: &PipelineSettings, stop: &Arc<Stop>) -> Result<Self> {
         let every = Duration::from_secs(settings.partition_check_seconds);
         let (owner, ended) = bounded(0);

@@ -1,4 +1,4 @@
-//! What is to be read: topics, their partitions, and which worker reads which.
+//! The plan: topics, their partitions, and which worker reads which.
 
 use super::processes::Place;
 use crate::config::{Config, PipelineSettings};
@@ -16,16 +16,14 @@ use streamflow_medallion::{Progress, hydration};
 use streamflow_model::PartitionId;
 use streamflow_model::timestamp::SECOND;
 
-/// The topics that are read, as Kafka has them.
 pub struct Sources {
-    /// Who was asked.
     pub kafka: Topics,
-    /// How many partitions each topic has, by its number.
+    /// The number of partitions by topic index.
     pub partitions: Vec<(String, u16)>,
 }
 
 impl Sources {
-    /// Asks Kafka, which must have all of them.
+    /// Asks Kafka for all topics, which must exist.
     pub fn ask(config: &Config) -> Result<Self> {
         let kafka = Topics::connect(&config.kafka)?;
         let mut partitions = Vec::new();
@@ -40,36 +38,30 @@ impl Sources {
     }
 }
 
-/// What all workers know.
 pub struct Plan {
-    /// What the views depend on.
+    /// The settings on which results depend.
     pub settings: Settings,
-    /// The flow's limits.
     pub pipeline: PipelineSettings,
-    /// Where Kafka is.
     pub kafka: KafkaSettings,
-    /// Where PostgreSQL is.
     pub postgres: streamflow_connectors::postgres::Settings,
-    /// Whether somebody can ask what the operators do.
+    /// Whether metrics or the status page need the operators' activity.
     pub observed: bool,
-    /// All topics and what they hold, by their number.
+    /// All topics and their kinds, by index.
     pub topics: Vec<(String, Role)>,
-    /// Names of the topics.
     pub names: Arc<streamflow_medallion::Topics>,
-    /// How far the database is.
+    /// The progress row of the database.
     pub progress: Progress,
-    /// What the graph goes on from.
+    /// The state from which the graph continues.
     pub resume: Resume,
-    /// Which of the processes this is.
     pub place: Place,
-    /// What the configuration changes of the rules that the database knows.
+    /// The rule change, if the configuration differs from the rules in the database.
     pub rules_change: Option<RulesChange>,
-    /// All partitions and where to begin.
+    /// All partitions with the offsets at which reading begins.
     assignments: Vec<Assignment>,
 }
 
 impl Plan {
-    /// Plans to read `sources` from where `progress`, the lease just taken, has come to. All processes come to the same plan.
+    /// Plans to read `sources` from the offsets of `progress`, whose lease was just taken. All processes make the same plan.
     pub fn make(
         config: &Config,
         client: &mut Client,
@@ -116,18 +108,18 @@ impl Plan {
         })
     }
 
-    /// What a partition's topic holds.
+    /// The kind of a partition's topic.
     pub fn role(&self, partition: PartitionId) -> Role {
         self.topics.get(usize::from(partition.topic())).map_or(Role::Transactions, |(_, role)| *role)
     }
 
-    /// The partitions of one of `peers` workers: dealt out one by one.
+    /// The partitions of one of `peers` workers, assigned round-robin.
     pub fn assignments(&self, index: usize, peers: usize) -> Vec<Assignment> {
         self.assignments.iter().skip(index).step_by(peers).cloned().collect()
     }
 }
 
-/// Where to read on. What is gone, or is no longer what was read, cannot be made up for: whoever runs this must decide.
+/// The offset at which to continue. If Kafka no longer has it, records would be lost: the operator has to decide.
 fn start(topic: &str, partition: u16, stored: Option<u64>, offsets: &OffsetRange) -> Result<u64> {
     let OffsetRange { earliest, latest } = *offsets;
     match stored {
@@ -145,7 +137,7 @@ fn start(topic: &str, partition: u16, stored: Option<u64>, offsets: &OffsetRange
     }
 }
 
-/// The first rules apply to everything; later ones to what is not yet final, as a change of the list does.
+/// The first rules apply to all transactions, later ones to those that are not final, like a change of the blacklist.
 fn rules_change(config: &Config, resume: &Resume) -> Option<RulesChange> {
     let known = resume.controls.iter().rev().find_map(|change| match change {
         ControlChange::Rules(change) => Some(&change.rules),

@@ -12,26 +12,24 @@ use std::time::{Duration, Instant};
 use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
-/// How often it is looked whether something has failed.
+/// The interval between two checks for failures.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// How long workers of one process may take to end in order after a failure.
+/// How long the workers of a process may take to end after a failure.
 const FAILURE_GRACE: Duration = Duration::from_secs(30);
 
-/// One process, or several.
 pub enum Processes {
-    /// All workers are here.
+    /// One process with all workers.
     Alone,
-    /// They are connected.
+    /// Several processes, connected.
     Several(Cluster),
 }
 
-/// One of several processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its number; the first one, 0, commits and publishes.
+    /// Process 0 commits and publishes.
     pub process: usize,
-    /// How many there are.
+    /// The number of processes.
     pub processes: usize,
 }
 
@@ -42,17 +40,16 @@ impl Place {
     }
 }
 
-/// How workers have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// By themselves.
+    /// The workers ended by themselves.
     InOrder,
-    /// They have not, and never will: a process that they need is gone.
+    /// The workers cannot end, because a process that they need is gone.
     NotAtAll,
 }
 
 impl Processes {
-    /// Waits for the others, if there are to be any; `None` when asked to stop before they have come.
+    /// Waits for the other processes, if any. `None` if a stop is requested before all are connected.
     ///
     /// # Errors
     /// As for [`Cluster::join`]; a wrong `POD_NAME`.
@@ -67,7 +64,6 @@ impl Processes {
         Ok(Cluster::join(&config.cluster, members, &identity, stop)?.map(Self::Several))
     }
 
-    /// Which one this is.
     pub fn place(&self) -> Place {
         match self {
             Self::Alone => Place { process: 0, processes: 1 },
@@ -75,10 +71,10 @@ impl Processes {
         }
     }
 
-    /// What the first one decides, on all.
+    /// Calls `decide` on the first process and returns its result on all of them.
     ///
     /// # Errors
-    /// Those of `decide`; a process is gone.
+    /// Errors of `decide`; a process is gone.
     pub fn agree<A: Serialize + DeserializeOwned>(
         &mut self,
         decide: impl FnOnce() -> Result<A>,
@@ -89,10 +85,10 @@ impl Processes {
         }
     }
 
-    /// Runs the workers to their end. Of several processes none can end in order once one is gone.
+    /// Runs the workers to their end. Once one of several processes is gone, the workers of the others cannot end by themselves.
     ///
     /// # Errors
-    /// Those of `work`; a worker has panicked; the others take too long to end in order.
+    /// Errors of `work`; a worker panicked; other workers take too long to end.
     pub fn execute(
         self,
         config: &Config,
@@ -117,13 +113,13 @@ impl Processes {
     }
 }
 
-/// How long workers may go on.
+/// How long workers may continue.
 struct Limits {
     after_failure: Duration,
     after_stop: Duration,
 }
 
-/// Makes the failure, or the panic, of a worker one of the pipeline.
+/// Reports the failure or panic of a worker as a failure of the pipeline.
 fn failing<W>(stop: Arc<Stop>, work: W) -> impl Fn(&mut Worker) -> Result<()> + Send + Sync + 'static
 where
     W: Fn(&mut Worker) -> Result<()> + Send + Sync + 'static,
@@ -139,7 +135,7 @@ where
     }
 }
 
-/// Tells when it is dropped by a panic.
+/// Reports a panic when it is dropped by one.
 struct Panicking<'a>(&'a Stop);
 
 impl Drop for Panicking<'_> {
@@ -150,7 +146,7 @@ impl Drop for Panicking<'_> {
     }
 }
 
-/// Waits for the workers as long as they can come to an end.
+/// Waits for the workers as long as they can still end.
 fn watch(workers: WorkerGuards<Result<()>>, stop: &Stop, limits: &Limits) -> Result<Ended> {
     let joined = join(workers)?;
     let (mut failed_at, mut stopped_at) = (None, None);
@@ -174,7 +170,7 @@ fn watch(workers: WorkerGuards<Result<()>>, stop: &Stop, limits: &Limits) -> Res
     }
 }
 
-/// Their outcome, once all of them have ended.
+/// The outcome of the workers, after all of them have ended.
 fn join(workers: WorkerGuards<Result<()>>) -> Result<Receiver<Result<()>>> {
     let (outcome, joined) = bounded(1);
     let join = move || {

@@ -1,4 +1,4 @@
-//! A worker's reports: how far it is, what waits, what its operators do. They are also its sign of life.
+//! A worker's reports on its frontiers, records in flight and operators. They also show that the worker still steps.
 
 use super::activity::Activity;
 use super::feed::InFlight;
@@ -7,26 +7,24 @@ use std::time::{Duration, Instant};
 use streamflow_dataflow::graph::Stages;
 use timely::dataflow::ProbeHandle;
 
-/// The least time between two reports: nobody looks more often, and between them nothing is shared.
+/// The shortest time between two reports. Nobody reads more often, and nothing is shared in between.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Reports of one worker.
 pub struct Reporter<'a> {
     worker: usize,
     status: &'a Status,
     stages: Stages,
-    /// `None` where nobody asks for it.
+    /// `None` if nobody reads it.
     activity: Option<Activity>,
     due: Instant,
 }
 
 impl<'a> Reporter<'a> {
-    /// The first report is due at once.
     pub fn new(worker: usize, status: &'a Status, stages: Stages, activity: Option<Activity>) -> Self {
         Self { worker, status, stages, activity, due: Instant::now() }
     }
 
-    /// Reports, if it is due. `source` is the frontier of what was given to the graph, `None` where that was the last.
+    /// Reports if a report is due. `source` is the frontier of the inputs, `None` after their end.
     pub fn report(&mut self, source: Option<u64>, in_flight: &InFlight) {
         let now = Instant::now();
         if now < self.due {

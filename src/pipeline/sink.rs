@@ -1,6 +1,6 @@
-//! The sink: gathers every change on the first worker and submits complete epochs to the committer.
+//! The sink gathers all changes on the first worker and submits complete epochs to the committer.
 //!
-//! Law: the frontier of its output is the durable frontier: everything before it is committed.
+//! Law: the frontier of its output is the durable frontier. Everything before it is committed.
 
 use super::status::{Status, Stop, Submission};
 use std::collections::BTreeMap;
@@ -17,18 +17,16 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::Operator;
 use timely::progress::frontier::MutableAntichain;
 
-/// The committer and what is needed to fill its batches.
+/// The committer, and the parts that fill its batches.
 pub struct Committing {
-    /// Writes batches.
     pub committer: Committer<Changes>,
-    /// Names of the topics.
     pub topics: Arc<Topics>,
 }
 
-/// While nothing changes the frontier itself is committed this often, so that it can be read how fresh the tables are.
+/// While nothing changes, the frontier alone is committed this often, so that readers see how fresh the tables are.
 const IDLE_COMMIT: Duration = Duration::from_secs(1);
 
-/// Commits `changes`; the frontier of the result is the durable one. `committing` is given on the first worker only.
+/// Commits `changes`. The frontier of the result is the durable one. `committing` is `Some` on the first worker only.
 pub fn sink<'s>(
     changes: StreamVec<'s, u64, ViewChange>,
     committing: Option<Committing>,
@@ -71,9 +69,9 @@ pub fn sink<'s>(
 }
 
 struct Sink {
-    /// Gone once it is closed.
+    /// `None` once it is closed.
     committing: Option<Committing>,
-    /// Stands at the durable frontier.
+    /// Its time is the durable frontier.
     durable: Option<Capability<u64>>,
     epochs: BTreeMap<u64, Vec<ViewChange>>,
     submitted: u64,
@@ -83,7 +81,7 @@ struct Sink {
 }
 
 impl Sink {
-    /// Submits the epochs that are complete.
+    /// Submits complete epochs.
     fn submit(&mut self, frontier: &MutableAntichain<u64>) {
         let Some(committing) = &self.committing else { return };
         let last = self.epochs.last_key_value().map_or(self.submitted, |(time, _)| time + 1);
@@ -116,7 +114,7 @@ impl Sink {
         }
     }
 
-    /// Moves the capability to what has become durable; at the end waits for the last commit.
+    /// Downgrades the capability to the durable frontier. At the end, waits for the last commit.
     fn follow(&mut self, frontier: &MutableAntichain<u64>) {
         if let Some(error) = self.committing.as_ref().and_then(|committing| committing.committer.failure()) {
             self.stop.fail(error.to_string());

@@ -1,4 +1,4 @@
-//! One worker: polls its partitions, feeds the graph, keeps to the limits.
+//! One worker: polls its partitions and feeds the graph within the limits.
 
 use super::activity::Activity;
 use super::feed::{Idle, InFlight, Inbound};
@@ -26,13 +26,13 @@ use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::{Input, Probe};
 use timely::worker::Worker;
 
-/// Batches that one epoch takes at most, so that epochs stay short under load.
+/// The most batches of one epoch, so that epochs stay short under load.
 const BATCHES_AN_EPOCH: usize = 4;
 
-/// How often idle partitions' reference times are told.
+/// How often the partition times of idle partitions are sent.
 const IDLE_NEWS: Duration = Duration::from_secs(1);
 
-/// Runs one worker until it is asked to stop and everything is committed.
+/// Runs one worker until a stop is requested and everything is committed.
 pub fn run(
     worker: &mut Worker,
     plan: &Plan,
@@ -92,7 +92,7 @@ pub fn run(
     Ok(())
 }
 
-/// The graph's ends on one worker.
+/// The inputs and outputs of the graph on one worker.
 struct Built {
     inbound: Inbound,
     restoring: Restoring,
@@ -137,13 +137,12 @@ fn build(
     })
 }
 
-/// What an attempt to feed the graph came to.
 enum Fed {
-    /// An epoch with records.
+    /// Fed an epoch with records.
     Records,
-    /// An epoch without: there was nothing to read, or no room.
+    /// Fed an epoch without records: there was nothing to read, or the limits were reached.
     Nothing,
-    /// No epoch: by so much.
+    /// How long until the next epoch may open.
     TooEarly(Duration),
 }
 
@@ -157,14 +156,14 @@ struct Feeder<'a> {
     memory_limit: MemoryLimit,
     idle: Idle,
     idle_told: Instant,
-    /// Still to be told, by the first worker.
+    /// The rule change that the first worker still has to send.
     rules_change: Option<RulesChange>,
     status: &'a Status,
 }
 
 impl Feeder<'_> {
-    /// Announces the partitions on which the watermark depends: it waits for each of them. All workers do so in one epoch, the
-    /// first, in which nothing else is said: else records of one worker would be decided upon before the partitions of another
+    /// Announces the partitions on which the watermark depends. All workers do so in one epoch, the
+    /// first, which has no other input: otherwise records of one worker could be decided before the partitions of another
     /// are known.
     fn announce(&mut self, partitions: &[PartitionId]) {
         self.inbound.open_first_epoch();
@@ -176,7 +175,7 @@ impl Feeder<'_> {
         self.inbound.complete_epoch();
     }
 
-    /// Gives what has been read to the graph as one epoch.
+    /// Gives the records that were read to the graph as one epoch.
     fn feed(&mut self) -> Result<Fed> {
         let epoch = match self.inbound.open_epoch() {
             Ok(epoch) => epoch,
@@ -203,7 +202,7 @@ impl Feeder<'_> {
         Ok(if batches > 0 { Fed::Records } else { Fed::Nothing })
     }
 
-    /// A batch is of one topic.
+    /// All records of a batch are of one topic.
     fn give(&mut self, epoch: u64, mut records: Vec<Record>) {
         self.status.read(records.len(), records.iter().map(|record| record.full_length).sum());
         self.in_flight.give(epoch, &records, &self.status.appended);
@@ -229,7 +228,7 @@ impl Feeder<'_> {
         }
     }
 
-    /// Forgets what has become durable.
+    /// Removes durable records from those in flight.
     fn settle(&mut self) {
         let now = now_ms() as i64;
         let mut latencies = self.status.latencies();
