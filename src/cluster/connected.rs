@@ -19,7 +19,7 @@ use timely::communication::Hooks;
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
 use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 
-/// How long what is agreed on may be on its way.
+/// How long sending the agreement to the other processes may take.
 const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// This process among the others, each of which is connected to each.
@@ -51,12 +51,11 @@ impl Cluster {
         Ok(gathered.map(|gathered| Self { gathered, members }))
     }
 
-    /// The number of this process.
     pub fn process(&self) -> usize {
         self.members.process()
     }
 
-    /// How many there are.
+    /// The number of processes.
     pub fn processes(&self) -> usize {
         self.gathered.peers.len()
     }
@@ -86,9 +85,6 @@ impl Cluster {
     }
 
     /// Hands the connections over to timely, and watches the door. The end of a connection is a failure.
-    ///
-    /// # Errors
-    /// The threads cannot be started.
     pub fn communicate(self, workers: usize, stop: &Arc<Stop>) -> Result<Communication> {
         let Self { gathered: Gathered { listener, greeting, peers }, members } = self;
         let process = members.process();

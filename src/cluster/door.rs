@@ -1,5 +1,5 @@
-//! Listens while the cluster runs. A process that comes then cannot be let in: there is no way to give a running dataflow more
-//! workers. So all of them commit what is in flight, end, and come back together with it.
+//! Listens while the cluster runs. A process that connects then cannot join, because a running dataflow cannot gain
+//! workers. So all processes commit the records in flight, end, and restart together with it.
 
 use super::greeting::{Answer, Greeting};
 use super::message;
@@ -8,27 +8,23 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often it is looked whether somebody knocks.
+/// The interval between two checks for a connection.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// How long somebody who has knocked may take to say who it is.
+/// How long a connecting process may take to send its greeting.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Who answers, and who is told.
 pub struct Door {
     pub listener: TcpListener,
-    /// Of this process.
+    /// The identity of this process.
     pub greeting: Greeting,
-    /// Whether more processes may come than there are.
+    /// Whether the number of processes can grow.
     pub can_grow: bool,
     pub stop: Arc<Stop>,
 }
 
 impl Door {
     /// Watches it, in a thread that ends when the process stops.
-    ///
-    /// # Errors
-    /// The thread cannot be started.
     pub fn watch(self) -> std::io::Result<()> {
         self.listener.set_nonblocking(true)?;
         let watch = move || {
@@ -51,7 +47,7 @@ impl Door {
         let _ = message::send(&mut stream, &Answer::Refused(reason));
     }
 
-    /// What somebody who is alike is told.
+    /// The answer to a process of the same program and settings.
     fn let_in(&self, other: &Greeting) -> String {
         let Greeting { processes, process, .. } = *other;
         let known = self.greeting.processes;
@@ -67,7 +63,7 @@ impl Door {
 }
 
 /// # Errors
-/// What came is no greeting, or nothing came in time.
+/// The message is not a greeting, or none arrived in time.
 pub fn receive(stream: &mut TcpStream) -> anyhow::Result<Greeting> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(GREETING_TIMEOUT))?;

@@ -1,4 +1,4 @@
-//! A stop that one process is asked for is one of all: none of them can commit what is in flight without the others.
+//! Spreads a stop from one process to all, because none of them can commit the records in flight without the others.
 
 use crate::pipeline::Stop;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::operators::{Input, Inspect};
 use timely::worker::Worker;
 
-/// A small dataflow beside the graph, through which a worker tells all others that it stops.
+/// A small dataflow beside the graph, through which a worker announces to all others that it stops.
 pub struct Farewell {
     words: InputHandle<u64, CapacityContainerBuilder<Vec<String>>>,
 }
 
 impl Farewell {
-    /// Has `stop` asked for when another worker says farewell.
+    /// Requests the stop when another worker announces one.
     pub fn listen(worker: &mut Worker, stop: &Arc<Stop>) -> Self {
         let stop = Arc::clone(stop);
         worker.dataflow(|scope| {
@@ -24,7 +24,7 @@ impl Farewell {
         })
     }
 
-    /// Tells the others why.
+    /// Announces the stop, with its reason, to the other workers.
     pub fn say(mut self, words: String) {
         self.words.send(words);
     }

@@ -1,7 +1,7 @@
-//! Finding each other: each process connects to those before it and is connected to by those after it, until all have all.
+//! Connects all processes: each connects to those before it and accepts connections of those after it.
 //!
-//! While it lasts anybody may go away and come again. Only when a process has all connections it tells the first one so, and only
-//! when the first has heard that of all does it say from where to go on.
+//! Until all are connected, any process may end and return. A process reports to the first one when it has all connections, and only
+//! when the first one has all these reports does it decide from where all continue.
 
 use super::door;
 use super::greeting::{Answer, Greeting, Identity};
@@ -16,16 +16,16 @@ use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 use streamflow_connectors::backoff::Backoff;
 
-/// Between two looks at whether somebody has come or gone.
+/// The interval between two checks for new or broken connections.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// How often the names of pods are asked for.
+/// How often the names of pods are resolved.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 /// How long another process may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often the log repeats whom it waits for.
+/// How often the log repeats which processes are missing.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// What a process sends to the first one when it has all connections.
@@ -36,7 +36,7 @@ pub struct Gathered {
     pub listener: TcpListener,
     /// Of this process.
     pub greeting: Greeting,
-    /// To each of the others; `None` in its own place.
+    /// Connections by process number; `None` for this process itself.
     pub peers: Vec<Option<Peer>>,
 }
 
@@ -53,7 +53,7 @@ pub struct Gathering<'a> {
     stop: &'a Stop,
     listener: TcpListener,
     addresses: Vec<String>,
-    /// Since when there have been as many.
+    /// Since when the number of processes has been the same.
     settled_since: Instant,
     counted: Instant,
     peers: Vec<Option<Peer>>,
@@ -106,10 +106,10 @@ impl<'a> Gathering<'a> {
         })
     }
 
-    /// Waits until all have all; `None` when asked to stop before.
+    /// Waits until all processes are connected; `None` if a stop is requested before.
     ///
     /// # Errors
-    /// Somebody has not come in time; who, and what is known of it.
+    /// Names the processes that did not connect in time, with the reason if it is known.
     pub fn wait(mut self) -> Result<Option<Gathered>> {
         let begun = Instant::now();
         while !self.stop.is_asked() {
@@ -145,7 +145,7 @@ impl<'a> Gathering<'a> {
         Gathered { listener: self.listener, greeting, peers: self.peers }
     }
 
-    /// Looks who there is; another number makes a new beginning.
+    /// Updates the list of processes; another number of them restarts the gathering.
     fn count(&mut self) {
         if self.counted.elapsed() < COUNT_EVERY {
             return;
@@ -175,7 +175,7 @@ impl<'a> Gathering<'a> {
         present + 1 == self.peers.len()
     }
 
-    /// Answers those after this one who have come.
+    /// Answers processes after this one that have connected.
     fn accept(&mut self) -> Result<()> {
         loop {
             match self.listener.accept() {
@@ -213,7 +213,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Tries those before this one whose turn it is.
+    /// Connects to processes before this one whose next attempt is due.
     fn dial(&mut self) {
         for process in 0..self.process() {
             let is_due = Instant::now() >= self.dialing[process].due;
@@ -256,7 +256,8 @@ impl<'a> Gathering<'a> {
         self.peers[process] = Some(Peer { address, stream });
     }
 
-    /// Whether all have told the first process that they have all; to the others it says so by going on.
+    /// Whether all processes have reported to the first one that they have all connections. The others learn it from its next
+    /// message.
     fn all_have_all(&mut self) -> Result<bool> {
         if self.process() == 0 {
             return Ok(self.peers.iter().flatten().all(|peer| said(&peer.stream) == Said::Something));
@@ -285,7 +286,7 @@ impl<'a> Gathering<'a> {
         Ok(false)
     }
 
-    /// Whom it waits for, in words.
+    /// Describes which processes are missing.
     fn missing(&self) -> String {
         let own = self.members.address(self.process());
         if self.process() >= self.addresses.len() {
@@ -353,7 +354,7 @@ enum Said {
     Farewell,
 }
 
-/// Looks without taking anything, or waiting.
+/// Peeks at the connection, without consuming anything and without waiting.
 fn said(stream: &TcpStream) -> Said {
     let mut byte = [0];
     if stream.set_nonblocking(true).is_err() {

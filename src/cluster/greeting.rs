@@ -1,4 +1,4 @@
-//! How two processes find out whether they can work together.
+//! Decides whether two processes can work together.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::io::Read;
 
-/// Before everything else: who connects and does not say this is no process of StreamFlow.
+/// The first bytes of a connection. Who does not send them is no process of StreamFlow.
 const PROTOCOL: &str = "streamflow cluster 1";
 
 /// What must be the same in all processes: they send each other what only the same program understands, and each of them makes
@@ -18,12 +18,12 @@ pub struct Identity {
     program: String,
     /// A digest of the settings on which results and the graph depend.
     settings: String,
-    /// Worker threads of each.
+    /// Worker threads of each process.
     workers: usize,
 }
 
 impl Identity {
-    /// Of this process, where results depend on `settings`.
+    /// The identity of this process, whose results depend on `settings`.
     ///
     /// # Errors
     /// The executable cannot be read.
@@ -34,7 +34,7 @@ impl Identity {
         Ok(Self { program: digest(file)?, settings, workers })
     }
 
-    /// Why a process of `other` cannot work with one of this.
+    /// Why a process with the identity `other` cannot work with this one.
     fn refuse(&self, other: &Self) -> Option<&'static str> {
         if self.program != other.program {
             Some("it runs another build of the program")
@@ -74,12 +74,12 @@ pub struct Greeting {
     pub process: usize,
 }
 
-/// What it is answered.
+/// The answer to a greeting.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// The connection is kept.
     Welcome,
-    /// It is not; why.
+    /// The connection is refused, with the reason.
     Refused(String),
 }
 
@@ -89,7 +89,7 @@ impl Greeting {
         Self { protocol: PROTOCOL.to_owned(), identity: identity.clone(), processes, process }
     }
 
-    /// Why `other` cannot be one of them, whatever their number.
+    /// Why `other` cannot be one of the processes, whatever their number.
     pub fn refuse(&self, other: &Self) -> Option<&'static str> {
         if self.protocol != other.protocol {
             return Some("it runs another version");

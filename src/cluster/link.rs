@@ -1,5 +1,5 @@
-//! A connection that timely sends through. Timely's threads panic when one breaks; here whoever is concerned is told in one line
-//! instead, and the thread rests until the process ends.
+//! A connection that timely sends through. Timely's threads panic when one breaks. This one reports the end in one line
+//! instead, and blocks the thread until the process ends.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,7 +9,7 @@ use timely::communication::allocator::zero_copy::stream::Stream;
 /// Length of timely's header. One of zeros, of an empty message, is the last thing that is sent.
 const HEADER: usize = 48;
 
-/// Told of the end of a connection, once or several times, in words.
+/// Called with the reason when a connection ends, once or several times.
 pub type Lost = Arc<dyn Fn(String) + Send + Sync>;
 
 /// A connection to another process.

@@ -7,11 +7,11 @@ use std::net::ToSocketAddrs;
 /// All processes, by their addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Members {
-    /// As they are listed.
+    /// A fixed list.
     Listed {
-        /// `host:port` of each.
+        /// `host:port` of each process.
         hosts: Vec<String>,
-        /// Which of them this is.
+        /// The index of this process.
         process: usize,
     },
     /// The pods of a StatefulSet: as many as have a name, counted from 0 up to the first that has none. A pod that is gone
@@ -21,9 +21,9 @@ pub enum Members {
         name: String,
         /// Its headless service.
         service: String,
-        /// Where they listen.
+        /// The port on which all of them listen.
         port: u16,
-        /// Ordinal of this one.
+        /// The ordinal of this pod.
         process: usize,
     },
 }

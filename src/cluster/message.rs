@@ -1,11 +1,11 @@
-//! What processes tell each other before the dataflow begins: a length and JSON.
+//! Messages between processes before the dataflow begins: a length and JSON.
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{Read, Write};
 
-/// More than any of these messages needs, and less than hurts when a stranger says that so much will come.
+/// Longer than any message, and small enough to allocate when a stranger announces such a length.
 const LARGEST: u32 = 1 << 20;
 
 /// # Errors

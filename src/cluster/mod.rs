@@ -8,9 +8,9 @@
 //!                                              └──> farewell: one that is asked to stop takes the others along, in order
 //! ```
 //!
-//! Laws: nobody goes on from anywhere before all are connected, and all go on from the same committed frontier; and there is no
-//! half of a cluster: a process that loses another ends, with one line that says which. All state is in PostgreSQL, so whoever
-//! starts them again loses nothing.
+//! Laws: no process starts before all are connected, and all start from the same committed frontier. And there is no
+//! partial cluster: a process that loses another one ends, with one line that names it. All state is in PostgreSQL, so
+//! a restart loses nothing.
 
 mod connected;
 mod door;

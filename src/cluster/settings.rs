@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct ClusterSettings {
     /// `host:port` of every process in their order, this one included; the same list for all of them.
     pub hosts: Vec<String>,
-    /// The place of this process in `hosts`.
+    /// The index of this process in `hosts`.
     pub process: Option<usize>,
     /// The headless service that names the pods of a StatefulSet; this pod's own name is in `POD_NAME`.
     pub service: Option<String>,
@@ -18,9 +18,9 @@ pub struct ClusterSettings {
     pub port: u16,
     /// How long the number of pods of `service` must have stayed the same before they begin, seconds.
     pub settle_seconds: u64,
-    /// How long is waited for the others, seconds.
+    /// How long to wait for the other processes, in seconds.
     pub join_seconds: u64,
-    /// A process from which nothing is heard for this long is gone, seconds.
+    /// A process that is silent for this long counts as gone, in seconds.
     pub peer_timeout_seconds: u64,
     /// How long committing what is in flight may take when they stop, seconds.
     pub leave_seconds: u64,

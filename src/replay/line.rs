@@ -9,7 +9,7 @@ use streamflow_model::timestamp::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
 pub struct Line<'a>(pub &'a mut Vec<u8>);
 
 impl Line<'_> {
-    /// Text as it stands.
+    /// Text as it is, without quotes or escapes.
     #[inline]
     pub fn literal<const N: usize>(&mut self, text: &[u8; N]) {
         self.0.extend_from_slice(text);

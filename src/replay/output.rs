@@ -21,7 +21,7 @@ pub enum Message {
     Frontier(u64),
 }
 
-/// What has arrived of an epoch.
+/// What has arrived for an epoch.
 #[derive(Default)]
 struct Epoch {
     changes: Vec<ViewChange>,

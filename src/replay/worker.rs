@@ -94,7 +94,7 @@ impl Source {
         if step == 0 || next > newest.saturating_add(horizon + step) { i64::MAX } else { next }
     }
 
-    /// The graph knows that nothing comes any more.
+    /// Whether the graph knows that no more input comes.
     fn is_closed(&self) -> bool {
         self.told == Some(i64::MAX)
     }
@@ -170,7 +170,7 @@ fn build(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> (Inboun
     })
 }
 
-/// Sends what comes to the writer. One that has failed takes no more; what it failed of is told when it is joined.
+/// Sends output to the writer. A writer that has failed takes no more; its error is reported when it is joined.
 fn hand_on<'s, D: Clone + 'static>(
     stream: StreamVec<'s, u64, D>,
     name: &str,
@@ -257,7 +257,7 @@ fn feed(sources: &mut [Source], inbound: &mut Inbound, epoch: u64, batch_lines: 
     }
 }
 
-/// Tells the writer which epochs are complete: on every worker, so the first one's word is enough.
+/// Reports complete epochs to the writer. They are complete on every worker, so only the first worker reports.
 fn report_frontier(worker: &Worker, probe: &ProbeHandle<u64>, results: &Sender<Message>) {
     if worker.index() == 0 {
         let frontier = probe.with_frontier(|frontier| frontier.first().copied()).unwrap_or(u64::MAX);

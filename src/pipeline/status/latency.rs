@@ -65,7 +65,7 @@ impl Latencies {
         Some(exact.value_at_quantile(quantile))
     }
 
-    /// Lets go of what is no longer recent. To be called now and then.
+    /// Drops latencies that are no longer recent. Call it at intervals.
     pub fn turn(&mut self, now: Instant) {
         if now.saturating_duration_since(self.turned) >= RECENT {
             self.turned = now;

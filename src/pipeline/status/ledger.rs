@@ -1,4 +1,4 @@
-//! What is committed, counted: of what was submitted, everything before the durable frontier.
+//! Totals of what is committed: everything submitted before the durable frontier.
 
 use crate::histogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
@@ -22,7 +22,7 @@ const COMMIT_BOUNDS: [f64; 14] =
 pub struct Totals {
     /// Events by topic and account, since the database was begun.
     pub books: BTreeMap<BooksEntry, i64>,
-    /// How far each partition is committed.
+    /// The committed offset of each partition.
     pub partitions: BTreeMap<PartitionId, PartitionPosition>,
     /// Changes of alerts.
     pub alerts: BTreeMap<(ChangeKind, Cause), u64>,
@@ -47,7 +47,7 @@ pub struct LatestAlert {
     pub change: AlertChange,
 }
 
-/// What is told of the changes that one submission to the committer holds.
+/// Counts of one submission to the committer.
 #[derive(Debug, Default)]
 pub struct Submission {
     books: BTreeMap<BooksEntry, Option<i64>>,
@@ -64,7 +64,7 @@ impl Submission {
         self.epochs += 1;
     }
 
-    /// Takes note of a change of the epoch `time`, ms since 1970.
+    /// Counts a change of the epoch `time`, ms since 1970.
     pub fn observe(&mut self, time: u64, change: &ViewChange) {
         match change {
             ViewChange::AlertChange(change) => self.alert_change(time, change),

@@ -205,7 +205,7 @@ impl Status {
     }
 }
 
-/// What the mutexes guard is whole after every statement, so a panic elsewhere does not spoil it.
+/// A panic elsewhere leaves the guarded values consistent, because each statement does.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// How far the start is.
+/// The progress of the start.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
     /// Whether it waits for other processes, or has.
@@ -32,7 +32,7 @@ impl Start {
         *self = Self { gathers: self.gathers, begun: Some(Instant::now()), workers, ..Self::default() };
     }
 
-    /// Since when it has been under way; `None` before the lease.
+    /// Since when the state is being restored; `None` before the lease.
     pub fn begun(&self) -> Option<Instant> {
         self.begun
     }
@@ -52,7 +52,7 @@ impl Start {
         }
     }
 
-    /// Takes note of a commit; the time since the lease where it is the first.
+    /// Records a commit. Returns the time since the lease if it is the first one.
     pub fn committed(&mut self) -> Option<Duration> {
         if self.first_commit.is_some() {
             return None;

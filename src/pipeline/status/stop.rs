@@ -1,4 +1,4 @@
-//! The wish to stop, and why.
+//! The request to stop, and its reason.
 
 use super::lock;
 use std::sync::Mutex;

@@ -1,14 +1,14 @@
-//! What is seen of the workers: each reports a few times a second.
+//! Status of the workers, each of which reports a few times a second.
 
 use std::time::{Duration, Instant};
 use streamflow_model::PartitionId;
 
-/// The latest news of one worker.
+/// The latest report of one worker.
 #[derive(Clone, Debug)]
 pub struct WorkerReport {
-    /// When it was made; a worker that does not come to make another does not step.
+    /// The time of the report. A worker that makes no other one does not step.
     pub made: Instant,
-    /// How far the stages are.
+    /// Frontiers of the stages.
     pub frontiers: Frontiers,
     /// Records given to the graph and not yet committed.
     pub in_flight: u64,
@@ -44,7 +44,7 @@ pub struct OperatorReport {
     pub busy: Duration,
     /// Records that came to their first inputs.
     pub received: u64,
-    /// What they hold, for those that tell.
+    /// What they hold, if they log it.
     pub held: Option<Held>,
 }
 
