@@ -116,8 +116,11 @@ fn at_each_epoch<D: Ord + Clone>(seen: &Seen<D>, epochs: usize) -> Vec<BTreeMap<
     (0..epochs as u64).map(after).collect()
 }
 
+/// The new sum of a key in an epoch.
+type Upserted = (u64, Sold, Option<isize>);
+
 struct Outputs {
-    upserts: Rc<RefCell<Vec<(u64, Sold, Option<isize>)>>>,
+    upserts: Rc<RefCell<Vec<Upserted>>>,
     counted: Seen<(Sold, isize)>,
     distinct: Seen<Sold>,
     positive: Seen<(Sold, isize)>,
