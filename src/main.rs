@@ -10,6 +10,7 @@ mod config;
 mod database;
 mod demo;
 mod histogram;
+mod lock;
 mod maintenance;
 mod memory;
 mod observe;
@@ -17,6 +18,7 @@ mod pipeline;
 mod publisher;
 mod replay;
 mod resubmit;
+mod stop;
 mod verify;
 
 use clap::Parser;

@@ -7,7 +7,7 @@ use super::link::{Link, Lost};
 use super::members::Members;
 use super::message;
 use super::settings::ClusterSettings;
-use crate::pipeline::Stop;
+use crate::stop::Stop;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -3,7 +3,7 @@
 
 use super::greeting::{Answer, Greeting};
 use super::message;
-use crate::pipeline::Stop;
+use crate::stop::Stop;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Spreads a stop from one process to all, because none of them can commit the records in flight without the others.
 
-use crate::pipeline::Stop;
+use crate::stop::Stop;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;

@@ -8,7 +8,7 @@ use super::greeting::{Answer, Greeting, Identity};
 use super::members::Members;
 use super::message;
 use super::settings::ClusterSettings;
-use crate::pipeline::Stop;
+use crate::stop::Stop;
 use anyhow::{Context, Result, anyhow, bail};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{ErrorKind, Write};

@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 use crate::observe::{Observed, Server};
-use crate::pipeline::{self, Status, Stop};
+use crate::pipeline::{self, Status};
+use crate::stop::Stop;
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;

@@ -6,7 +6,8 @@ mod traffic;
 
 use crate::config::Config;
 use crate::observe::{Observed, Server};
-use crate::pipeline::{self, Status, Stop};
+use crate::pipeline::{self, Status};
+use crate::stop::Stop;
 use anyhow::{Context, Result, anyhow};
 use screen::Screen;
 use std::sync::Arc;

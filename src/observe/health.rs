@@ -122,7 +122,8 @@ fn instant(ms: u64) -> Rfc3339 {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::pipeline::{Frontiers, Status, Stop, WorkerReport};
+    use crate::pipeline::{Frontiers, Status, WorkerReport};
+    use crate::stop::Stop;
     use std::sync::Arc;
     use std::time::Instant;
 

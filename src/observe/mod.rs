@@ -21,7 +21,8 @@ mod stages;
 pub use server::Server;
 
 use crate::config::Config;
-use crate::pipeline::{Status, Stop};
+use crate::pipeline::Status;
+use crate::stop::Stop;
 use std::sync::Arc;
 use std::time::Duration;
 use streamflow_connectors::source::now_ms;

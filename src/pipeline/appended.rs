@@ -1,7 +1,8 @@
 //! Append times of the records in flight.
 
+use crate::lock::lock;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_model::{PartitionId, Record, Source};
 
@@ -57,12 +58,12 @@ impl Appended {
     /// Adds stretches that are in flight.
     pub fn add(&self, stretches: &[Arc<Stretch>]) {
         let known = stretches.iter().filter_map(|stretch| Some((stretch.first()?, Arc::clone(stretch))));
-        self.lock().extend(known);
+        lock(&self.0).extend(known);
     }
 
     /// Removes stretches that are durable.
     pub fn remove(&self, stretches: &[Arc<Stretch>]) {
-        let mut known = self.lock();
+        let mut known = lock(&self.0);
         stretches.iter().filter_map(|stretch| stretch.first()).for_each(|first| {
             known.remove(&first);
         });
@@ -70,14 +71,9 @@ impl Appended {
 
     /// The append time of a record in flight, microseconds since 1970.
     pub fn find(&self, source: Source) -> Option<i64> {
-        let known = self.lock();
+        let known = lock(&self.0);
         let (_, stretch) = known.range(..=source).next_back()?;
         stretch.find(source)
-    }
-
-    /// A panic elsewhere leaves the guarded value consistent, because each statement does.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Source, Arc<Stretch>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

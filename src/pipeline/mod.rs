@@ -24,12 +24,13 @@ mod worker;
 
 pub use processes::Place;
 pub use status::{
-    Frontiers, LATENCY_BOUNDS, LatestAlert, OperatorReport, Status, Stop, Summary, Totals, WorkerReport,
+    Frontiers, LATENCY_BOUNDS, LatestAlert, OperatorReport, Status, Summary, Totals, WorkerReport,
 };
 
 use crate::config::Config;
 use crate::database::connect_migrated;
 use crate::publisher::{self, Published, Publishing, State};
+use crate::stop::Stop;
 use anyhow::{Context, Result, bail};
 use partition_watch::PartitionWatch;
 use plan::{Plan, Sources};

@@ -2,8 +2,8 @@
 //! with it in the same epoch. A deleted topic cannot be read any further.
 
 use super::plan::Sources;
-use super::status::Stop;
 use crate::config::PipelineSettings;
+use crate::stop::Stop;
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::Arc;

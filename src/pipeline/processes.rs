@@ -1,8 +1,9 @@
 //! The processes of a pipeline: this one alone, or several that work as one.
 
-use super::status::{Status, Stop};
+use super::status::Status;
 use crate::cluster::{Cluster, Communication, Identity, Members};
 use crate::config::Config;
+use crate::stop::Stop;
 use anyhow::{Result, anyhow, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use serde::Serialize;

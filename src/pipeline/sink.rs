@@ -2,7 +2,8 @@
 //!
 //! Law: the frontier of its output is the durable frontier. Everything before it is committed.
 
-use super::status::{Status, Stop, Submission};
+use super::status::{Status, Submission};
+use crate::stop::Stop;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

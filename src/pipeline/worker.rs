@@ -7,11 +7,13 @@ use super::memory_limit::MemoryLimit;
 use super::plan::Plan;
 use super::reporter::Reporter;
 use super::sink::{Committing, sink};
-use super::status::{Status, Stop};
+use super::status::Status;
 use crate::cluster::Farewell;
+use crate::lock::lock;
+use crate::stop::Stop;
 use anyhow::{Result, bail};
 use crossbeam_channel::TryRecvError;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::KafkaSource;
 use streamflow_connectors::source::now_ms;
@@ -40,11 +42,7 @@ pub fn run(
     stop: &Arc<Stop>,
     status: &Arc<Status>,
 ) -> Result<()> {
-    let committing = if worker.index() == 0 {
-        committing.lock().unwrap_or_else(PoisonError::into_inner).take()
-    } else {
-        None
-    };
+    let committing = if worker.index() == 0 { lock(committing).take() } else { None };
     let farewell = (plan.place.processes > 1).then(|| Farewell::listen(worker, stop));
     let activity = plan.observed.then(|| Activity::listen(worker));
     let Built { inbound, restoring, stages, durable } = build(worker, plan, committing, stop, status);

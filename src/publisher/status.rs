@@ -4,9 +4,10 @@ use super::batch::Batch;
 use super::error::PublisherError;
 use super::record::Progress;
 use crate::histogram::Histogram;
+use crate::lock::lock;
 use crate::pipeline::LATENCY_BOUNDS;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use streamflow_connectors::source::now_ms;
 
 /// Shared between the publisher and its observers.
@@ -150,9 +151,4 @@ impl Status {
         activity.retries += 1;
         activity.retrying_since.get_or_insert_with(now_ms);
     }
-}
-
-/// A panic elsewhere leaves the guarded values consistent, because each statement does.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

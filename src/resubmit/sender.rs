@@ -1,11 +1,12 @@
 //! Sends events to the topics from which they came, and reports which of them Kafka has acknowledged.
 
+use crate::lock::lock;
 use anyhow::{Result, bail};
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 use streamflow_connectors::kafka::KafkaSettings;
 
@@ -79,18 +80,11 @@ impl Sender {
     /// Waits until each event is acknowledged or given up.
     pub fn finish(&self) -> Delivered {
         let flushed = self.client.flush(self.patience);
-        let mut delivered = std::mem::take(&mut *self.client.context().lock());
+        let mut delivered = std::mem::take(&mut *lock(&self.client.context().0));
         if let Err(error) = flushed {
             delivered.failure.get_or_insert(error.to_string());
         }
         delivered
-    }
-}
-
-impl Acknowledgements {
-    /// A panic elsewhere leaves the guarded value consistent, because each statement does.
-    fn lock(&self) -> MutexGuard<'_, Delivered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -100,7 +94,7 @@ impl ProducerContext for Acknowledgements {
     type DeliveryOpaque = Box<i64>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, id: Box<i64>) {
-        let mut delivered = self.lock();
+        let mut delivered = lock(&self.0);
         match result {
             Ok(_) => delivered.ids.push(*id),
             Err((error, _)) => {

@@ -74,7 +74,8 @@ impl Collector for Reader {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::pipeline::{Status, Stop};
+    use crate::pipeline::Status;
+    use crate::stop::Stop;
     use std::collections::BTreeSet;
 
     #[test]

@@ -3,22 +3,21 @@
 mod latency;
 mod ledger;
 mod start;
-mod stop;
 mod worker;
 
 pub use latency::{LATENCY_BOUNDS, Latencies, Summary};
 pub use ledger::{LatestAlert, Ledger, Submission, Totals};
 pub use start::Start;
-pub use stop::Stop;
 pub use worker::{Frontiers, Held, OperatorReport, WorkerReport};
 
 use super::appended::Appended;
 use super::plan::Plan;
 use super::processes::Place;
+use crate::lock::lock;
 use crate::publisher;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 use streamflow_connectors::kafka::SourceProgress;
 use streamflow_connectors::postgres::PostgresError;
@@ -203,9 +202,4 @@ impl Status {
     pub fn latencies(&self) -> MutexGuard<'_, Latencies> {
         lock(&self.latencies)
     }
-}
-
-/// A panic elsewhere leaves the guarded values consistent, because each statement does.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! The request to stop, and its reason.
 
-use super::lock;
+use crate::lock::lock;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
