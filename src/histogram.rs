@@ -1,6 +1,10 @@
 //! A histogram with fixed bounds.
 
-/// Counts values in buckets, each up to a bound.
+/// Upper bounds of latencies, seconds.
+pub const LATENCY_BOUNDS: [f64; 17] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+
+/// How many values there were up to each of some bounds.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     bounds: &'static [f64],

@@ -23,9 +23,7 @@ mod status;
 mod worker;
 
 pub use processes::Place;
-pub use status::{
-    Frontiers, LATENCY_BOUNDS, LatestAlert, OperatorReport, Status, Summary, Totals, WorkerReport,
-};
+pub use status::{Frontiers, LatestAlert, OperatorReport, Status, Summary, Totals, WorkerReport};
 
 use crate::config::Config;
 use crate::database::connect_migrated;

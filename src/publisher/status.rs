@@ -3,9 +3,8 @@
 use super::batch::Batch;
 use super::error::PublisherError;
 use super::record::Progress;
-use crate::histogram::Histogram;
+use crate::histogram::{Histogram, LATENCY_BOUNDS};
 use crate::lock::lock;
-use crate::pipeline::LATENCY_BOUNDS;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use streamflow_connectors::source::now_ms;

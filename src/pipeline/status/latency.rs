@@ -1,11 +1,7 @@
 //! Latencies from the records' own time to their commit.
 
-use crate::histogram::Histogram;
+use crate::histogram::{Histogram, LATENCY_BOUNDS};
 use std::time::{Duration, Instant};
-
-/// Upper bounds of latencies, seconds.
-pub const LATENCY_BOUNDS: [f64; 17] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// The least time for which the recent ones go back; at most twice that.
 const RECENT: Duration = Duration::from_secs(60);
