@@ -6,6 +6,7 @@ use super::greeting::Identity;
 use super::link::{Link, Lost};
 use super::members::Members;
 use super::message;
+use super::process_index::ProcessIndex;
 use super::settings::ClusterSettings;
 use crate::stop::Stop;
 use anyhow::{Context, Result};
@@ -51,13 +52,9 @@ impl Cluster {
         Ok(gathered.map(|gathered| Self { gathered, members }))
     }
 
-    pub fn process(&self) -> usize {
-        self.members.process()
-    }
-
-    /// The number of processes.
-    pub fn processes(&self) -> usize {
-        self.gathered.peers.len()
+    /// Which of the processes this is.
+    pub fn process(&self) -> ProcessIndex {
+        ProcessIndex { index: self.members.process(), count: self.gathered.peers.len() }
     }
 
     /// What the first process decides; the others wait for it.
@@ -68,7 +65,7 @@ impl Cluster {
         &mut self,
         decide: impl FnOnce() -> Result<A>,
     ) -> Result<A> {
-        if self.process() > 0 {
+        if self.members.process() > 0 {
             let first =
                 self.gathered.peers.iter_mut().flatten().next().context("there is no first process")?;
             return hear(first).with_context(|| format!("process 0 ({}) is gone", first.address));
@@ -142,8 +139,8 @@ mod tests {
             let Some(mut cluster) = Cluster::join(&settings, members, &identity, &Stop::default())? else {
                 bail!("stopped");
             };
-            let (process, processes) = (cluster.process(), cluster.processes());
-            let agreed = cluster.agree(|| Ok(format!("decided by {process} of {processes}")))?;
+            let ProcessIndex { index, count } = cluster.process();
+            let agreed = cluster.agree(|| Ok(format!("decided by {index} of {count}")))?;
             // The others may still be told.
             std::thread::sleep(Duration::from_millis(200));
             Ok(agreed)

@@ -20,10 +20,12 @@ mod greeting;
 mod link;
 mod members;
 mod message;
+mod process_index;
 mod settings;
 
 pub use connected::{Cluster, Communication};
 pub use farewell::Farewell;
 pub use greeting::Identity;
 pub use members::Members;
+pub use process_index::ProcessIndex;
 pub use settings::ClusterSettings;

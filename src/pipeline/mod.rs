@@ -22,7 +22,6 @@ mod sink;
 mod status;
 mod worker;
 
-pub use processes::Place;
 pub use status::{Frontiers, LatestAlert, OperatorReport, Status, Summary, Totals, WorkerReport};
 
 use crate::config::Config;
@@ -59,22 +58,22 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
     drop(connect_migrated(&config.postgres)?);
     let mut sources = Sources::ask(config)?;
     let Some(mut processes) = Processes::gather(config, stop, status)? else { return Ok(()) };
-    let place = processes.place();
-    let Place { process, processes: of } = place;
-    tracing::info!(process, processes = of, "all processes are here");
+    let process = processes.index();
+    tracing::info!(process = process.index, processes = process.count, "all processes are here");
     let mut client = connect_migrated(&config.postgres)?;
     let Agreement { generation, partitions } =
         processes.agree(|| take_lease(config, &mut client, &sources))?;
     sources.partitions = partitions;
     let progress = held(&mut client, generation)?;
-    let plan = Arc::new(Plan::make(config, &mut client, progress, &sources, place)?);
+    let plan = Arc::new(Plan::make(config, &mut client, progress, &sources, process)?);
     drop(client);
-    status.begin(&plan, config.workers);
+    status.begin(&plan.progress, &plan.names, process, config.workers);
     // One committer and one publisher for all processes.
     let publishing =
-        place.commits().then(|| start_publisher(config, &plan.progress, stop, status)).transpose()?;
-    let committer = place.commits().then(|| start_committer(config, &plan, status)).transpose()?;
-    let watch = place.commits().then(|| PartitionWatch::start(sources, &plan.pipeline, stop)).transpose()?;
+        process.commits().then(|| start_publisher(config, &plan.progress, stop, status)).transpose()?;
+    let committer = process.commits().then(|| start_committer(config, &plan, status)).transpose()?;
+    let watch =
+        process.commits().then(|| PartitionWatch::start(sources, &plan.pipeline, stop)).transpose()?;
     let committing = Arc::new(Mutex::new(committer));
     let (worker_stop, worker_status) = (Arc::clone(stop), Arc::clone(status));
     let ended = processes.execute(config, stop, move |worker| {

@@ -1,6 +1,6 @@
 //! The plan: topics, their partitions, and which worker reads which.
 
-use super::processes::Place;
+use crate::cluster::ProcessIndex;
 use crate::config::{Config, PipelineSettings};
 use anyhow::{Context, Result, bail};
 use postgres::Client;
@@ -53,8 +53,9 @@ pub struct Plan {
     pub progress: Progress,
     /// The state from which the graph continues.
     pub resume: Resume,
-    pub place: Place,
-    /// The rule change, if the configuration differs from the rules in the database.
+    /// Which of the processes this is.
+    pub process: ProcessIndex,
+    /// What the configuration changes of the rules that the database knows.
     pub rules_change: Option<RulesChange>,
     /// All partitions with the offsets at which reading begins.
     assignments: Vec<Assignment>,
@@ -67,7 +68,7 @@ impl Plan {
         client: &mut Client,
         progress: Progress,
         sources: &Sources,
-        place: Place,
+        process: ProcessIndex,
     ) -> Result<Self> {
         let topics = config.topics.roles();
         let names = Arc::new(streamflow_medallion::Topics::new(topics.iter().map(|(name, _)| name.clone())));
@@ -102,7 +103,7 @@ impl Plan {
             names,
             rules_change: rules_change(config, &resume),
             progress,
-            place,
+            process,
             resume,
             assignments,
         })

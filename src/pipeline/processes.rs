@@ -1,7 +1,7 @@
 //! The processes of a pipeline: this one alone, or several that work as one.
 
 use super::status::Status;
-use crate::cluster::{Cluster, Communication, Identity, Members};
+use crate::cluster::{Cluster, Communication, Identity, Members, ProcessIndex};
 use crate::config::Config;
 use crate::stop::Stop;
 use anyhow::{Result, anyhow, bail};
@@ -26,21 +26,7 @@ pub enum Processes {
     Several(Cluster),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Process 0 commits and publishes.
-    pub process: usize,
-    /// The number of processes.
-    pub processes: usize,
-}
-
-impl Place {
-    /// Whether this is the process that commits and publishes.
-    pub fn commits(self) -> bool {
-        self.process == 0
-    }
-}
-
+/// How workers have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The workers ended by themselves.
@@ -65,10 +51,11 @@ impl Processes {
         Ok(Cluster::join(&config.cluster, members, &identity, stop)?.map(Self::Several))
     }
 
-    pub fn place(&self) -> Place {
+    /// Which one this is.
+    pub fn index(&self) -> ProcessIndex {
         match self {
-            Self::Alone => Place { process: 0, processes: 1 },
-            Self::Several(cluster) => Place { process: cluster.process(), processes: cluster.processes() },
+            Self::Alone => ProcessIndex { index: 0, count: 1 },
+            Self::Several(cluster) => cluster.process(),
         }
     }
 

@@ -43,7 +43,7 @@ pub fn run(
     status: &Arc<Status>,
 ) -> Result<()> {
     let committing = if worker.index() == 0 { lock(committing).take() } else { None };
-    let farewell = (plan.place.processes > 1).then(|| Farewell::listen(worker, stop));
+    let farewell = (plan.process.count > 1).then(|| Farewell::listen(worker, stop));
     let activity = plan.observed.then(|| Activity::listen(worker));
     let Built { inbound, restoring, stages, durable } = build(worker, plan, committing, stop, status);
     hydrate(worker, plan, restoring, status)?;
@@ -79,7 +79,7 @@ pub fn run(
         reporter.report(Some(feeder.inbound.frontier()), &feeder.in_flight);
     }
     if let Some(farewell) = farewell.filter(|_| stop.failure().is_none()) {
-        farewell.say(format!("process {} was asked to stop: all end", plan.place.process));
+        farewell.say(format!("process {} was asked to stop: all end", plan.process.index));
     }
     let Feeder { inbound, source, durable, in_flight, .. } = feeder;
     drop((inbound, source));
@@ -237,7 +237,7 @@ impl Feeder<'_> {
             |appended_at| latencies.add(now - appended_at / 1000),
         );
         drop(latencies);
-        if !self.plan.place.commits() {
+        if !self.plan.process.commits() {
             // This process has no committer that would tell.
             let frontier = self.durable.with_frontier(|frontier| frontier.first().copied());
             self.status.committed_elsewhere(frontier, settled);

@@ -82,8 +82,8 @@ fn read(observed: &Observed, samples: &mut Samples) {
     let build = [env!("CARGO_PKG_VERSION"), env!("STREAMFLOW_RUSTC"), env!("STREAMFLOW_PROFILE")];
     samples.count(&BUILD, &build, 1);
     samples.count(&WORKERS, &[], limits.workers as u64);
-    if let Some(place) = observed.status.place() {
-        samples.count(&PROCESSES, &[], place.processes as u64);
+    if let Some(process) = observed.status.process() {
+        samples.count(&PROCESSES, &[], process.count as u64);
     }
     samples.add(&HORIZON, &[], limits.correction_horizon.as_secs_f64());
     samples.add(&RETENTION, &[], limits.identity_retention.as_secs_f64());

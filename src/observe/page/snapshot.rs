@@ -193,8 +193,8 @@ impl Snapshot {
         let process = Process {
             version: env!("CARGO_PKG_VERSION"),
             started: limits.started,
-            process: status.place().map(|place| place.process),
-            processes: status.place().map(|place| place.processes),
+            process: status.process().map(|process| process.index),
+            processes: status.process().map(|process| process.count),
             workers: limits.workers,
             cpu_seconds: memory::processor_time().map(|used| used.as_secs_f64()),
         };

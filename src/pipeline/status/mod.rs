@@ -11,8 +11,7 @@ pub use start::Start;
 pub use worker::{Frontiers, Held, OperatorReport, WorkerReport};
 
 use super::appended::Appended;
-use super::plan::Plan;
-use super::processes::Place;
+use crate::cluster::ProcessIndex;
 use crate::lock::lock;
 use crate::publisher;
 use std::collections::BTreeMap;
@@ -25,6 +24,7 @@ use streamflow_connectors::postgres::committer::{Commit, Monitor};
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::alerts::{AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_medallion::{Progress, Topics};
 use streamflow_model::BooksEntry;
 
 /// Counts and times, updated by the workers and the committer.
@@ -46,7 +46,7 @@ pub struct Status {
     pub appended: Appended,
     /// How far Kafka has what is committed.
     pub publisher: Arc<publisher::Status>,
-    place: OnceLock<Place>,
+    process: OnceLock<ProcessIndex>,
     start: Mutex<Start>,
     ledger: Mutex<Ledger>,
     latencies: Mutex<Latencies>,
@@ -58,22 +58,22 @@ pub struct Status {
 }
 
 impl Status {
-    /// The pipeline goes on, with so many workers, from where the database is.
-    pub fn begin(&self, plan: &Plan, workers: usize) {
-        self.durable.store(plan.progress.frontier, Ordering::Release);
-        lock(&self.ledger).restore(&plan.progress, &plan.names, plan.place.commits());
-        self.place.get_or_init(|| plan.place);
+    /// The pipeline goes on from `progress`, with so many workers in this process.
+    pub fn begin(&self, progress: &Progress, topics: &Topics, process: ProcessIndex, workers: usize) {
+        self.durable.store(progress.frontier, Ordering::Release);
+        lock(&self.ledger).restore(progress, topics, process.commits());
+        self.process.get_or_init(|| process);
         lock(&self.start).begin(workers);
     }
 
     /// Which of the processes this is; `None` before all have come.
-    pub fn place(&self) -> Option<Place> {
-        self.place.get().copied()
+    pub fn process(&self) -> Option<ProcessIndex> {
+        self.process.get().copied()
     }
 
     /// Whether this process commits and publishes, as far as it is known which one it is.
     pub fn commits(&self) -> bool {
-        self.place().is_none_or(Place::commits)
+        self.process().is_none_or(ProcessIndex::commits)
     }
 
     /// How far the start is.
