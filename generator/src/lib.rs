@@ -16,6 +16,7 @@ mod history;
 mod identity;
 mod label;
 mod payload;
+mod payment;
 mod population;
 mod purchase;
 mod randomness;

@@ -4,38 +4,11 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
+use crate::payment::Payment;
 use crate::population::{Channel, Place, Population};
 
 /// Most an ordinary purchase costs, cents.
 const DEAREST: f64 = 99_999_999.0;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Payment {
-    CreditCard,
-    DebitCard,
-    Pix,
-    Boleto,
-}
-
-impl Payment {
-    pub(crate) fn draw(rng: &mut ChaCha8Rng) -> Self {
-        match rng.random_range(0..100) {
-            0..50 => Self::CreditCard,
-            50..70 => Self::DebitCard,
-            70..93 => Self::Pix,
-            _ => Self::Boleto,
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static [u8] {
-        match self {
-            Self::CreditCard => b"credit_card",
-            Self::DebitCard => b"debit_card",
-            Self::Pix => b"pix",
-            Self::Boleto => b"boleto",
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Purchase {

@@ -10,7 +10,7 @@ use super::names::{FAMILY, GIVEN, plain};
 use super::stores::StoreIndex;
 use super::{Record, json};
 use crate::identity::{customer_id, scatter};
-use crate::purchase::Payment;
+use crate::payment::Payment;
 use crate::settings::Settings;
 use crate::time::{DAY, local};
 
