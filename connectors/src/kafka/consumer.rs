@@ -5,10 +5,10 @@ use std::sync::Arc;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
+use super::assignment::Assignment;
 use super::client::{Logging, Reporting};
 use super::progress::SourceProgress;
 use super::settings::{KafkaSettings, SourceSettings};
-use super::source::Assignment;
 use crate::source::SourceError;
 
 /// A consumer that has begun to fetch `partitions`, which are all of `topic`.

@@ -10,6 +10,7 @@
 //! No consumer group takes part: which worker reads what is the dataflow's decision, and the truth about offsets is
 //! the progress row in PostgreSQL. A broker that is away is waited for; an offset that is gone is an error.
 
+mod assignment;
 mod batch;
 mod client;
 mod consumer;
@@ -25,12 +26,13 @@ mod source;
 mod topics;
 mod transactional;
 
+pub use assignment::Assignment;
 pub use error::KafkaError;
 pub use latest::latest_record;
 pub use mock::MockBroker;
 pub use producer::{Deliveries, Producer};
 pub use progress::{PartitionProgress, SourceProgress};
 pub use settings::{Compression, KafkaSettings, Mechanism, ProducerSettings, Protocol, SourceSettings};
-pub use source::{Assignment, KafkaSource};
+pub use source::KafkaSource;
 pub use topics::{OffsetRange, TimestampType, TopicSettings, Topics};
 pub use transactional::{Header, Message, TransactionError, TransactionalProducer};

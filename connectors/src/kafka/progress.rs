@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use streamflow_model::PartitionId;
 
-use super::source::Assignment;
+use super::assignment::Assignment;
 use crate::source::now_ms;
 
 const UNKNOWN: u64 = u64::MAX;

@@ -11,10 +11,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use streamflow_model::PartitionId;
 
+use super::assignment::Assignment;
 use super::batch::BatchBuilder;
 use super::client::Reporting;
 use super::settings::SourceSettings;
-use super::source::Assignment;
 use crate::repeats::Repeats;
 use crate::source::{Outbox, STOP_CHECK, SourceError, SourceEvent, Stopped, now_ms};
 

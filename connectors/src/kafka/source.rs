@@ -9,24 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, bounded};
-use streamflow_model::PartitionId;
 
+use super::assignment::Assignment;
 use super::consumer;
 use super::progress::SourceProgress;
 use super::reader::Reader;
 use super::settings::KafkaSettings;
 use crate::source::{Outbox, SourceError, SourceEvent, Wake};
-
-/// A partition to read and where to begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assignment {
-    /// The topic's name.
-    pub topic: String,
-    /// The partition as the dataflow knows it; its `partition()` is Kafka's number.
-    pub partition: PartitionId,
-    /// The first offset to deliver.
-    pub start: u64,
-}
 
 /// Reads the partitions assigned to one worker; stops when dropped.
 pub struct KafkaSource {
