@@ -2,6 +2,7 @@
 //! `gold.fraud_alert_history`.
 
 use super::history;
+use super::rule_ids::rule_ids;
 use crate::changes::{At, Changes};
 use crate::encoding::{Columns, Fields, micros};
 use crate::keys::Dimensions;
@@ -163,7 +164,7 @@ impl Alerts<'_> {
         row.int4(self.dimensions.customers.of(&alert.customer));
         row.int4(self.dimensions.stores.of(&alert.store));
         row.int2(alert.score.thousandths() as i16);
-        row.text(&rules(alert));
+        row.text(&rule_ids(alert));
         let current = scored.last(&alert.transaction).and_then(Alert::of);
         row.text(&current.as_ref().unwrap_or(alert).rule_details().to_string());
         row.money(i128::from(alert.amount));
@@ -214,11 +215,6 @@ fn restate(
         details.text(&alert.rule_details().to_string());
     }
     output.write(FACTS, RESTATE, &details)
-}
-
-/// Rule ids for `string_to_array`.
-pub(super) fn rules(alert: &Alert) -> String {
-    alert.rules().map(Rule::id).collect::<Vec<_>>().join(",")
 }
 
 /// An alert change as it goes to Kafka.

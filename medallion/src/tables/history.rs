@@ -1,6 +1,6 @@
 //! `gold.fraud_alert_history`: one row for each time an alert was raised.
 
-use super::alerts::rules;
+use super::rule_ids::rule_ids;
 use crate::changes::At;
 use crate::encoding::{Columns, Fields, micros};
 use crate::output::Output;
@@ -82,7 +82,7 @@ fn push_episode(row: &mut Columns, changes: &[&At<AlertChange>]) {
     row.nullable(latest(ChangeKind::Withdrawn), Fields::instant);
     row.text(&causes.join(","));
     row.int2(last.value.alert.score.thousandths() as i16);
-    row.text(&rules(&last.value.alert));
+    row.text(&rule_ids(&last.value.alert));
 }
 
 fn push_raise(row: &mut Columns, episode: &[&At<AlertChange>]) {

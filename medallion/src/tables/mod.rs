@@ -7,6 +7,7 @@ mod history;
 pub(crate) mod lists;
 pub(crate) mod quality;
 pub(crate) mod reference;
+mod rule_ids;
 pub(crate) mod transactions;
 pub mod view;
 
