@@ -14,6 +14,7 @@ mod lock;
 mod maintenance;
 mod memory;
 mod observe;
+mod pace;
 mod pipeline;
 mod publisher;
 mod replay;

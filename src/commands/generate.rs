@@ -1,6 +1,7 @@
 //! `streamflow generate`: synthetic traffic to Kafka or a file.
 
 use crate::config::Config;
+use crate::pace::Pace;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::fs::File;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use streamflow_connectors::kafka::{Producer, Topics};
 use streamflow_generator::{Event, Label, Population, Record, Settings, Traffic};
 use streamflow_model::timestamp;
@@ -162,9 +163,6 @@ fn to_file(
     output.flush().with_context(cannot_write)
 }
 
-/// How often progress is logged.
-const REPORT: Duration = Duration::from_secs(10);
-
 fn to_kafka(arguments: &Arguments, traffic: &mut Traffic, mut labels: Option<&mut Labels>) -> Result<()> {
     let config = Config::load(arguments.config.as_deref(), &[])?;
     let topic = &config.topics.transactions[0];
@@ -199,7 +197,7 @@ fn to_kafka(arguments: &Arguments, traffic: &mut Traffic, mut labels: Option<&mu
 }
 
 /// Sends the whole population to the reference topics.
-pub fn send_reference(producer: &Producer, config: &Config, population: &Population) -> Result<()> {
+fn send_reference(producer: &Producer, config: &Config, population: &Population) -> Result<()> {
     send_records(producer, &config.topics.customers, population.customers())?;
     send_records(producer, &config.topics.stores, population.stores())?;
     send_records(producer, &config.topics.products, population.products())?;
@@ -211,39 +209,4 @@ fn send_records(producer: &Producer, topic: &str, records: impl Iterator<Item = 
         producer.send(topic, record.key.as_bytes(), Some(&record.value), None)?;
     }
     Ok(())
-}
-
-/// Keeps to the schedule of event times: an event is due at its own time, however late the one before was.
-pub struct Pace {
-    started: Instant,
-    first: i64,
-    reported: Instant,
-    behind: Duration,
-}
-
-impl Pace {
-    /// `first` is the event time that is due now, in microseconds since 1970.
-    pub fn start(first: i64) -> Self {
-        Self { started: Instant::now(), first, reported: Instant::now(), behind: Duration::ZERO }
-    }
-
-    pub fn wait_for(&mut self, due: i64) {
-        let scheduled = Duration::from_micros(u64::try_from(due - self.first).unwrap_or(0));
-        let elapsed = self.started.elapsed();
-        match scheduled.checked_sub(elapsed) {
-            Some(early) => std::thread::sleep(early),
-            None => self.behind = elapsed - scheduled,
-        }
-    }
-
-    fn report(&mut self, sent: u64) {
-        if self.reported.elapsed() < REPORT {
-            return;
-        }
-        self.reported = Instant::now();
-        tracing::info!(sent, "generating");
-        if self.behind > Duration::from_secs(1) {
-            tracing::warn!(seconds = self.behind.as_secs(), "behind the set rate");
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! The demo's traffic, in a thread of its own.
 
 use super::Plan;
-use crate::commands::generate::Pace;
 use crate::config::Config;
+use crate::pace::Pace;
 use anyhow::{Context, Result, anyhow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
