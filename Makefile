@@ -59,14 +59,10 @@ image-test: jars setup-image setup-manifests ## Run the image as in a cluster, w
 fmt: ## Format the sources
 	cargo fmt --all
 
-$(TOOLS)/bin/cargo-deny:
-	cargo install --locked --root $(TOOLS) cargo-deny@0.20.2
-
-$(TOOLS)/bin/cargo-machete:
-	cargo install --locked --root $(TOOLS) cargo-machete@0.9.2
-
-lint: setup $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete ## Check formatting, lints, API documentation and dependencies
+lint: setup ## Check formatting, lints, and that modules and crates use each other in one direction
 	cargo fmt --all --check
+	scripts/rooms.py --selftest
+	scripts/rooms.py
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
