@@ -117,7 +117,7 @@ impl<'a> Gathering<'a> {
             if self.is_settled() {
                 self.accept()?;
                 self.dial();
-                self.peers.iter_mut().for_each(forget_if_gone);
+                self.peers.iter_mut().for_each(drop_if_closed);
                 if self.has_all() && self.all_have_all()? {
                     return Ok(Some(self.gathered()));
                 }
@@ -260,7 +260,11 @@ impl<'a> Gathering<'a> {
     /// message.
     fn all_have_all(&mut self) -> Result<bool> {
         if self.process() == 0 {
-            return Ok(self.peers.iter().flatten().all(|peer| said(&peer.stream) == Said::Something));
+            return Ok(self
+                .peers
+                .iter()
+                .flatten()
+                .all(|peer| peer_state(&peer.stream) == PeerState::Readable));
         }
         if let Some(Some(first)) = self.peers.first_mut()
             && first.stream.write_all(&[COMPLETE]).is_err()
@@ -270,13 +274,13 @@ impl<'a> Gathering<'a> {
         }
         let begun = Instant::now();
         while !self.stop.is_asked() && begun.elapsed() < self.settings.join() {
-            if self.peers.iter().flatten().any(|peer| said(&peer.stream) == Said::Farewell) {
+            if self.peers.iter().flatten().any(|peer| peer_state(&peer.stream) == PeerState::Closed) {
                 // What was said to the first one holds no more: it must not go on with us.
                 self.begin_anew();
                 return Ok(false);
             }
             if let Some(Some(first)) = self.peers.first()
-                && said(&first.stream) == Said::Something
+                && peer_state(&first.stream) == PeerState::Readable
             {
                 return Ok(true);
             }
@@ -348,29 +352,31 @@ fn prepare(stream: &TcpStream, timeout: Duration) -> std::io::Result<()> {
 }
 
 #[derive(PartialEq, Eq)]
-enum Said {
-    Nothing,
-    Something,
-    Farewell,
+enum PeerState {
+    /// Nothing has arrived.
+    Quiet,
+    Readable,
+    /// The peer has closed the connection, or it is broken.
+    Closed,
 }
 
-/// Peeks at the connection, without consuming anything and without waiting.
-fn said(stream: &TcpStream) -> Said {
+/// Neither waits nor reads what has arrived.
+fn peer_state(stream: &TcpStream) -> PeerState {
     let mut byte = [0];
     if stream.set_nonblocking(true).is_err() {
-        return Said::Farewell;
+        return PeerState::Closed;
     }
-    let said = match stream.peek(&mut byte) {
-        Ok(0) => Said::Farewell,
-        Ok(_) => Said::Something,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Said::Nothing,
-        Err(_) => Said::Farewell,
+    let state = match stream.peek(&mut byte) {
+        Ok(0) => PeerState::Closed,
+        Ok(_) => PeerState::Readable,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => PeerState::Quiet,
+        Err(_) => PeerState::Closed,
     };
-    if stream.set_nonblocking(false).is_err() { Said::Farewell } else { said }
+    if stream.set_nonblocking(false).is_err() { PeerState::Closed } else { state }
 }
 
-fn forget_if_gone(peer: &mut Option<Peer>) {
-    if peer.as_ref().is_some_and(|peer| said(&peer.stream) == Said::Farewell) {
+fn drop_if_closed(peer: &mut Option<Peer>) {
+    if peer.as_ref().is_some_and(|peer| peer_state(&peer.stream) == PeerState::Closed) {
         *peer = None;
     }
 }
