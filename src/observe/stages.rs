@@ -52,10 +52,10 @@ pub fn look(observed: &Observed) -> [Stage; 6] {
         ("published", known(status.publisher.activity().frontier)),
     ];
     // Read last, so that it is behind no frontier.
-    judge(frontiers, now_ms())
+    stages_at(frontiers, now_ms())
 }
 
-fn judge(frontiers: [(&'static str, Option<u64>); 6], now: u64) -> [Stage; 6] {
+fn stages_at(frontiers: [(&'static str, Option<u64>); 6], now: u64) -> [Stage; 6] {
     let mut before = Duration::ZERO;
     frontiers.map(|(name, frontier)| {
         let lag = frontier.map(|frontier| Duration::from_millis(now.saturating_sub(frontier)));
@@ -79,7 +79,7 @@ mod tests {
 
     fn states(lags: [Option<u64>; 6]) -> [StageState; 6] {
         let now = 100_000;
-        judge(lags.map(|lag| ("stage", lag.map(|lag| now - lag * 1000))), now).map(|stage| stage.state)
+        stages_at(lags.map(|lag| ("stage", lag.map(|lag| now - lag * 1000))), now).map(|stage| stage.state)
     }
 
     #[test]
@@ -100,7 +100,7 @@ mod tests {
         let frontiers = ["source", "admitted", "history", "aggregates", "committed", "published"];
         let lags = [60, 0, 0, 0, 30, 30];
         let mut place = 0;
-        let stages = judge(
+        let stages = stages_at(
             frontiers.map(|name| {
                 place += 1;
                 (name, Some(100_000 - lags[place - 1] * 1000))

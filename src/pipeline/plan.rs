@@ -150,7 +150,7 @@ fn rules_change(config: &Config, resume: &Resume) -> Option<RulesChange> {
         Some(_) => {
             let now = i64::try_from(now_ms()).unwrap_or(i64::MAX).saturating_mul(1000);
             let horizon = i64::from(config.correction_horizon_seconds) * SECOND;
-            tracing::info!("the rules have changed: what lies within the horizon is judged again");
+            tracing::info!("the rules have changed: what lies within the horizon is evaluated again");
             Some(RulesChange { applies_from: now - horizon, rules })
         }
         None => Some(RulesChange { applies_from: i64::MIN, rules }),

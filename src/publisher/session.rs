@@ -62,7 +62,7 @@ impl Session {
         let value = Some(batch.after.progress.encode()?);
         let record = Message { key: self.key.clone(), value, headers: Vec::new() };
         self.begun = Instant::now();
-        self.send(batch, &record).map_err(|error| self.judge(error))
+        self.send(batch, &record).map_err(|error| self.classify(error))
     }
 
     fn send(&self, batch: &Batch, record: &Message) -> Result<(), TransactionError> {
@@ -83,14 +83,14 @@ impl Session {
     /// # Errors
     /// Errors of Kafka. Unless the error is final, it is unknown whether the batch became visible.
     pub fn commit(&mut self, batch: Batch, within: Duration) -> Result<(), PublisherError> {
-        self.producer.commit(within).map_err(|error| self.judge(error))?;
+        self.producer.commit(within).map_err(|error| self.classify(error))?;
         self.position = batch.after;
         Ok(())
     }
 
-    /// The broker reports a producer whose transaction timed out as fenced, like one that has a successor. Which of the
-    /// two applies is decided by the lease, before another session is opened.
-    fn judge(&self, error: TransactionError) -> PublisherError {
+    /// The broker fences a producer whose transaction has timed out as it does one that has a successor. Which of the
+    /// two it is the lease tells, before another session is opened.
+    fn classify(&self, error: TransactionError) -> PublisherError {
         let error = match error {
             TransactionError::Fenced { doing, cause } if self.begun.elapsed() >= self.timeout => {
                 TransactionError::Interrupted { doing, cause }

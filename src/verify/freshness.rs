@@ -23,10 +23,10 @@ pub fn check(transaction: &mut Transaction<'_>, limits: Limits) -> Result<Vec<Ch
         let advice = "streamflow run; where it runs, see its log";
         return Ok(vec![Outcome::warn("nothing has been committed yet", advice).of("freshness")]);
     }
-    Ok(vec![judge(row.try_get(1)?, limits).of("freshness")])
+    Ok(vec![outcome(row.try_get(1)?, limits).of("freshness")])
 }
 
-fn judge(seconds: f64, limits: Limits) -> Outcome {
+fn outcome(seconds: f64, limits: Limits) -> Outcome {
     let found = format!("the committed frontier is {:.1} s behind", seconds.max(0.0));
     let advice = "runbook, \"First look\": is it running, is it catching up?";
     if seconds < limits.warn {
@@ -53,7 +53,7 @@ mod tests {
             (59.9, Verdict::Warn),
             (60.0, Verdict::Fail),
         ] {
-            assert_eq!(judge(seconds, limits).verdict, verdict, "{seconds}");
+            assert_eq!(outcome(seconds, limits).verdict, verdict, "{seconds}");
         }
     }
 }

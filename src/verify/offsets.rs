@@ -110,11 +110,11 @@ pub fn in_bronze(
         }
     }
     let empty_if_known = (undecided == 0 && cases.count == 0).then_some(empty);
-    let check = judge(rows, empty, undecided, cases).of(format!("events of {topic}"));
+    let check = outcome(rows, empty, undecided, cases).of(format!("events of {topic}"));
     Ok(InBronze { check, empty: empty_if_known })
 }
 
-fn judge(rows: i64, empty: u64, undecided: u64, cases: Cases) -> Outcome {
+fn outcome(rows: i64, empty: u64, undecided: u64, cases: Cases) -> Outcome {
     if cases.count > 0 {
         return Outcome::fail(
             format!("{} differences between Kafka and bronze", cases.count),

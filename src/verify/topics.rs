@@ -104,13 +104,13 @@ mod tests {
     #[test]
     fn partitions_are_those_that_were_read() {
         let known = Offsets::from([(0, 7), (2, 9)]);
-        let judge = |partitions, known, unread: &[(u16, u64)]| {
+        let grade = |partitions, known, unread: &[(u16, u64)]| {
             compare_partitions(partitions, known, &unread.iter().copied().collect()).verdict
         };
-        assert_eq!(judge(3, Some(&known), &[(1, 0)]), Verdict::Pass);
-        assert_eq!(judge(3, Some(&known), &[(1, 4)]), Verdict::Warn);
-        assert_eq!(judge(2, Some(&known), &[(1, 0)]), Verdict::Fail);
-        assert_eq!(judge(1, None, &[(0, 0)]), Verdict::Pass);
-        assert_eq!(judge(1, None, &[(0, 1)]), Verdict::Warn);
+        assert_eq!(grade(3, Some(&known), &[(1, 0)]), Verdict::Pass);
+        assert_eq!(grade(3, Some(&known), &[(1, 4)]), Verdict::Warn);
+        assert_eq!(grade(2, Some(&known), &[(1, 0)]), Verdict::Fail);
+        assert_eq!(grade(1, None, &[(0, 0)]), Verdict::Pass);
+        assert_eq!(grade(1, None, &[(0, 1)]), Verdict::Warn);
     }
 }

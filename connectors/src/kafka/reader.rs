@@ -150,7 +150,7 @@ impl Reader {
                     cursor.at_end = true;
                 }
             }
-            Some(Err(error)) => self.judge(&error)?,
+            Some(Err(error)) => self.classify(&error)?,
         }
         Ok(())
     }
@@ -252,7 +252,7 @@ impl Reader {
     }
 
     /// Whether reading can go on after an error that the client library reported.
-    fn judge(&mut self, error: &KafkaError) -> Result<(), End> {
+    fn classify(&mut self, error: &KafkaError) -> Result<(), End> {
         let topic = self.consumer.context().topic.clone();
         let cause = error.to_string();
         let failure = match error.rdkafka_error_code() {

@@ -117,7 +117,7 @@ impl TransactionalProducer {
     /// # Errors
     /// [`TransactionError::Interrupted`] also where it takes longer than `within`.
     pub fn fence(&self, within: Duration) -> Result<(), TransactionError> {
-        self.client.init_transactions(within).map_err(|cause| self.judge("taking over", &cause))
+        self.client.init_transactions(within).map_err(|cause| self.classify("taking over", &cause))
     }
 
     /// Begins a transaction. The broker learns of it with the first record.
@@ -126,7 +126,7 @@ impl TransactionalProducer {
     /// As [`TransactionalProducer::commit`].
     pub fn begin(&self) -> Result<(), TransactionError> {
         failpoint::wait_while_stalled(failpoint::BEFORE_PUBLISHING);
-        self.client.begin_transaction().map_err(|cause| self.judge("beginning a transaction", &cause))
+        self.client.begin_transaction().map_err(|cause| self.classify("beginning a transaction", &cause))
     }
 
     /// Queues a record of the transaction; failures after that show in `flush` or `commit`. Where the buffer is full it
@@ -139,9 +139,9 @@ impl TransactionalProducer {
             Ok(()) => Ok(()),
             Err((ClientError::MessageProduction(RDKafkaErrorCode::QueueFull), unsent)) => {
                 self.flush(within)?;
-                self.client.send(unsent).map_err(|(cause, _)| self.judge(SENDING, &cause))
+                self.client.send(unsent).map_err(|(cause, _)| self.classify(SENDING, &cause))
             }
-            Err((cause, _)) => Err(self.judge(SENDING, &cause)),
+            Err((cause, _)) => Err(self.classify(SENDING, &cause)),
         }
     }
 
@@ -150,7 +150,7 @@ impl TransactionalProducer {
     /// # Errors
     /// As [`TransactionalProducer::commit`].
     pub fn flush(&self, within: Duration) -> Result<(), TransactionError> {
-        self.client.flush(within).map_err(|cause| self.judge(SENDING, &cause))
+        self.client.flush(within).map_err(|cause| self.classify(SENDING, &cause))
     }
 
     /// Makes the records of the transaction visible, all at once.
@@ -161,13 +161,13 @@ impl TransactionalProducer {
     pub fn commit(&self, within: Duration) -> Result<(), TransactionError> {
         failpoint::pass(failpoint::BEFORE_KAFKA_COMMIT);
         failpoint::enter(failpoint::DURING_KAFKA_COMMIT);
-        self.client.commit_transaction(within).map_err(|cause| self.judge("committing", &cause))?;
+        self.client.commit_transaction(within).map_err(|cause| self.classify("committing", &cause))?;
         failpoint::pass(failpoint::AFTER_KAFKA_COMMIT);
         Ok(())
     }
 
     /// What an error means. A fatal one hides behind those of the calls that come after it.
-    fn judge(&self, doing: &'static str, cause: &ClientError) -> TransactionError {
+    fn classify(&self, doing: &'static str, cause: &ClientError) -> TransactionError {
         use RDKafkaErrorCode as Code;
         let fatal = self.client.client().fatal_error();
         let code = fatal.as_ref().map(|(code, _)| *code).or_else(|| cause.rdkafka_error_code());

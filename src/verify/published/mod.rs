@@ -125,7 +125,7 @@ impl Kind<'_> {
         let truncated = written.iter().filter(|(_, range)| range.earliest > 0);
         let truncated: Vec<i32> = truncated.map(|(partition, _)| i32::from(*partition)).collect();
         self.find_untold(transaction, &mut ledger, &truncated)?;
-        Ok(self.judge(ledger))
+        Ok(self.outcome(ledger))
     }
 
     /// Reads the records of the topic and looks up their rows in batches.
@@ -180,7 +180,7 @@ impl Kind<'_> {
         Ok(())
     }
 
-    fn judge(&self, ledger: Ledger) -> Outcome {
+    fn outcome(&self, ledger: Ledger) -> Outcome {
         let Ledger { records, older, expired, cases, .. } = ledger;
         let mut found = format!("{records} {}s told, each once, as committed", self.noun);
         for (number, what) in [
