@@ -26,7 +26,7 @@ pub use status::{Frontiers, LatestAlert, OperatorReport, Status, Summary, Totals
 
 use crate::config::Config;
 use crate::database::connect_migrated;
-use crate::publisher::{self, Published, Publishing, State};
+use crate::publisher::{self, Published, PublisherState, Publishing};
 use crate::stop::Stop;
 use anyhow::{Context, Result, bail};
 use partition_watch::PartitionWatch;
@@ -127,7 +127,7 @@ fn start_publisher(
 fn tell_published(published: &Published) {
     let Published { alert_number, dead_letter_number, metrics_frontier, state, last_error } = published;
     tracing::info!(alert_number, dead_letter_number, metrics_frontier, "published");
-    if let (State::Retrying, Some(error)) = (state, last_error) {
+    if let (PublisherState::Retrying, Some(error)) = (state, last_error) {
         tracing::warn!(error, "publishing was waiting; what is left is sent after the next start");
     }
 }

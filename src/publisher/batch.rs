@@ -1,7 +1,7 @@
 //! What one transaction sends: the next rows of one snapshot of the tables, and the position after them.
 
 use super::error::PublisherError;
-use super::record::Progress;
+use super::record::ProgressRecord;
 use super::{alerts, dead_letters, metrics};
 use postgres::Client;
 use std::time::{Duration, Instant};
@@ -12,9 +12,9 @@ use streamflow_model::timestamp::MINUTE;
 /// A position in what is to be published; the default is the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// The progress record at this position.
-    pub progress: Progress,
-    /// Windows that begin before this, in microseconds since 1970, have not changed since; `None` if that is not known.
+    /// What is in Kafka.
+    pub progress: ProgressRecord,
+    /// Windows that begin before it, microseconds since 1970, have not changed since; `None` says nothing.
     pub oldest_open: Option<i64>,
 }
 

@@ -25,8 +25,8 @@ mod status;
 mod tests;
 
 pub use error::PublisherError;
-pub use record::Progress;
-pub use status::{Published, State, Status};
+pub use record::ProgressRecord;
+pub use status::{Published, PublisherState, PublisherStatus};
 
 use crate::config::Config;
 use anyhow::{Context, Result};
@@ -85,7 +85,7 @@ impl Publishing {
     pub fn start(
         config: &Config,
         generation: i64,
-        status: Arc<Status>,
+        status: Arc<PublisherStatus>,
         failed: impl FnOnce(String) + Send + 'static,
     ) -> Result<Self> {
         let (owner, stop) = bounded(0);
@@ -116,8 +116,8 @@ impl Publishing {
 struct Publisher {
     config: Config,
     generation: i64,
-    status: Arc<Status>,
-    /// Disconnected once the owner has dropped its end. Nothing is ever sent.
+    status: Arc<PublisherStatus>,
+    /// Disconnected once the owner is gone; nothing is ever sent.
     stop: Receiver<()>,
     reader: Reader,
     client: Option<Client>,
@@ -125,7 +125,7 @@ struct Publisher {
 }
 
 impl Publisher {
-    fn new(config: Config, generation: i64, status: Arc<Status>, stop: Receiver<()>) -> Self {
+    fn new(config: Config, generation: i64, status: Arc<PublisherStatus>, stop: Receiver<()>) -> Self {
         let settings = &config.publisher;
         let limits = Limits { rows: settings.batch_records.into(), bytes: settings.batch_bytes.into() };
         let horizon = i64::from(config.correction_horizon_seconds) * SECOND;

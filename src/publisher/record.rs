@@ -9,8 +9,8 @@ use streamflow_medallion::outbox::{Committed, WindowPosition};
 
 /// Everything up to these numbers is in Kafka; the default is nothing. Fields of later versions are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// The number of the last alert change.
+pub struct ProgressRecord {
+    /// Number of the last alert change.
     pub alert_number: i64,
     /// The number of the last dead letter.
     pub dead_letter_number: i64,
@@ -18,8 +18,8 @@ pub struct Progress {
     pub metrics: WindowPosition,
 }
 
-impl Progress {
-    /// Encodes the record's value as JSON.
+impl ProgressRecord {
+    /// The record's value, JSON.
     pub fn encode(&self) -> Result<Vec<u8>, PublisherError> {
         serde_json::to_vec(self).map_err(|error| PublisherError::Record(error.to_string()))
     }
@@ -65,9 +65,9 @@ mod tests {
     use super::*;
     use streamflow_medallion::outbox::WindowKey;
 
-    fn progress() -> Progress {
+    fn progress() -> ProgressRecord {
         let window = Some(WindowKey { start: -60_000_000, store_key: Some(3) });
-        Progress {
+        ProgressRecord {
             alert_number: 12,
             dead_letter_number: 3,
             metrics: WindowPosition { frontier: 1_770_000_000_000, window },
@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for progress in [Progress::default(), progress()] {
-            assert_eq!(Progress::decode(&progress.encode().unwrap()).unwrap(), progress);
+        for progress in [ProgressRecord::default(), progress()] {
+            assert_eq!(ProgressRecord::decode(&progress.encode().unwrap()).unwrap(), progress);
         }
         let text = r#"{"alert_number":12,"dead_letter_number":3,"metrics":{"frontier":1770000000000,"window":{"start":-60000000,"store_key":3}}}"#;
         assert_eq!(String::from_utf8(progress().encode().unwrap()).unwrap(), text);
@@ -87,14 +87,17 @@ mod tests {
     fn a_later_versions_fields_are_passed_over() {
         let text = r#"{"more":[1],"alert_number":1,"dead_letter_number":2,"metrics":{"frontier":3,"window":null,"x":0}}"#;
         let metrics = WindowPosition { frontier: 3, window: None };
-        let expected = Progress { alert_number: 1, dead_letter_number: 2, metrics };
-        assert_eq!(Progress::decode(text.as_bytes()).unwrap(), expected);
+        let expected = ProgressRecord { alert_number: 1, dead_letter_number: 2, metrics };
+        assert_eq!(ProgressRecord::decode(text.as_bytes()).unwrap(), expected);
     }
 
     #[test]
     fn a_record_that_says_too_little_is_an_error() {
         for text in ["", "{}", r#"{"alert_number":1,"dead_letter_number":2}"#, r#"{"alert_number":"1"}"#] {
-            assert!(matches!(Progress::decode(text.as_bytes()), Err(PublisherError::Record(_))), "{text}");
+            assert!(
+                matches!(ProgressRecord::decode(text.as_bytes()), Err(PublisherError::Record(_))),
+                "{text}"
+            );
         }
     }
 

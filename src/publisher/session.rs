@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Position};
 use super::error::PublisherError;
-use super::record::Progress;
+use super::record::ProgressRecord;
 use crate::config::{Config, TopicNames};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{Message, TransactionError, TransactionalProducer};
@@ -36,7 +36,7 @@ impl Session {
         let producer = TransactionalProducer::open(&config.kafka, name, timeout)?;
         producer.fence(PATIENCE)?;
         // Only now: before, an older publisher might still have committed.
-        let progress = Progress::latest(config, PATIENCE)?;
+        let progress = ProgressRecord::latest(config, PATIENCE)?;
         Ok(Self {
             producer,
             topics: config.topics.clone(),

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::error::PublisherError;
-use super::record::Progress;
+use super::record::ProgressRecord;
 use crate::histogram::{Histogram, LATENCY_BOUNDS};
 use crate::lock::lock;
 use std::collections::HashMap;
@@ -11,11 +11,11 @@ use streamflow_connectors::source::now_ms;
 
 /// Shared between the publisher and its observers.
 #[derive(Default)]
-pub struct Status {
+pub struct PublisherStatus {
     published: Mutex<Published>,
     activity: Mutex<Activity>,
-    /// The append times of events whose alerts are not published yet, microseconds since 1970, by transaction.
-    expected: Mutex<HashMap<String, i64>>,
+    /// When the events of alerts that Kafka has not acknowledged were appended, microseconds since 1970, by transaction.
+    pending_alerts: Mutex<HashMap<String, i64>>,
 }
 
 /// How far publishing is, and whether it is working.
@@ -27,13 +27,15 @@ pub struct Published {
     pub dead_letter_number: i64,
     /// Windows that last changed before this frontier are in Kafka, ms since 1970.
     pub metrics_frontier: i64,
-    pub state: State,
-    /// The last error, also if it has been overcome.
+    /// How it goes.
+    pub state: PublisherState,
+    /// The last error, also where it has been overcome.
     pub last_error: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum State {
+pub enum PublisherState {
+    /// It goes on.
     #[default]
     Running,
     /// Kafka or PostgreSQL is unavailable.
@@ -92,11 +94,11 @@ impl Sent {
     }
 }
 
-/// The most append times that are remembered. In a long outage later ones are not.
-const EXPECTED: usize = 100_000;
+/// How many of them at most; in a long outage later alerts are not measured.
+const PENDING_ALERTS: usize = 100_000;
 
-impl Status {
-    /// The current progress.
+impl PublisherStatus {
+    /// A look at it.
     pub fn look(&self) -> Published {
         lock(&self.published).clone()
     }
@@ -106,21 +108,22 @@ impl Status {
         lock(&self.activity).clone()
     }
 
-    /// Remembers the append time, in microseconds since 1970, to measure latency when Kafka acknowledges the alert.
-    pub fn expect(&self, transaction: &str, appended_at: i64) {
-        let mut expected = lock(&self.expected);
-        if expected.len() < EXPECTED {
-            expected.insert(transaction.to_owned(), appended_at);
+    /// Remembers when the record of a transaction that has an alert was appended, microseconds since 1970, to measure the latency
+    /// when Kafka acknowledges the alert.
+    pub fn track_pending_alert(&self, transaction: &str, appended_at: i64) {
+        let mut pending = lock(&self.pending_alerts);
+        if pending.len() < PENDING_ALERTS {
+            pending.insert(transaction.to_owned(), appended_at);
         }
     }
 
-    /// Updates the progress. `complete` is the frontier before which everything is published, if that is known.
-    pub(super) fn reached(&self, progress: &Progress, complete: Option<i64>) {
+    /// `complete` is the frontier before which everything is published, where that is so.
+    pub(super) fn reached(&self, progress: &ProgressRecord, complete: Option<i64>) {
         let mut published = lock(&self.published);
         published.alert_number = progress.alert_number;
         published.dead_letter_number = progress.dead_letter_number;
         published.metrics_frontier = progress.metrics.frontier;
-        published.state = State::Running;
+        published.state = PublisherState::Running;
         let mut activity = lock(&self.activity);
         activity.retrying_since = None;
         if let Some(frontier) = complete {
@@ -136,15 +139,15 @@ impl Status {
         activity.sent.alerts += sent.alerts;
         activity.sent.dead_letters += sent.dead_letters;
         activity.sent.windows += sent.windows;
-        let mut expected = lock(&self.expected);
-        for appended_at in sent.raised.iter().filter_map(|transaction| expected.remove(transaction)) {
+        let mut pending = lock(&self.pending_alerts);
+        for appended_at in sent.raised.iter().filter_map(|transaction| pending.remove(transaction)) {
             activity.latencies.add((now - appended_at / 1000).max(0) as f64 / 1000.0);
         }
     }
 
     pub(super) fn retrying(&self, error: &PublisherError) {
         let mut published = lock(&self.published);
-        published.state = State::Retrying;
+        published.state = PublisherState::Retrying;
         published.last_error = Some(error.to_string());
         let mut activity = lock(&self.activity);
         activity.retries += 1;

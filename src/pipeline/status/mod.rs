@@ -13,7 +13,7 @@ pub use worker::{Frontiers, Held, OperatorReport, WorkerReport};
 use super::appended::Appended;
 use crate::cluster::ProcessIndex;
 use crate::lock::lock;
-use crate::publisher;
+use crate::publisher::PublisherStatus;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -45,7 +45,7 @@ pub struct Status {
     /// When the records in flight were appended to Kafka.
     pub appended: Appended,
     /// How far Kafka has what is committed.
-    pub publisher: Arc<publisher::Status>,
+    pub publisher: Arc<PublisherStatus>,
     process: OnceLock<ProcessIndex>,
     start: Mutex<Start>,
     ledger: Mutex<Ledger>,
@@ -184,7 +184,7 @@ impl Status {
         if (change.kind, change.cause) == (ChangeKind::Raised, Cause::Transaction)
             && let Some(appended_at) = self.appended.find(change.alert.source)
         {
-            self.publisher.expect(&change.alert.transaction, appended_at);
+            self.publisher.track_pending_alert(&change.alert.transaction, appended_at);
         }
     }
 

@@ -1,12 +1,12 @@
 use super::world::{World, take_lease};
-use crate::publisher::{Published, Publishing, State, Status};
+use crate::publisher::{Published, PublisherState, PublisherStatus, Publishing};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 /// A test that takes longer is stuck, even on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn wait_until(status: &Status, done: impl Fn(&Published) -> bool) {
+fn wait_until(status: &PublisherStatus, done: impl Fn(&Published) -> bool) {
     let begun = Instant::now();
     while !done(&status.look()) {
         assert!(begun.elapsed() < PATIENCE, "stuck at {:?}", status.look());
@@ -17,12 +17,12 @@ fn wait_until(status: &Status, done: impl Fn(&Published) -> bool) {
 /// A running publisher, which must not fail but may be fenced; `failure` then receives the error.
 struct Started {
     publishing: Publishing,
-    status: Arc<Status>,
+    status: Arc<PublisherStatus>,
     failure: mpsc::Receiver<String>,
 }
 
 fn start(world: &World) -> Started {
-    let status = Arc::new(Status::default());
+    let status = Arc::new(PublisherStatus::default());
     let (told, failure) = mpsc::channel();
     let failed = move |error| told.send(error).unwrap();
     let generation = take_lease(&world.config);
@@ -40,15 +40,15 @@ fn outages_are_waited_out_and_a_newer_publisher_ends_the_older() {
     });
 
     world.postgres.kill().unwrap();
-    wait_until(&first.status, |published| published.state == State::Retrying);
+    wait_until(&first.status, |published| published.state == PublisherState::Retrying);
     assert!(first.status.look().last_error.unwrap().contains("postgres"));
     world.postgres.restart().unwrap();
-    wait_until(&first.status, |published| published.state == State::Running);
+    wait_until(&first.status, |published| published.state == PublisherState::Running);
 
     world.filler.reconnect(&world.config);
     world.kafka.kill().unwrap();
     world.filler.fill(100, 10);
-    wait_until(&first.status, |published| published.state == State::Retrying);
+    wait_until(&first.status, |published| published.state == PublisherState::Retrying);
     assert!(first.status.look().last_error.unwrap().contains("Kafka"));
     world.kafka.restart().unwrap();
     wait_until(&first.status, |published| published.alert_number == 300);

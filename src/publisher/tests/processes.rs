@@ -1,6 +1,6 @@
 use super::world::{World, take_lease};
 use crate::config::Config;
-use crate::publisher::{Publishing, Status};
+use crate::publisher::{PublisherStatus, Publishing};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,8 @@ fn child() {
     let config = Config::load(None, &overrides).unwrap();
     let generation = std::env::var(GENERATION).unwrap().parse().unwrap();
     let failed = |error: String| panic!("{error}");
-    let _publishing = Publishing::start(&config, generation, Arc::new(Status::default()), failed).unwrap();
+    let _publishing =
+        Publishing::start(&config, generation, Arc::new(PublisherStatus::default()), failed).unwrap();
     loop {
         std::thread::park();
     }
@@ -83,7 +84,7 @@ fn a_publisher_killed_at_any_moment_loses_and_repeats_nothing() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(ended, None, "a publisher runs until it is killed");
-    let status = Arc::new(Status::default());
+    let status = Arc::new(PublisherStatus::default());
     let failed = |error: String| panic!("{error}");
     let generation = take_lease(config);
     let publishing = Publishing::start(config, generation, Arc::clone(&status), failed).unwrap();

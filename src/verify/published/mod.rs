@@ -10,7 +10,7 @@ mod ledger;
 use super::brokers::{Brokers, Ranges, Told};
 use super::check::{Check, Outcome};
 use crate::config::Config;
-use crate::publisher::Progress;
+use crate::publisher::ProgressRecord;
 use anyhow::Result;
 use chrono::Utc;
 use ledger::{Ledger, Row};
@@ -20,19 +20,19 @@ use postgres::fallible_iterator::FallibleIterator;
 /// Reads the progress record; without one nothing is published.
 ///
 /// # Errors
-/// Errors of Kafka; the record cannot be decoded.
-fn published(brokers: &Brokers, config: &Config) -> Result<Progress> {
+/// Kafka's, and where the record cannot be understood.
+fn published(brokers: &Brokers, config: &Config) -> Result<ProgressRecord> {
     if !brokers.has(&config.topics.progress)? {
-        return Ok(Progress::default());
+        return Ok(ProgressRecord::default());
     }
     let record = brokers.latest(&config.topics.progress, &config.publisher.transactional_id)?;
-    Ok(record.as_deref().map(Progress::decode).transpose()?.unwrap_or_default())
+    Ok(record.as_deref().map(ProgressRecord::decode).transpose()?.unwrap_or_default())
 }
 
 /// The state of Kafka before the snapshot.
 pub struct Before {
-    published: Progress,
-    /// The end offsets at that time; `None` if the topic does not exist.
+    published: ProgressRecord,
+    /// What was written by then; `None` where there is no topic.
     alerts: Option<Ranges>,
     dead_letters: Option<Ranges>,
 }
