@@ -25,7 +25,7 @@ pub(crate) type Dimension = BTreeMap<String, Map<String, Value>>;
 /// Everything that has been taken in.
 pub(crate) struct Intake<'a> {
     settings: &'a OracleSettings,
-    /// The place in `currents` of the transaction that an id last named.
+    /// The index in `currents` of the transaction that an id last named.
     known: HashMap<String, usize>,
     pub currents: Vec<Current>,
     pub received: BTreeMap<Coordinates, ReceivedRow>,
@@ -41,7 +41,7 @@ pub(crate) struct Intake<'a> {
 
 /// Where an event's transaction goes that is neither refused nor without effect.
 #[derive(Clone, Copy)]
-enum Place {
+enum Slot {
     New,
     Instead(usize),
 }
@@ -171,7 +171,7 @@ impl<'a> Intake<'a> {
         let accepted = if decoded.voided { "voiding" } else { "new" };
         let Some(index) = known else {
             self.accept(event, &decoded, accepted, reference, window);
-            self.make_current(event, decoded, Place::New);
+            self.make_current(event, decoded, Slot::New);
             return Ok(());
         };
         let (current, source) = (&self.currents[index].decoded, self.currents[index].source);
@@ -185,7 +185,7 @@ impl<'a> Intake<'a> {
             }
             let account = if decoded.voided { "voiding" } else { "correcting" };
             self.accept(event, &decoded, account, reference, window);
-            self.make_current(event, decoded, Place::Instead(index));
+            self.make_current(event, decoded, Slot::Instead(index));
         } else if decoded.revision < current.revision {
             self.account(event, "superseded");
             self.receive(event, &decoded);
@@ -195,22 +195,22 @@ impl<'a> Intake<'a> {
             self.receive(event, &decoded);
             // Of several with the same revision the smallest (topic, partition, offset) counts.
             if replaceable && event.coordinates() < source {
-                self.make_current(event, decoded, Place::Instead(index));
+                self.make_current(event, decoded, Slot::Instead(index));
             }
         }
         Ok(())
     }
 
-    fn make_current(&mut self, event: &RawEvent, decoded: Decoded, place: Place) {
+    fn make_current(&mut self, event: &RawEvent, decoded: Decoded, slot: Slot) {
         let id = decoded.transaction_id.clone();
         let minute = instant::minute_of_day(self.settings.zone, decoded.event_time);
         let current = Current { decoded, source: event.coordinates(), minute };
-        match place {
-            Place::New => {
+        match slot {
+            Slot::New => {
                 self.known.insert(id, self.currents.len());
                 self.currents.push(current);
             }
-            Place::Instead(index) => self.currents[index] = current,
+            Slot::Instead(index) => self.currents[index] = current,
         }
     }
 

@@ -152,16 +152,16 @@ fn of(accounts: &Accounts, which: impl Fn(&str) -> bool) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::check::Verdict;
+    use crate::verify::check::Grade;
     use streamflow_connectors::kafka::OffsetRange;
 
-    fn verdict(accounts: &[(&str, i64)], next: u64, empty: Option<u64>, rows: &Rows) -> Verdict {
+    fn grade(accounts: &[(&str, i64)], next: u64, empty: Option<u64>, rows: &Rows) -> Grade {
         let accounts = accounts.iter().map(|(account, events)| ((*account).to_owned(), *events)).collect();
         let committed = Committed::from([(0, next)]);
         let before = Ranges::from([(0, OffsetRange { earliest: 0, latest: next })]);
         let topic =
             Topic { name: "t", accounts: &accounts, committed: &committed, before: Some(&before), empty };
-        check(&topic, rows).outcome.verdict
+        check(&topic, rows).outcome.grade
     }
 
     fn rows(received: i64, too_late: i64, is_old: bool) -> Rows {
@@ -176,23 +176,23 @@ mod tests {
     #[test]
     fn events_are_as_many_as_offsets() {
         let (books, rows) = ([("read", 10), ("new", 9), ("too_late", 1)], rows(9, 1, false));
-        assert_eq!(verdict(&books, 10, Some(0), &rows), Verdict::Pass);
-        assert_eq!(verdict(&books, 12, Some(2), &rows), Verdict::Pass, "two markers");
-        assert_eq!(verdict(&books, 12, None, &rows), Verdict::Warn, "who knows");
-        assert_eq!(verdict(&books, 12, Some(1), &rows), Verdict::Fail, "one event is not in the books");
-        assert_eq!(verdict(&books, 9, None, &rows), Verdict::Fail, "more events than offsets");
+        assert_eq!(grade(&books, 10, Some(0), &rows), Grade::Pass);
+        assert_eq!(grade(&books, 12, Some(2), &rows), Grade::Pass, "two markers");
+        assert_eq!(grade(&books, 12, None, &rows), Grade::Warn, "who knows");
+        assert_eq!(grade(&books, 12, Some(1), &rows), Grade::Fail, "one event is not in the books");
+        assert_eq!(grade(&books, 9, None, &rows), Grade::Fail, "more events than offsets");
         let torn = [("read", 11), ("new", 9), ("too_late", 1)];
-        assert_eq!(verdict(&torn, 11, Some(0), &rows), Verdict::Fail, "they do not balance");
+        assert_eq!(grade(&torn, 11, Some(0), &rows), Grade::Fail, "they do not balance");
     }
 
     #[test]
     fn events_are_as_many_as_rows() {
         let books = [("read", 10), ("new", 7), ("duplicate", 2), ("too_late", 1)];
-        let verdict = |rows| verdict(&books, 10, Some(0), &rows);
-        assert_eq!(verdict(rows(9, 1, false)), Verdict::Pass);
-        assert_eq!(verdict(rows(8, 1, false)), Verdict::Fail, "a row is missing");
-        assert_eq!(verdict(rows(8, 1, true)), Verdict::Pass, "a day was dropped");
-        assert_eq!(verdict(rows(10, 1, true)), Verdict::Fail, "a row too many");
-        assert_eq!(verdict(rows(9, 2, false)), Verdict::Fail, "a dead letter too many");
+        let grade = |rows| grade(&books, 10, Some(0), &rows);
+        assert_eq!(grade(rows(9, 1, false)), Grade::Pass);
+        assert_eq!(grade(rows(8, 1, false)), Grade::Fail, "a row is missing");
+        assert_eq!(grade(rows(8, 1, true)), Grade::Pass, "a day was dropped");
+        assert_eq!(grade(rows(10, 1, true)), Grade::Fail, "a row too many");
+        assert_eq!(grade(rows(9, 2, false)), Grade::Fail, "a dead letter too many");
     }
 }

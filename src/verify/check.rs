@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum Grade {
+    /// All is well.
     Pass,
     /// Somebody should look at it, or it cannot be decided.
     Warn,
@@ -14,7 +15,8 @@ pub enum Verdict {
     Error,
 }
 
-impl Verdict {
+impl Grade {
+    /// As it is printed.
     pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -27,8 +29,10 @@ impl Verdict {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    pub verdict: Verdict,
-    /// One line.
+    /// How it ended.
+    #[serde(rename = "verdict")]
+    pub grade: Grade,
+    /// What it found, one line.
     pub found: String,
     /// What to do, if anything.
     pub advice: Option<String>,
@@ -38,20 +42,20 @@ pub struct Outcome {
 
 impl Outcome {
     pub fn pass(found: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Pass, found: found.into(), advice: None, details: Vec::new() }
+        Self { grade: Grade::Pass, found: found.into(), advice: None, details: Vec::new() }
     }
 
     pub fn warn(found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Warn, advice: Some(advice.into()), ..Self::pass(found) }
+        Self { grade: Grade::Warn, advice: Some(advice.into()), ..Self::pass(found) }
     }
 
     pub fn fail(found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Fail, ..Self::warn(found, advice) }
+        Self { grade: Grade::Fail, ..Self::warn(found, advice) }
     }
 
     pub fn error(error: &anyhow::Error) -> Self {
         let advice = "mend what the line says and verify again; a missing right: GRANT streamflow_writer";
-        Self { verdict: Verdict::Error, ..Self::warn(format!("could not be checked: {error:#}"), advice) }
+        Self { grade: Grade::Error, ..Self::warn(format!("could not be checked: {error:#}"), advice) }
     }
 
     /// Adds the first few cases.
@@ -95,16 +99,16 @@ impl Report {
         &self.0
     }
 
-    /// The number of checks with this verdict.
-    pub fn count(&self, verdict: Verdict) -> usize {
-        self.0.iter().filter(|check| check.outcome.verdict == verdict).count()
+    /// How many ended so.
+    pub fn count(&self, grade: Grade) -> usize {
+        self.0.iter().filter(|check| check.outcome.grade == grade).count()
     }
 
     /// 1 if a check failed, else 2 if one could not be made, else 0.
     pub fn exit_code(&self) -> ExitCode {
-        if self.count(Verdict::Fail) > 0 {
+        if self.count(Grade::Fail) > 0 {
             ExitCode::from(1)
-        } else if self.count(Verdict::Error) > 0 {
+        } else if self.count(Grade::Error) > 0 {
             ExitCode::from(2)
         } else {
             ExitCode::SUCCESS

@@ -41,19 +41,19 @@ fn outcome(seconds: f64, limits: Limits) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::check::Verdict;
+    use crate::verify::check::Grade;
 
     #[test]
     fn limits_belong_to_the_worse_side() {
         let limits = Limits { warn: 10.0, fail: 60.0 };
-        for (seconds, verdict) in [
-            (-1.0, Verdict::Pass),
-            (9.9, Verdict::Pass),
-            (10.0, Verdict::Warn),
-            (59.9, Verdict::Warn),
-            (60.0, Verdict::Fail),
+        for (seconds, grade) in [
+            (-1.0, Grade::Pass),
+            (9.9, Grade::Pass),
+            (10.0, Grade::Warn),
+            (59.9, Grade::Warn),
+            (60.0, Grade::Fail),
         ] {
-            assert_eq!(outcome(seconds, limits).verdict, verdict, "{seconds}");
+            assert_eq!(outcome(seconds, limits).grade, grade, "{seconds}");
         }
     }
 }

@@ -188,21 +188,21 @@ fn gaps(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::check::Verdict;
+    use crate::verify::check::Grade;
 
     #[test]
     fn committed_offsets_lie_within_those_of_kafka() {
         let range = |earliest, latest| Ranges::from([(0, OffsetRange { earliest, latest })]);
-        for (next, before, after, verdict) in [
-            (10, range(10, 10), range(10, 10), Verdict::Pass),
+        for (next, before, after, grade) in [
+            (10, range(10, 10), range(10, 10), Grade::Pass),
             // Between the questions, Kafka deleted what had been read, and more was written.
-            (10, range(5, 12), range(11, 20), Verdict::Pass),
-            (9, range(10, 12), range(10, 12), Verdict::Fail),
-            (13, range(0, 12), range(0, 12), Verdict::Fail),
-            (13, Ranges::new(), Ranges::new(), Verdict::Fail),
+            (10, range(5, 12), range(11, 20), Grade::Pass),
+            (9, range(10, 12), range(10, 12), Grade::Fail),
+            (13, range(0, 12), range(0, 12), Grade::Fail),
+            (13, Ranges::new(), Ranges::new(), Grade::Fail),
         ] {
             let check = within("t", &Committed::from([(0, next)]), &before, &after);
-            assert_eq!(check.outcome.verdict, verdict, "{check:?}");
+            assert_eq!(check.outcome.grade, grade, "{check:?}");
         }
     }
 }

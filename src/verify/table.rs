@@ -1,6 +1,6 @@
 //! The report as text and as JSON.
 
-use super::check::{Report, Verdict};
+use super::check::{Grade, Report};
 use anyhow::Result;
 use clap::ValueEnum;
 use std::fmt::Write;
@@ -21,13 +21,13 @@ pub fn format(report: &Report, format: Format, colours: bool) -> Result<String> 
     }
 }
 
-/// One line for each check: verdict, name and finding; below it what to do, and cases.
+/// A line a check: grade, name, what was found; below it what to do, and cases.
 fn table(report: &Report, colours: bool) -> Result<String, std::fmt::Error> {
     let width = report.checks().iter().map(|check| check.name.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for check in report.checks() {
-        let verdict = coloured(check.outcome.verdict, colours);
-        writeln!(text, "{verdict}  {:<width$}  {}", check.name, check.outcome.found)?;
+        let grade = coloured(check.outcome.grade, colours);
+        writeln!(text, "{grade}  {:<width$}  {}", check.name, check.outcome.found)?;
         for case in &check.outcome.details {
             writeln!(text, "{:7}{:width$}    {case}", "", "")?;
         }
@@ -35,29 +35,29 @@ fn table(report: &Report, colours: bool) -> Result<String, std::fmt::Error> {
             writeln!(text, "{:7}{:width$}  -> {advice}", "", "")?;
         }
     }
-    let count = |verdict| report.count(verdict);
+    let count = |grade| report.count(grade);
     writeln!(
         text,
         "\n{} checks: {} passed, {} warned, {} failed, {} could not be made",
         report.checks().len(),
-        count(Verdict::Pass),
-        count(Verdict::Warn),
-        count(Verdict::Fail),
-        count(Verdict::Error)
+        count(Grade::Pass),
+        count(Grade::Warn),
+        count(Grade::Fail),
+        count(Grade::Error)
     )?;
     Ok(text)
 }
 
-/// The verdict, five characters wide.
-fn coloured(verdict: Verdict, colours: bool) -> String {
-    let word = format!("{:<5}", verdict.word());
+/// Five characters wide.
+fn coloured(grade: Grade, colours: bool) -> String {
+    let word = format!("{:<5}", grade.word());
     if !colours {
         return word;
     }
-    let colour = match verdict {
-        Verdict::Pass => 32,
-        Verdict::Warn => 33,
-        Verdict::Fail | Verdict::Error => 31,
+    let colour = match grade {
+        Grade::Pass => 32,
+        Grade::Warn => 33,
+        Grade::Fail | Grade::Error => 31,
     };
     format!("\x1b[{colour}m{word}\x1b[0m")
 }

@@ -99,18 +99,18 @@ fn count(number: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::check::Verdict;
+    use crate::verify::check::Grade;
 
     #[test]
     fn partitions_are_those_that_were_read() {
         let known = Offsets::from([(0, 7), (2, 9)]);
         let grade = |partitions, known, unread: &[(u16, u64)]| {
-            compare_partitions(partitions, known, &unread.iter().copied().collect()).verdict
+            compare_partitions(partitions, known, &unread.iter().copied().collect()).grade
         };
-        assert_eq!(grade(3, Some(&known), &[(1, 0)]), Verdict::Pass);
-        assert_eq!(grade(3, Some(&known), &[(1, 4)]), Verdict::Warn);
-        assert_eq!(grade(2, Some(&known), &[(1, 0)]), Verdict::Fail);
-        assert_eq!(grade(1, None, &[(0, 0)]), Verdict::Pass);
-        assert_eq!(grade(1, None, &[(0, 1)]), Verdict::Warn);
+        assert_eq!(grade(3, Some(&known), &[(1, 0)]), Grade::Pass);
+        assert_eq!(grade(3, Some(&known), &[(1, 4)]), Grade::Warn);
+        assert_eq!(grade(2, Some(&known), &[(1, 0)]), Grade::Fail);
+        assert_eq!(grade(1, None, &[(0, 0)]), Grade::Pass);
+        assert_eq!(grade(1, None, &[(0, 1)]), Grade::Warn);
     }
 }

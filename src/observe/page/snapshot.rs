@@ -24,7 +24,7 @@ const ALERTS: usize = 20;
 pub struct Snapshot {
     time: u64,
     process: Process,
-    verdict: Verdict,
+    verdict: Health,
     stages: Vec<Stage>,
     partitions: Vec<Partition>,
     books: Vec<Book>,
@@ -52,7 +52,7 @@ struct Process {
 
 /// The answers of `/healthz` and `/readyz`.
 #[derive(Debug, Serialize)]
-struct Verdict {
+struct Health {
     healthy: bool,
     ready: bool,
     /// Why it is not healthy or not ready.
@@ -206,7 +206,7 @@ impl Snapshot {
         Self {
             time: now_ms(),
             process,
-            verdict: Verdict::of(observed),
+            verdict: Health::of(observed),
             stages: stages_of(observed, &totals, &workers),
             partitions: partitions::look(observed).into_iter().map(Partition::of).collect(),
             books: if status.commits() { books::look(observed, &totals) } else { Vec::new() },
@@ -243,7 +243,7 @@ fn stages_of(observed: &Observed, totals: &Totals, workers: &BTreeMap<usize, Wor
     stages::look(observed).map(stage).into()
 }
 
-impl Verdict {
+impl Health {
     fn of(observed: &Observed) -> Self {
         let (alive, ready) = (health::alive(observed), health::ready(observed));
         Self { healthy: alive.is_ok(), ready: ready.is_ok(), reason: alive.and(ready).err() }
