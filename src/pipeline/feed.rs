@@ -52,8 +52,8 @@ impl Inbound {
         self.advance_to(self.epoch);
     }
 
-    /// Opens the next epoch by the clock and returns it, or how long until the next epoch may open. A clock that
-    /// was set back does not delay it.
+    /// Opens the next epoch, by the clock, and returns it; while it is too early, how long until the next epoch may open. It does
+    /// not wait for a clock that was set back.
     pub fn open_epoch(&mut self) -> Result<u64, Duration> {
         let (now, due) = (now_ms(), self.epoch + SHORTEST_EPOCH);
         if now < due && due - now < CLOCK_SET_BACK {

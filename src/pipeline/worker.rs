@@ -31,7 +31,7 @@ use timely::worker::Worker;
 /// The most batches of one epoch, so that epochs stay short under load.
 const BATCHES_AN_EPOCH: usize = 4;
 
-/// How often the partition times of idle partitions are sent.
+/// How often idle partitions' reference times are sent to the graph.
 const IDLE_NEWS: Duration = Duration::from_secs(1);
 
 /// Runs one worker until a stop is requested and everything is committed.
@@ -62,7 +62,7 @@ pub fn run(
         in_flight: InFlight::default(),
         memory_limit: MemoryLimit::new(plan.pipeline.memory_limit_mib),
         idle: Idle::default(),
-        idle_told: Instant::now(),
+        idle_sent: Instant::now(),
         rules_change: plan.rules_change.clone().filter(|_| worker.index() == 0),
         status,
     };
@@ -71,9 +71,9 @@ pub fn run(
     let heartbeat = Duration::from_millis(plan.pipeline.heartbeat_ms);
     while !stop.is_asked() {
         match feeder.feed()? {
-            Fed::Records => worker.step(),
-            Fed::Nothing => worker.step_or_park(Some(heartbeat)),
-            Fed::TooEarly(by) => worker.step_or_park(Some(by)),
+            Feed::Records => worker.step(),
+            Feed::Empty => worker.step_or_park(Some(heartbeat)),
+            Feed::TooEarly(wait) => worker.step_or_park(Some(wait)),
         };
         feeder.settle();
         reporter.report(Some(feeder.inbound.frontier()), &feeder.in_flight);
@@ -135,12 +135,13 @@ fn build(
     })
 }
 
-enum Fed {
-    /// Fed an epoch with records.
+/// What one attempt gave to the graph.
+enum Feed {
+    /// An epoch with records.
     Records,
-    /// Fed an epoch without records: there was nothing to read, or the limits were reached.
-    Nothing,
-    /// How long until the next epoch may open.
+    /// An epoch without: there was nothing to read, or no room.
+    Empty,
+    /// Nothing; how long until the next epoch may open.
     TooEarly(Duration),
 }
 
@@ -153,15 +154,15 @@ struct Feeder<'a> {
     in_flight: InFlight,
     memory_limit: MemoryLimit,
     idle: Idle,
-    idle_told: Instant,
-    /// The rule change that the first worker still has to send.
+    idle_sent: Instant,
+    /// Still to be sent, by the first worker.
     rules_change: Option<RulesChange>,
     status: &'a Status,
 }
 
 impl Feeder<'_> {
-    /// Announces the partitions on which the watermark depends. All workers do so in one epoch, the
-    /// first, which has no other input: otherwise records of one worker could be decided before the partitions of another
+    /// Announces the partitions on which the watermark depends: it waits for each of them. All workers do so in one epoch, the
+    /// first, in which nothing else is sent: else records of one worker would be decided upon before the partitions of another
     /// are known.
     fn announce(&mut self, partitions: &[PartitionId]) {
         self.inbound.open_first_epoch();
@@ -173,11 +174,11 @@ impl Feeder<'_> {
         self.inbound.complete_epoch();
     }
 
-    /// Gives the records that were read to the graph as one epoch.
-    fn feed(&mut self) -> Result<Fed> {
+    /// Gives what has been read to the graph as one epoch.
+    fn feed(&mut self) -> Result<Feed> {
         let epoch = match self.inbound.open_epoch() {
             Ok(epoch) => epoch,
-            Err(by) => return Ok(Fed::TooEarly(by)),
+            Err(wait) => return Ok(Feed::TooEarly(wait)),
         };
         self.rules_change.take().into_iter().for_each(|change| self.inbound.rules.send(change));
         let mut batches = 0;
@@ -195,9 +196,9 @@ impl Feeder<'_> {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        self.tell_idle();
+        self.send_idle();
         self.inbound.complete_epoch();
-        Ok(if batches > 0 { Fed::Records } else { Fed::Nothing })
+        Ok(if batches > 0 { Feed::Records } else { Feed::Empty })
     }
 
     /// All records of a batch are of one topic.
@@ -213,11 +214,11 @@ impl Feeder<'_> {
         }
     }
 
-    fn tell_idle(&mut self) {
-        if self.idle_told.elapsed() < IDLE_NEWS {
+    fn send_idle(&mut self) {
+        if self.idle_sent.elapsed() < IDLE_NEWS {
             return;
         }
-        self.idle_told = Instant::now();
+        self.idle_sent = Instant::now();
         let allowance = i64::from(self.plan.pipeline.idle_allowance_seconds) * 1_000_000;
         for reference in self.idle.reference_times(allowance) {
             if matches!(self.plan.role(reference.partition), Role::Transactions | Role::Blacklist) {
@@ -238,7 +239,7 @@ impl Feeder<'_> {
         );
         drop(latencies);
         if !self.plan.process.commits() {
-            // This process has no committer that would tell.
+            // This process has no committer to report it.
             let frontier = self.durable.with_frontier(|frontier| frontier.first().copied());
             self.status.committed_elsewhere(frontier, settled);
         }

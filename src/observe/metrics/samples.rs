@@ -95,7 +95,7 @@ impl Samples {
         self.push(metric, sample);
     }
 
-    /// Adds an integer value.
+    /// Adds the value of a counter or gauge that is a whole number.
     pub fn count(&mut self, metric: &'static Metric, labels: &[&str], value: u64) {
         self.add(metric, labels, value as f64);
     }
