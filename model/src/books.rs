@@ -23,11 +23,19 @@ pub enum Account {
 }
 
 impl Account {
+    /// Those of transaction events, of which bronze holds a row each.
+    pub const OF_TRANSACTIONS: [Self; 5] =
+        [Self::New, Self::Correcting, Self::Voiding, Self::Duplicate, Self::Superseded];
+
     /// The account of a name.
     pub fn named(name: &str) -> Option<Self> {
-        let accepted = [Self::New, Self::Correcting, Self::Voiding, Self::Duplicate, Self::Superseded];
         let others = [Self::Reference].into_iter().chain(Reason::ALL.map(Self::DeadLetter));
-        accepted.into_iter().chain(others).find(|account| account.as_str() == name)
+        Self::OF_TRANSACTIONS.into_iter().chain(others).find(|account| account.as_str() == name)
+    }
+
+    /// Whether the name is that of one of [`Account::OF_TRANSACTIONS`].
+    pub fn names_transactions(name: &str) -> bool {
+        Self::named(name).is_some_and(|account| Self::OF_TRANSACTIONS.contains(&account))
     }
 
     /// The name that users see.

@@ -26,10 +26,7 @@ pub struct Ended {
     pub events: i64,
 }
 
-const ACCEPTED: [Account; 5] =
-    [Account::New, Account::Correcting, Account::Voiding, Account::Duplicate, Account::Superseded];
-
-/// The books of each topic, in the order of the configuration.
+/// One for each topic, in the order of the configuration.
 pub fn look(observed: &Observed, totals: &Totals) -> Vec<Book> {
     let book = |(topic, (name, role)): (u16, &(String, Role))| {
         let events = |entry: BooksEntry| totals.books.get(&entry).copied().unwrap_or(0);
@@ -50,7 +47,7 @@ pub fn look(observed: &Observed, totals: &Totals) -> Vec<Book> {
 /// The accounts that a topic can have.
 fn accounts(role: Role) -> Vec<Account> {
     let accepted: &[Account] = match role {
-        Role::Transactions => &ACCEPTED,
+        Role::Transactions => &Account::OF_TRANSACTIONS,
         _ => &[Account::Reference],
     };
     accepted.iter().copied().chain(Reason::ALL.map(Account::DeadLetter)).collect()

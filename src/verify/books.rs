@@ -6,12 +6,10 @@ use super::offsets::Committed;
 use anyhow::Result;
 use postgres::Transaction;
 use std::collections::BTreeMap;
+use streamflow_model::Account;
 
 /// Events by account.
 type Accounts = BTreeMap<String, i64>;
-
-/// Accounts of events that are in bronze.
-const ACCEPTED: [&str; 5] = ["new", "correcting", "voiding", "duplicate", "superseded"];
 
 const READ: &str = "read";
 const REFERENCE: &str = "reference";
@@ -115,7 +113,7 @@ fn compare_offsets(topic: &Topic<'_>, read: i64, findings: &mut Findings) {
 
 /// Compares the number of rows with the number of events, if maintenance has removed none.
 fn compare_rows(topic: &Topic<'_>, rows: &Rows, findings: &mut Findings) {
-    let accepted = of(topic.accounts, |account| ACCEPTED.contains(&account));
+    let accepted = of(topic.accounts, Account::names_transactions);
     let received = rows.received.get(topic.name).copied().unwrap_or(0);
     let mut pairs = vec![("accepted".to_owned(), accepted, received)];
     let none = Accounts::new();
@@ -142,7 +140,7 @@ fn compare_rows(topic: &Topic<'_>, rows: &Rows, findings: &mut Findings) {
 }
 
 fn is_reason(account: &str) -> bool {
-    account != READ && account != REFERENCE && !ACCEPTED.contains(&account)
+    account != READ && account != REFERENCE && !Account::names_transactions(account)
 }
 
 fn of(accounts: &Accounts, which: impl Fn(&str) -> bool) -> i64 {

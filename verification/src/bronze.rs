@@ -7,13 +7,11 @@ use crate::{Comparison, VerificationError, comparison};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use postgres::Row;
+use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_oracle::{Coordinates, Expected, RawEvent, decode};
 
 const TABLE: &str = "bronze.raw_transactions";
 const DEAD_LETTERS: &str = "bronze.dead_letters";
-
-/// Longer payloads are refused, bytes.
-const PAYLOAD_LIMIT: i64 = 64 * 1024;
 
 /// A row of bronze: the event, and what was written beside its payload.
 pub(crate) struct Received {
@@ -100,7 +98,7 @@ pub(crate) fn compare_dead_letters(
 
 /// An event that is none the payload's fault was refused for what only its surroundings tell.
 fn expected_reason<'a>(stored: &'a str, payload: Option<&[u8]>, full_length: i64) -> &'a str {
-    if full_length > PAYLOAD_LIMIT {
+    if full_length > PAYLOAD_LIMIT as i64 {
         return "too_large";
     }
     match decode(payload) {

@@ -6,12 +6,10 @@ use crate::topics::Topics;
 use crate::{Comparison, VerificationError, comparison};
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
+use streamflow_model::Account;
 use streamflow_oracle::Expected;
 
 const TABLE: &str = "streamflow.progress";
-
-/// Accounts of events that are in bronze.
-const ACCEPTED: [&str; 5] = ["new", "correcting", "voiding", "duplicate", "superseded"];
 
 /// Events by topic and account.
 type Books = BTreeMap<(String, String), i64>;
@@ -50,7 +48,7 @@ impl State {
 
     /// Rows are missing by right only where maintenance has dropped old ones: it keeps 30 days.
     fn require_all_events(&self, snapshot: &mut Snapshot<'_>) -> Result<(), VerificationError> {
-        let accepted = self.books.iter().filter(|((_, account), _)| ACCEPTED.contains(&account.as_str()));
+        let accepted = self.books.iter().filter(|((_, account), _)| Account::names_transactions(account));
         let accepted = accepted.map(|(_, events)| events).sum();
         let row = snapshot.row(
             "SELECT count(*), streamflow.kept_from('bronze.raw_transactions') > '-infinity' \
@@ -74,7 +72,7 @@ pub(crate) fn compare_books(
 ) -> Result<Comparison, VerificationError> {
     let mut expected = Books::new();
     for ((topic, account), events) in &recomputed.books {
-        if ACCEPTED.contains(&account.as_str()) {
+        if Account::names_transactions(account) {
             expected.insert((topics.name(*topic).to_owned(), account.clone()), *events);
         }
     }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use postgres::Transaction;
 use std::collections::HashMap;
 use streamflow_medallion::outbox::{KEY_BYTES, PAYLOAD_BYTES};
+use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 
 fn query() -> String {
     format!(
@@ -27,10 +28,10 @@ const HEADERS: [&str; 7] = [
     "dlq.truncated",
 ];
 
-/// A message has at most this many bytes of a key.
-const KEY_LIMIT: usize = 64 * 1024;
-
-/// Looks up the row of each record.
+/// The row of each record.
+///
+/// # Errors
+/// What the server or the connection says.
 pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<Option<Row>>> {
     let numbers: Vec<Option<i64>> = records.iter().map(number).collect();
     let asked: Vec<i64> = numbers.iter().flatten().copied().collect();
@@ -62,7 +63,7 @@ fn difference(record: &Told, letter: &postgres::Row) -> Result<Option<String>> {
     }
     let place = columns[..3].join("-");
     let (key, payload): (Option<&[u8]>, Option<&[u8]>) = (letter.try_get(8)?, letter.try_get(9)?);
-    let key = key.map(|key| &key[..key.len().min(KEY_LIMIT)]);
+    let key = key.map(|key| &key[..key.len().min(PAYLOAD_LIMIT)]);
     let differs = if record.key.as_deref() != Some(place.as_bytes()) {
         Some("another key")
     } else if record.headers.get("dlq.key").map(Vec::as_slice) != key {
