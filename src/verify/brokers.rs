@@ -17,7 +17,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// A committed record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct CommittedRecord {
+    /// Where it stands.
     pub partition: i32,
     pub offset: i64,
     /// The record's timestamp, ms since 1970, if it has one.
@@ -99,8 +100,13 @@ impl Brokers {
     /// Calls `each` with all committed records before `ends`, in order for each partition.
     ///
     /// # Errors
-    /// Errors of Kafka and of `each`; a transaction is not decided in time.
-    pub fn read(&self, topic: &str, ends: &Ranges, mut each: impl FnMut(Told) -> Result<()>) -> Result<()> {
+    /// Kafka's, and those of `each`; where a transaction is not decided in time.
+    pub fn read(
+        &self,
+        topic: &str,
+        ends: &Ranges,
+        mut each: impl FnMut(CommittedRecord) -> Result<()>,
+    ) -> Result<()> {
         self.wait_until_decided(topic, ends)?;
         let open = ends.iter().filter(|(_, range)| range.latest > range.earliest);
         let mut open: BTreeSet<i32> = open.map(|(partition, _)| i32::from(*partition)).collect();
@@ -114,7 +120,7 @@ impl Brokers {
                     if u64::try_from(message.offset())? >= end {
                         open.remove(&message.partition());
                     } else {
-                        each(told(&message))?;
+                        each(committed_record(&message))?;
                     }
                 }
                 Polled::End(partition) => {
@@ -211,14 +217,14 @@ fn is_final(error: &ClientError) -> bool {
     )
 }
 
-fn told(message: &BorrowedMessage<'_>) -> Told {
+fn committed_record(message: &BorrowedMessage<'_>) -> CommittedRecord {
     let headers = message.headers().map(|headers| {
         let owned = |header: rdkafka::message::Header<'_, &[u8]>| {
             (header.key.to_owned(), header.value.unwrap_or_default().to_vec())
         };
         headers.iter().map(owned).collect()
     });
-    Told {
+    CommittedRecord {
         partition: message.partition(),
         offset: message.offset(),
         time: message.timestamp().to_millis(),

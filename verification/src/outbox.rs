@@ -55,7 +55,7 @@ struct Alert {
 }
 
 /// An alert with the number of its last change; without an alert it is withdrawn.
-struct Told {
+struct Folded {
     sequence: i64,
     alert: Option<Alert>,
 }
@@ -75,7 +75,7 @@ pub(crate) fn compare(snapshot: &mut Snapshot<'_>) -> Result<Vec<Comparison>, Ve
             payload: serde_json::from_str(row.try_get(5)?).map_err(|error| unreadable(TABLE, &error))?,
         })
     })?;
-    let mut alerts: BTreeMap<String, Told> = BTreeMap::new();
+    let mut alerts: BTreeMap<String, Folded> = BTreeMap::new();
     let (mut steps, mut expected) = (Vec::with_capacity(changes.len()), Vec::with_capacity(changes.len()));
     for (number, change) in (1..).zip(&changes) {
         let step = |sequence: i64, kind: &str| Step {
@@ -84,36 +84,36 @@ pub(crate) fn compare(snapshot: &mut Snapshot<'_>) -> Result<Vec<Comparison>, Ve
             kind: kind.to_owned(),
         };
         steps.push((change.number, step(change.sequence, &change.kind)));
-        let (sequence, kind) = tell(&mut alerts, change);
+        let (sequence, kind) = apply(&mut alerts, change);
         expected.push((number, step(sequence, kind)));
     }
     let numbered = comparison::equal(TABLE, steps, expected);
-    let standing = alerts.into_iter().filter_map(|(id, told)| Some((id, told.alert?)));
+    let standing = alerts.into_iter().filter_map(|(id, folded)| Some((id, folded.alert?)));
     let stored = snapshot.rows(CURRENT, |row| Ok((text(row, 0)?, current(row)?)))?;
     Ok(vec![numbered, comparison::equal("gold.fact_fraud_alerts, from the outbox", stored, standing)])
 }
 
-/// Takes a change in and returns the sequence number and the kind that it had to have.
-fn tell<'a>(alerts: &mut BTreeMap<String, Told>, change: &'a Change) -> (i64, &'a str) {
-    let told = match alerts.entry(change.transaction_id.clone()) {
-        Entry::Vacant(vacant) => vacant.insert(Told { sequence: 0, alert: None }),
+/// Applies a change and returns the sequence number and the kind that it had to have.
+fn apply<'a>(alerts: &mut BTreeMap<String, Folded>, change: &'a Change) -> (i64, &'a str) {
+    let folded = match alerts.entry(change.transaction_id.clone()) {
+        Entry::Vacant(vacant) => vacant.insert(Folded { sequence: 0, alert: None }),
         Entry::Occupied(occupied) => occupied.into_mut(),
     };
-    told.sequence += 1;
-    let kind = match (&told.alert, change.kind.as_str()) {
+    folded.sequence += 1;
+    let kind = match (&folded.alert, change.kind.as_str()) {
         (None, _) => "raised",
         (Some(_), "raised") => "revised or withdrawn",
         (Some(_), kind) => kind,
     };
-    told.alert = match change.kind.as_str() {
+    folded.alert = match change.kind.as_str() {
         "withdrawn" => None,
         "raised" => Some(alert(change, change.detected_at, None)),
         _ => {
-            let raised_at = told.alert.as_ref().map_or(change.detected_at, |alert| alert.detected_at);
+            let raised_at = folded.alert.as_ref().map_or(change.detected_at, |alert| alert.detected_at);
             Some(alert(change, raised_at, Some(change.detected_at)))
         }
     };
-    (told.sequence, kind)
+    (folded.sequence, kind)
 }
 
 fn alert(change: &Change, detected_at: i64, revised_at: Option<i64>) -> Alert {

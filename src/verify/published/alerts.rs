@@ -1,7 +1,7 @@
 //! Compares records of `fraud.alerts` with the rows of the outbox.
 
-use super::ledger::Row;
-use crate::verify::brokers::Told;
+use super::published_rows::Row;
+use crate::verify::brokers::CommittedRecord;
 use anyhow::Result;
 use postgres::Transaction;
 use serde::Deserialize;
@@ -25,8 +25,11 @@ struct Change {
     payload: String,
 }
 
-/// Looks up the row of each record.
-pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<Option<Row>>> {
+/// The row of each record.
+///
+/// # Errors
+/// What the server or the connection says.
+pub fn rows(transaction: &mut Transaction<'_>, records: &[CommittedRecord]) -> Result<Vec<Option<Row>>> {
     let identities: Vec<Option<Identity>> = records.iter().map(identity).collect();
     let (mut ids, mut sequences) = (Vec::new(), Vec::new());
     for Identity { transaction_id, sequence } in identities.iter().flatten() {
@@ -39,20 +42,20 @@ pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<O
             Change { number: row.try_get(2)?, customer_id: row.try_get(3)?, payload: row.try_get(4)? };
         changes.insert((row.try_get(0)?, row.try_get(1)?), change);
     }
-    let row = |(record, identity): (&Told, Option<Identity>)| {
+    let row = |(record, identity): (&CommittedRecord, Option<Identity>)| {
         let Identity { transaction_id, sequence } = identity?;
         Some(compare(record, changes.get(&(transaction_id, sequence))?))
     };
     Ok(records.iter().zip(identities).map(row).collect())
 }
 
-/// PostgreSQL refuses text parameters with a NUL character, and no stored text has one.
-fn identity(record: &Told) -> Option<Identity> {
+/// PostgreSQL has no text with a NUL character, and refuses to be asked for one.
+fn identity(record: &CommittedRecord) -> Option<Identity> {
     let identity: Identity = serde_json::from_slice(record.value.as_deref()?).ok()?;
     (!identity.transaction_id.contains('\0')).then_some(identity)
 }
 
-fn compare(record: &Told, change: &Change) -> Row {
+fn compare(record: &CommittedRecord, change: &Change) -> Row {
     let difference = if record.value.as_deref() != Some(change.payload.as_bytes()) {
         Some("another payload")
     } else if record.key.as_deref() != Some(change.customer_id.as_bytes()) {

@@ -1,7 +1,7 @@
 //! Compares records of `streamflow.dlq` with the rows of `bronze.dead_letters`.
 
-use super::ledger::Row;
-use crate::verify::brokers::Told;
+use super::published_rows::Row;
+use crate::verify::brokers::CommittedRecord;
 use anyhow::Result;
 use postgres::Transaction;
 use std::collections::HashMap;
@@ -32,14 +32,14 @@ const HEADERS: [&str; 7] = [
 ///
 /// # Errors
 /// What the server or the connection says.
-pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<Option<Row>>> {
+pub fn rows(transaction: &mut Transaction<'_>, records: &[CommittedRecord]) -> Result<Vec<Option<Row>>> {
     let numbers: Vec<Option<i64>> = records.iter().map(number).collect();
     let asked: Vec<i64> = numbers.iter().flatten().copied().collect();
     let mut letters: HashMap<i64, postgres::Row> = HashMap::new();
     for row in transaction.query(&query(), &[&asked])? {
         letters.insert(row.try_get(0)?, row);
     }
-    let row = |(record, number): (&Told, Option<i64>)| -> Result<Option<Row>> {
+    let row = |(record, number): (&CommittedRecord, Option<i64>)| -> Result<Option<Row>> {
         let Some((number, letter)) = number.and_then(|number| Some((number, letters.get(&number)?))) else {
             return Ok(None);
         };
@@ -48,11 +48,11 @@ pub fn rows(transaction: &mut Transaction<'_>, records: &[Told]) -> Result<Vec<O
     records.iter().zip(numbers).map(row).collect()
 }
 
-fn number(record: &Told) -> Option<i64> {
+fn number(record: &CommittedRecord) -> Option<i64> {
     std::str::from_utf8(record.headers.get("dlq.number")?).ok()?.parse().ok()
 }
 
-fn difference(record: &Told, letter: &postgres::Row) -> Result<Option<String>> {
+fn difference(record: &CommittedRecord, letter: &postgres::Row) -> Result<Option<String>> {
     let mut columns: Vec<&str> = Vec::with_capacity(HEADERS.len());
     for (place, name) in (1..).zip(HEADERS) {
         let column: &str = letter.try_get(place)?;

@@ -5,17 +5,17 @@
 
 mod alerts;
 mod dead_letters;
-mod ledger;
+mod published_rows;
 
-use super::brokers::{Brokers, Ranges, Told};
+use super::brokers::{Brokers, CommittedRecord, Ranges};
 use super::check::{Check, Outcome};
 use crate::config::Config;
 use crate::publisher::ProgressRecord;
 use anyhow::Result;
 use chrono::Utc;
-use ledger::{Ledger, Row};
 use postgres::Transaction;
 use postgres::fallible_iterator::FallibleIterator;
+use published_rows::{PublishedRows, Row};
 
 /// Reads the progress record; without one nothing is published.
 ///
@@ -52,10 +52,10 @@ impl Before {
     }
 }
 
-/// Looks up the row of each record.
-type LookUp = fn(&mut Transaction<'_>, &[Told]) -> Result<Vec<Option<Row>>>;
+/// The row of each record.
+type LookUp = fn(&mut Transaction<'_>, &[CommittedRecord]) -> Result<Vec<Option<Row>>>;
 
-/// One of the topics, and its rows.
+/// One of the topics, and the rows that it must hold.
 struct Kind<'a> {
     /// The kind of its rows, for messages.
     noun: &'static str,
@@ -121,20 +121,25 @@ impl Kind<'_> {
         let Some(written) = self.written else {
             return Ok(Outcome::warn("there is no topic to compare with", "see the check of the topic"));
         };
-        let mut ledger = self.read(transaction, brokers, written)?;
+        let mut seen = self.read(transaction, brokers, written)?;
         let truncated = written.iter().filter(|(_, range)| range.earliest > 0);
         let truncated: Vec<i32> = truncated.map(|(partition, _)| i32::from(*partition)).collect();
-        self.find_untold(transaction, &mut ledger, &truncated)?;
-        Ok(self.outcome(ledger))
+        self.find_unpublished(transaction, &mut seen, &truncated)?;
+        Ok(self.outcome(seen))
     }
 
-    /// Reads the records of the topic and looks up their rows in batches.
-    fn read(&self, transaction: &mut Transaction<'_>, brokers: &Brokers, written: &Ranges) -> Result<Ledger> {
+    /// What the topic tells, in batches.
+    fn read(
+        &self,
+        transaction: &mut Transaction<'_>,
+        brokers: &Brokers,
+        written: &Ranges,
+    ) -> Result<PublishedRows> {
         let now = Utc::now().timestamp_millis();
-        let (mut ledger, mut batch) = (Ledger::default(), Vec::with_capacity(BATCH));
-        let mut look_up = |batch: &mut Vec<Told>| -> Result<()> {
+        let (mut seen, mut batch) = (PublishedRows::default(), Vec::with_capacity(BATCH));
+        let mut look_up = |batch: &mut Vec<CommittedRecord>| -> Result<()> {
             let rows = (self.rows)(transaction, batch)?;
-            batch.iter().zip(rows).for_each(|(record, row)| ledger.tell(record, row, now));
+            batch.iter().zip(rows).for_each(|(record, row)| seen.add(record, row, now));
             batch.clear();
             Ok(())
         };
@@ -143,45 +148,43 @@ impl Kind<'_> {
             if batch.len() == BATCH { look_up(&mut batch) } else { Ok(()) }
         })?;
         look_up(&mut batch)?;
-        Ok(ledger)
+        Ok(seen)
     }
 
-    /// Finds rows without a record and numbers without a row.
-    fn find_untold(
+    /// Rows without a record, and numbers without a row.
+    fn find_unpublished(
         &self,
         transaction: &mut Transaction<'_>,
-        ledger: &mut Ledger,
+        seen: &mut PublishedRows,
         truncated: &[i32],
     ) -> Result<()> {
-        let complete_from = ledger.complete_from(truncated);
+        let complete_from = seen.complete_from(truncated);
         let no_parameters: [&str; 0] = [];
         let mut rows = transaction.query_raw(self.numbers, no_parameters)?;
         let mut last: Option<i64> = None;
         while let Some(row) = rows.next()? {
             let number: i64 = row.try_get(0)?;
             if let Some(last) = last.filter(|last| last + 1 < number) {
-                ledger.cases.add(|| format!("rows {} to {} are missing", last + 1, number - 1));
+                seen.cases.add(|| format!("rows {} to {} are missing", last + 1, number - 1));
             }
             last = Some(number);
-            if number > self.published || ledger.has(number) {
+            if number > self.published || seen.has(number) {
                 continue;
             }
             if number < complete_from {
-                ledger.expired += 1;
+                seen.expired += 1;
             } else {
-                ledger.cases.add(|| format!("number {number} is not in the topic"));
+                seen.cases.add(|| format!("number {number} is not in the topic"));
             }
         }
         if let Some(last) = last.filter(|last| *last != self.committed) {
-            ledger
-                .cases
-                .add(|| format!("the last row is {last}, and {} by the progress row", self.committed));
+            seen.cases.add(|| format!("the last row is {last}, and {} by the progress row", self.committed));
         }
         Ok(())
     }
 
-    fn outcome(&self, ledger: Ledger) -> Outcome {
-        let Ledger { records, older, expired, cases, .. } = ledger;
+    fn outcome(&self, seen: PublishedRows) -> Outcome {
+        let PublishedRows { records, older, expired, cases, .. } = seen;
         let mut found = format!("{records} {}s told, each once, as committed", self.noun);
         for (number, what) in [
             (expired, "older rows, beyond Kafka's retention"),
