@@ -1,6 +1,6 @@
 //! `streamflow demo`: everything in one process tree.
 
-use crate::demo::{self, Plan};
+use crate::demo::{self, Options};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let equal = demo::run(&Plan {
+    let equal = demo::run(&Options {
         rate: arguments.rate,
         duration: arguments.duration,
         workers: arguments.workers,

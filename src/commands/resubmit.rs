@@ -1,7 +1,7 @@
 //! `streamflow resubmit`: dead letters, sent again.
 
 use crate::config::Config;
-use crate::resubmit::{self, Order, Selection, Summary};
+use crate::resubmit::{self, Order, ResubmissionSummary, Selection};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
@@ -102,8 +102,8 @@ impl Arguments {
     }
 }
 
-fn print(summary: &Summary, is_dry_run: bool) {
-    let Summary { sent, refused, unused } = summary;
+fn print(summary: &ResubmissionSummary, is_dry_run: bool) {
+    let ResubmissionSummary { sent, refused, unused } = summary;
     for ((topic, reason), letters) in sent {
         println!("{letters:>9}  {reason:<20}  to {topic}");
     }

@@ -1,7 +1,7 @@
 //! `streamflow verify`: whether everything is as it must be.
 
 use crate::config::Config;
-use crate::verify::{self, Depth, Format, Limits, Scope};
+use crate::verify::{self, Depth, Format, FreshnessLimits, Scope};
 use anyhow::Result;
 use clap::Args;
 use std::io::{IsTerminal, Write};
@@ -63,7 +63,7 @@ fn checked(arguments: &Arguments) -> Result<ExitCode> {
         None if arguments.skip_recomputation => Depth::Skipped,
         None => Depth::Full,
     };
-    let freshness = Limits { warn: arguments.warn_behind, fail: arguments.fail_behind };
+    let freshness = FreshnessLimits { warn: arguments.warn_behind, fail: arguments.fail_behind };
     let report = verify::run(&config, Scope { depth, from_bronze: arguments.from_bronze, freshness });
     let mut output = std::io::stdout();
     let colours = output.is_terminal() && std::env::var_os("NO_COLOR").is_none();

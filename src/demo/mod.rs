@@ -19,10 +19,11 @@ use streamflow_connectors::postgres::migrate::migrate;
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
 use streamflow_medallion::migrations;
 use streamflow_model::BooksEntry;
-use traffic::Traffic;
+use traffic::TrafficThread;
 
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Options {
+    /// Transactions per second.
     pub rate: f64,
     pub duration: Duration,
     pub workers: usize,
@@ -38,13 +39,13 @@ const LISTEN: &str = "127.0.0.1:0";
 
 const PARTITIONS: u16 = 3;
 
-/// Runs the demo; returns whether all tables equal their recomputation.
-pub fn run(plan: &Plan) -> Result<bool> {
+/// Runs the demo; true where all tables equal their recomputation.
+pub fn run(options: &Options) -> Result<bool> {
     let interrupts = count_interrupts()?;
     println!("Starting a broker (in this process) and a private PostgreSQL ...");
     let broker = MockBroker::start()?;
     let postgres = PrivatePostgres::start(&PrivateOptions::default())?;
-    let config = configure(plan, &broker, &postgres)?;
+    let config = configure(options, &broker, &postgres)?;
     println!("  broker     kcat -b {} -t {} -C", broker.address(), config.topics.transactions[0]);
     println!("  alerts     kcat -b {} -t {} -C", broker.address(), config.topics.alerts);
     println!("  PostgreSQL {}", postgres.psql_command());
@@ -54,7 +55,7 @@ pub fn run(plan: &Plan) -> Result<bool> {
     let server = Server::start(LISTEN, Observed::new(&config, &status, &stop))?;
     println!("  status page: http://{}/\n", server.address());
     let pipeline = start_pipeline(&config, &stop, &status)?;
-    let traffic = Traffic::start(plan, &config)?;
+    let traffic = TrafficThread::start(options, &config)?;
     let sent = watch(&interrupts, traffic, &stop, &status)?;
     stop.ask();
     pipeline.join().map_err(|_| anyhow!("the pipeline stopped"))??;
@@ -64,7 +65,7 @@ pub fn run(plan: &Plan) -> Result<bool> {
 
     println!("Recomputing every table from the events as received ...\n");
     let equal = comparison::compare(&config)?;
-    if plan.hold {
+    if options.hold {
         println!("\nPostgreSQL stays open until Ctrl-C: {}", postgres.psql_command());
         let before = interrupts.load(Ordering::Relaxed);
         while interrupts.load(Ordering::Relaxed) == before {
@@ -84,8 +85,8 @@ fn count_interrupts() -> Result<Arc<AtomicU32>> {
     Ok(interrupts)
 }
 
-fn configure(plan: &Plan, broker: &MockBroker, postgres: &PrivatePostgres) -> Result<Config> {
-    let mut config = Config::load(None, &[format!("workers={}", plan.workers)])?;
+fn configure(options: &Options, broker: &MockBroker, postgres: &PrivatePostgres) -> Result<Config> {
+    let mut config = Config::load(None, &[format!("workers={}", options.workers)])?;
     config.kafka = KafkaSettings::plaintext(broker.address());
     // The embedded broker knows neither; they matter where records are kept.
     config.kafka.producer.idempotent = false;
@@ -114,8 +115,13 @@ fn start_pipeline(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Re
     std::thread::Builder::new().name("pipeline".to_owned()).spawn(run).context("cannot start a thread")
 }
 
-/// Shows progress until everything sent is committed. Returns the number of records, `None` if it was interrupted.
-fn watch(interrupts: &AtomicU32, traffic: Traffic, stop: &Stop, status: &Status) -> Result<Option<u64>> {
+/// Shows what happens until all that was sent is committed; the number of records, or nothing where it was cut short.
+fn watch(
+    interrupts: &AtomicU32,
+    traffic: TrafficThread,
+    stop: &Stop,
+    status: &Status,
+) -> Result<Option<u64>> {
     let mut screen = Screen::default();
     let mut sent = None;
     let mut traffic = Some(traffic);

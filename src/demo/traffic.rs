@@ -1,6 +1,6 @@
 //! The demo's traffic, in a thread of its own.
 
-use super::Plan;
+use super::Options;
 use crate::config::Config;
 use crate::pace::Pace;
 use anyhow::{Context, Result, anyhow};
@@ -20,17 +20,19 @@ const REFERENCE_CUSTOMERS: usize = 5_000;
 /// Dimension records between two pauses: the embedded broker keeps only a few megabytes.
 const REFERENCE_BURST: usize = 1_000;
 
-pub struct Traffic {
+/// Sends the traffic.
+pub struct TrafficThread {
     end: Arc<AtomicBool>,
     thread: JoinHandle<Result<u64>>,
 }
 
-impl Traffic {
-    pub fn start(plan: &Plan, config: &Config) -> Result<Self> {
+impl TrafficThread {
+    /// Starts to send.
+    pub fn start(options: &Options, config: &Config) -> Result<Self> {
         let settings = Settings {
-            seed: plan.seed,
-            customers: (plan.rate * CUSTOMERS_PER_RATE).clamp(1_000.0, 2_000_000.0) as u32,
-            transactions_per_second: plan.rate,
+            seed: options.seed,
+            customers: (options.rate * CUSTOMERS_PER_RATE).clamp(1_000.0, 2_000_000.0) as u32,
+            transactions_per_second: options.rate,
             start: chrono::Utc::now().timestamp_micros(),
             late_by_max: 20,
             late_rate: 0.02,
@@ -41,7 +43,7 @@ impl Traffic {
         let producer = Producer::open(&config.kafka)?;
         let end = Arc::new(AtomicBool::new(false));
         let sender = Sender { producer, config: config.clone(), end: Arc::clone(&end), sent: 0 };
-        let duration = plan.duration;
+        let duration = options.duration;
         let thread = std::thread::Builder::new()
             .name("traffic".to_owned())
             .spawn(move || sender.run(events, duration))

@@ -22,7 +22,7 @@ mod sink;
 mod status;
 mod worker;
 
-pub use status::{Frontiers, LatestAlert, OperatorReport, Status, Summary, Totals, WorkerReport};
+pub use status::{Frontiers, LatencySummary, LatestAlert, OperatorReport, Status, Totals, WorkerReport};
 
 use crate::config::Config;
 use crate::database::connect_migrated;

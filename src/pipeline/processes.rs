@@ -84,9 +84,11 @@ impl Processes {
         work: impl Fn(&mut Worker) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Ended> {
         let process = timely::Config::process(config.workers);
-        let limits = match &self {
-            Self::Alone => Limits { after_failure: FAILURE_GRACE, after_stop: Duration::MAX },
-            Self::Several(_) => Limits { after_failure: Duration::ZERO, after_stop: config.cluster.leave() },
+        let grace = match &self {
+            Self::Alone => GracePeriods { after_failure: FAILURE_GRACE, after_stop: Duration::MAX },
+            Self::Several(_) => {
+                GracePeriods { after_failure: Duration::ZERO, after_stop: config.cluster.leave() }
+            }
         };
         let work = failing(Arc::clone(stop), work);
         let workers = match self {
@@ -97,12 +99,12 @@ impl Processes {
             }
         };
         let workers = workers.map_err(|error| anyhow!("cannot start the workers: {error}"))?;
-        watch(workers, stop, &limits)
+        watch(workers, stop, &grace)
     }
 }
 
-/// How long workers may continue.
-struct Limits {
+/// How long workers may take to end.
+struct GracePeriods {
     after_failure: Duration,
     after_stop: Duration,
 }
@@ -134,8 +136,8 @@ impl Drop for Panicking<'_> {
     }
 }
 
-/// Waits for the workers as long as they can still end.
-fn watch(workers: WorkerGuards<Result<()>>, stop: &Stop, limits: &Limits) -> Result<Ended> {
+/// Waits for the workers as long as they can come to an end.
+fn watch(workers: WorkerGuards<Result<()>>, stop: &Stop, grace: &GracePeriods) -> Result<Ended> {
     let joined = join(workers)?;
     let (mut failed_at, mut stopped_at) = (None, None);
     loop {
@@ -145,14 +147,14 @@ fn watch(workers: WorkerGuards<Result<()>>, stop: &Stop, limits: &Limits) -> Res
             Err(RecvTimeoutError::Timeout) => {}
         }
         if stop.failure().is_some()
-            && failed_at.get_or_insert_with(Instant::now).elapsed() >= limits.after_failure
+            && failed_at.get_or_insert_with(Instant::now).elapsed() >= grace.after_failure
         {
             return Ok(Ended::NotAtAll);
         }
-        if stop.is_asked() && stopped_at.get_or_insert_with(Instant::now).elapsed() >= limits.after_stop {
+        if stop.is_asked() && stopped_at.get_or_insert_with(Instant::now).elapsed() >= grace.after_stop {
             stop.fail(format!(
                 "what is in flight was not committed within cluster.leave_seconds = {}; it is read again at the next start",
-                limits.after_stop.as_secs()
+                grace.after_stop.as_secs()
             ));
         }
     }

@@ -18,7 +18,7 @@ use crate::config::Config;
 use anyhow::{Context, Result, bail};
 use letters::{Letter, Letters};
 use rewrite::Rewrite;
-use sender::{Event, Sender};
+use sender::{OutgoingEvent, Sender};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
@@ -41,8 +41,8 @@ pub struct Order {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Letters sent (or to be sent, in a dry run), by topic and reason.
+pub struct ResubmissionSummary {
+    /// Sent, or to be sent, by topic and reason.
     pub sent: BTreeMap<(String, String), u64>,
     /// Letters that cannot be sent.
     pub refused: u64,
@@ -56,8 +56,8 @@ const REPORT: Duration = Duration::from_secs(10);
 /// Sends the selected letters, or reports what would be sent. Calls `refuse` with a line for each letter that cannot be sent.
 ///
 /// # Errors
-/// Errors of PostgreSQL, Kafka, and the file of payloads, which is checked before anything is sent.
-pub fn run(config: &Config, mut order: Order, refuse: impl FnMut(String)) -> Result<Summary> {
+/// PostgreSQL's and Kafka's, and those of the file of payloads, which is checked before anything is sent.
+pub fn run(config: &Config, mut order: Order, refuse: impl FnMut(String)) -> Result<ResubmissionSummary> {
     let rewrite = order.rewrite.as_deref().map(Rewrite::open).transpose()?;
     let lines = rewrite.as_ref().map_or(0, |rewrite| rewrite.ids().len() as u64);
     if order.only_rewritten {
@@ -117,8 +117,8 @@ struct Resubmission<'a, F> {
 }
 
 impl<F: FnMut(String)> Resubmission<'_, F> {
-    fn run(&mut self, limit: u64) -> Result<Summary> {
-        let (mut summary, mut selected, mut reported) = (Summary::default(), 0, Instant::now());
+    fn run(&mut self, limit: u64) -> Result<ResubmissionSummary> {
+        let (mut summary, mut selected, mut reported) = (ResubmissionSummary::default(), 0, Instant::now());
         while selected < limit {
             let page = self.letters.page(limit - selected)?;
             if page.is_empty() {
@@ -134,8 +134,8 @@ impl<F: FnMut(String)> Resubmission<'_, F> {
         Ok(summary)
     }
 
-    /// Sends a page and marks the letters that Kafka has acknowledged.
-    fn send(&mut self, page: Vec<Letter>, summary: &mut Summary) -> Result<()> {
+    /// Sends a page and marks what Kafka has of it.
+    fn send(&mut self, page: Vec<Letter>, summary: &mut ResubmissionSummary) -> Result<()> {
         for mut letter in page {
             let other =
                 self.rewrite.as_mut().map(|rewrite| rewrite.payload(letter.id)).transpose()?.flatten();
@@ -148,7 +148,12 @@ impl<F: FnMut(String)> Resubmission<'_, F> {
             letter.payload = other.or(letter.payload);
             let Letter { id, topic, key, payload, .. } = &letter;
             if let Some(sender) = &self.sender {
-                sender.send(&Event { id: *id, topic, key: key.as_deref(), payload: payload.as_deref() })?;
+                sender.send(&OutgoingEvent {
+                    id: *id,
+                    topic,
+                    key: key.as_deref(),
+                    payload: payload.as_deref(),
+                })?;
             }
             *summary.sent.entry((letter.topic, letter.reason)).or_default() += 1;
         }

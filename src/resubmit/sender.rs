@@ -19,8 +19,9 @@ const ROOM: Duration = Duration::from_millis(1);
 /// Longer than the client takes until a record is acknowledged or given up.
 const MARGIN: Duration = Duration::from_secs(10);
 
-pub struct Event<'a> {
-    /// The id of the dead letter.
+/// An event to be sent.
+pub struct OutgoingEvent<'a> {
+    /// The dead letter.
     pub id: i64,
     pub topic: &'a str,
     /// The key decides the partition.
@@ -59,9 +60,9 @@ impl Sender {
     /// Queues an event; [`Sender::finish`] returns its outcome.
     ///
     /// # Errors
-    /// The event cannot be queued.
-    pub fn send(&self, event: &Event<'_>) -> Result<()> {
-        let Event { id, topic, key, payload } = *event;
+    /// Where it cannot be queued at all.
+    pub fn send(&self, event: &OutgoingEvent<'_>) -> Result<()> {
+        let OutgoingEvent { id, topic, key, payload } = *event;
         let number = id.to_string();
         let headers = OwnedHeaders::new().insert(Header { key: HEADER, value: Some(&number) });
         let mut record: BaseRecord<'_, [u8], [u8], Box<i64>> =

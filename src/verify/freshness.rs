@@ -4,16 +4,20 @@ use super::check::{Check, Outcome};
 use anyhow::Result;
 use postgres::Transaction;
 
+/// How far behind the committed frontier may be, seconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// A warning from this many seconds on.
+pub struct FreshnessLimits {
+    /// From here on it is a warning.
     pub warn: f64,
     /// A failure from this many seconds on.
     pub fail: f64,
 }
 
-/// The age of the committed frontier by the clock of the database.
-pub fn check(transaction: &mut Transaction<'_>, limits: Limits) -> Result<Vec<Check>> {
+/// Now, by the clock of the database, less the committed frontier.
+///
+/// # Errors
+/// What the server or the connection says.
+pub fn check(transaction: &mut Transaction<'_>, limits: FreshnessLimits) -> Result<Vec<Check>> {
     // The snapshot's own time: the checks before this one may have taken long.
     let sql = "SELECT frontier, (extract(epoch FROM transaction_timestamp()) - frontier / 1000.0)::float8 \
                FROM streamflow.progress";
@@ -26,7 +30,7 @@ pub fn check(transaction: &mut Transaction<'_>, limits: Limits) -> Result<Vec<Ch
     Ok(vec![outcome(row.try_get(1)?, limits).of("freshness")])
 }
 
-fn outcome(seconds: f64, limits: Limits) -> Outcome {
+fn outcome(seconds: f64, limits: FreshnessLimits) -> Outcome {
     let found = format!("the committed frontier is {:.1} s behind", seconds.max(0.0));
     let advice = "runbook, \"First look\": is it running, is it catching up?";
     if seconds < limits.warn {
@@ -45,7 +49,7 @@ mod tests {
 
     #[test]
     fn limits_belong_to_the_worse_side() {
-        let limits = Limits { warn: 10.0, fail: 60.0 };
+        let limits = FreshnessLimits { warn: 10.0, fail: 60.0 };
         for (seconds, grade) in [
             (-1.0, Grade::Pass),
             (9.9, Grade::Pass),

@@ -22,7 +22,7 @@ mod table;
 mod topics;
 
 pub use check::Report;
-pub use freshness::Limits;
+pub use freshness::FreshnessLimits;
 pub use table::{Format, format};
 
 use crate::config::Config;
@@ -51,7 +51,8 @@ pub struct Scope {
     pub depth: Depth,
     /// Whether silver is compared with bronze, too. That holds every event in memory.
     pub from_bronze: bool,
-    pub freshness: Limits,
+    /// How old the committed frontier may be.
+    pub freshness: FreshnessLimits,
 }
 
 pub fn run(config: &Config, scope: Scope) -> Report {

@@ -7,7 +7,7 @@ use crate::memory::{self, Memory};
 use crate::observe::books::{self, Book};
 use crate::observe::stages::StageState;
 use crate::observe::{Observed, health, partitions, stages};
-use crate::pipeline::{LatestAlert, Summary, Totals, WorkerReport};
+use crate::pipeline::{LatencySummary, LatestAlert, Totals, WorkerReport};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -266,7 +266,7 @@ impl Partition {
 }
 
 impl Quantiles {
-    fn of(Summary { count, p50, p99, max }: Summary) -> Self {
+    fn of(LatencySummary { count, p50, p99, max }: LatencySummary) -> Self {
         let seconds = |ms: u64| ms as f64 / 1000.0;
         Self { count, p50: seconds(p50), p99: seconds(p99), max: seconds(max) }
     }

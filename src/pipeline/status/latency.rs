@@ -23,7 +23,7 @@ pub struct Latencies {
 
 /// Some latencies in short, ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Summary {
+pub struct LatencySummary {
     /// How many there were.
     pub count: u64,
     /// The median.
@@ -71,14 +71,18 @@ impl Latencies {
     }
 
     /// Those of the last minute or two; `None` without any.
-    pub fn recent(&self) -> Option<Summary> {
+    pub fn recent(&self) -> Option<LatencySummary> {
         let mut recent = self.exact.clone()?;
         if let [Some(before), _] = &self.before {
             recent.subtract(before).ok()?;
         }
         let quantile = |quantile| recent.value_at_quantile(quantile);
-        let summary =
-            Summary { count: recent.len(), p50: quantile(0.5), p99: quantile(0.99), max: recent.max() };
+        let summary = LatencySummary {
+            count: recent.len(),
+            p50: quantile(0.5),
+            p99: quantile(0.99),
+            max: recent.max(),
+        };
         (summary.count > 0).then_some(summary)
     }
 
@@ -98,7 +102,7 @@ mod tests {
         assert_eq!(latencies.recent(), None);
         latencies.add(90_000);
         (0..99).for_each(|_| latencies.add(7));
-        let Some(Summary { count: 100, p50: 7, p99: 7, max }) = latencies.recent() else {
+        let Some(LatencySummary { count: 100, p50: 7, p99: 7, max }) = latencies.recent() else {
             panic!("{:?}", latencies.recent())
         };
         assert!((90_000..91_000).contains(&max), "{max}");
@@ -106,7 +110,7 @@ mod tests {
         assert!(latencies.recent().is_some_and(|recent| recent.max == max));
         latencies.add(3);
         latencies.turn(begun + RECENT * 2);
-        assert_eq!(latencies.recent(), Some(Summary { count: 1, p50: 3, p99: 3, max: 3 }));
+        assert_eq!(latencies.recent(), Some(LatencySummary { count: 1, p50: 3, p99: 3, max: 3 }));
         latencies.turn(begun + RECENT * 3);
         assert_eq!((latencies.recent(), latencies.buckets().count()), (None, 101));
     }

@@ -5,7 +5,7 @@ mod ledger;
 mod start;
 mod worker;
 
-pub use latency::{Latencies, Summary};
+pub use latency::{Latencies, LatencySummary};
 pub use ledger::{LatestAlert, Ledger, Submission, Totals};
 pub use start::Start;
 pub use worker::{Frontiers, Held, OperatorReport, WorkerReport};
