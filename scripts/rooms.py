@@ -107,7 +107,7 @@ def read(module, source):
     tokens, at, children = tokens_of(source), 0, []
     while at < len(tokens):
         token, following = tokens[at], tokens[at + 1 : at + 3]
-        if token == "use" and at + 1 < len(tokens):
+        if token == "use" and following[0] != "<":
             # A path that begins with `::` is of another crate.
             outside = following[0] == "::"
             pairs, at = use_tree(tokens, at + 1, ())
@@ -122,7 +122,7 @@ def read(module, source):
             children.append(following[0])
         elif token in DEFINING and following:
             module.defined.add(following[1] if following[0] == "!" else following[0])
-        elif IDENTIFIER.match(token) and following[:1] == ["::"] and tokens[at - 1 : at] not in (["::"], [">"]):
+        elif IDENTIFIER.match(token) and following[:1] == ["::"] and tokens[at - 1 : at] != ["::"]:
             path = [token]
             while tokens[at + 1 : at + 2] == ["::"] and IDENTIFIER.match(tokens[at + 2]):
                 path.append(tokens[at + 2])
@@ -162,11 +162,11 @@ def resolve(modules, here, path, followed=frozenset()):
     module = modules[here]
     if (*here, first) in modules:
         return descend(modules, (*here, first), rest, followed)
-    if first in module.defined:
-        return here
     if first in module.imports:
         hop = (here, first)
         return None if hop in followed else resolve(modules, here, module.imports[first] + rest, followed | {hop})
+    if first in module.defined:
+        return here
     for glob in module.globs:
         hop = (here, glob)
         target = None if hop in followed else resolve(modules, here, glob, followed | {hop})
@@ -312,6 +312,10 @@ class Selftest(unittest.TestCase):
         lines = self.circles(lib="mod a; mod b;", a="use crate::b::{self, B};", b="fn f() { super::a::A::new(); }")
         self.assertEqual(lines, ["circle in crate: b.rs uses a.rs, a.rs uses b.rs"])
 
+    def test_paths_in_signatures_count(self):
+        lines = self.circles(lib="mod a; mod b;", a="fn f() -> crate::b::B { }", b="type A<T> = Vec<super::a::A<T>>;")
+        self.assertEqual(len(lines), 1)
+
     def test_one_direction_is_none(self):
         self.assertEqual(self.circles(lib="mod a; mod b;", a="use crate::b::B;", b="use std::fmt::a;"), [])
 
@@ -328,7 +332,7 @@ class Selftest(unittest.TestCase):
 
     def test_a_re_export_counts_for_the_file_that_defines_it(self):
         inner = {"a__b": "use crate::a::C;", "a__c": "pub struct C; use super::b::B;"}
-        for exporting in ("pub use c::C;", "pub use c::*;"):
+        for exporting in ("pub use c::C;", "pub use c::*;", "pub use c::{self, C}; impl D { fn C() {} }"):
             lines = self.circles(lib="mod a;", a__mod="mod b; mod c; " + exporting, **inner)
             self.assertEqual(lines, ["circle in crate::a: a/c.rs uses a/b.rs, a/b.rs uses a/c.rs"])
 
