@@ -62,10 +62,11 @@ def tokens_of(source):
 
 def end_of_item(tokens, at):
     """The index after the item that begins at `at`: behind its `;`, or behind its body."""
-    depth, importing = 0, "use" in tokens[at : at + 6]
+    depth, importing = 0, False
     while at < len(tokens):
         token = tokens[at]
         at += 1
+        importing |= depth == 0 and token == "use"
         if token in OPENING:
             depth += 1
         elif token in CLOSING:
@@ -339,6 +340,11 @@ class Selftest(unittest.TestCase):
     def test_a_module_that_was_imported_is_followed(self):
         lines = self.circles(lib="mod a; mod b;", a="use crate::b as other; type A = other::B;", b="use crate::a;")
         self.assertEqual(len(lines), 1)
+
+    def test_what_follows_tests_counts(self):
+        for tests in ("mod tests { use super::*; }", "mod tests;", "use std::{a, b};", "fn f() { }"):
+            lines = self.circles(lib="mod a; mod b;", a=f"#[cfg(test)] {tests} use crate::b;", b="use crate::a;")
+            self.assertEqual(len(lines), 1, tests)
 
     def test_tests_and_texts_and_comments_do_not_count(self):
         quiet = '#[cfg(test)] mod tests { use crate::b::B; } /* crate::b */ const A: &str = "crate::b::B"; // crate::b'
