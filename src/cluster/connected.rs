@@ -1,4 +1,4 @@
-//! The cluster once all processes are connected: they agree from where to go on, and give timely their connections.
+//! The cluster once all processes are connected: they agree from where to continue, and give timely their connections.
 
 use super::door::Door;
 use super::gathering::{Gathered, Gathering, Peer};
@@ -20,7 +20,7 @@ use timely::communication::Hooks;
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
 use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 
-/// How long sending the agreement to the other processes may take.
+/// How long the first process's decision may take to arrive.
 const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// This process among the others, each of which is connected to each.
@@ -68,14 +68,15 @@ impl Cluster {
         if self.members.process() > 0 {
             let first =
                 self.gathered.peers.iter_mut().flatten().next().context("there is no first process")?;
-            return hear(first).with_context(|| format!("process 0 ({}) is gone", first.address));
+            return receive_decision(first).with_context(|| format!("process 0 ({}) is gone", first.address));
         }
         let agreed = decide()?;
         for (process, peer) in self.gathered.peers.iter_mut().enumerate() {
             let Some(Peer { stream, address }) = peer else { continue };
-            // That it has all connections, of which it has told already.
-            let told = stream.read_exact(&mut [0]).map_err(anyhow::Error::from);
-            told.and_then(|()| message::send(stream, &agreed))
+            // Its report that it has all connections, which has arrived already.
+            let report = stream.read_exact(&mut [0]).map_err(anyhow::Error::from);
+            report
+                .and_then(|()| message::send(stream, &agreed))
                 .with_context(|| format!("process {process} ({address}) is gone"))?;
         }
         Ok(agreed)
@@ -101,7 +102,7 @@ impl Cluster {
     }
 }
 
-fn hear<A: DeserializeOwned>(first: &mut Peer) -> Result<A> {
+fn receive_decision<A: DeserializeOwned>(first: &mut Peer) -> Result<A> {
     first.stream.set_read_timeout(Some(AGREEMENT_TIMEOUT))?;
     let agreed = message::receive(&mut first.stream)?;
     first.stream.set_read_timeout(None)?;
@@ -141,7 +142,7 @@ mod tests {
             };
             let ProcessIndex { index, count } = cluster.process();
             let agreed = cluster.agree(|| Ok(format!("decided by {index} of {count}")))?;
-            // The others may still be told.
+            // The decision may still be on its way to the others.
             std::thread::sleep(Duration::from_millis(200));
             Ok(agreed)
         })

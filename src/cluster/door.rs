@@ -8,12 +8,13 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The interval between two checks for a connection.
+/// How often it checks for a connection.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// How long a connecting process may take to send its greeting.
+/// How long a new connection may take to send its greeting.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Answers processes that connect, and stops this one where that is necessary.
 pub struct Door {
     pub listener: TcpListener,
     /// The identity of this process.
@@ -39,15 +40,15 @@ impl Door {
     }
 
     fn answer(&self, mut stream: TcpStream) {
-        // Whoever is no process of ours goes away with nothing.
+        // What is no process of StreamFlow gets no answer.
         let Ok(other) = receive(&mut stream) else { return };
         let reason = self.greeting.refuse(&other).map(str::to_owned);
         let reason = reason.unwrap_or_else(|| self.let_in(&other));
-        // It comes again until it is let in.
+        // It tries again until it is accepted.
         let _ = message::send(&mut stream, &Answer::Refused(reason));
     }
 
-    /// The answer to a process of the same program and settings.
+    /// The answer to a process of the same build and settings.
     fn let_in(&self, other: &Greeting) -> String {
         let Greeting { processes, process, .. } = *other;
         let known = self.greeting.processes;

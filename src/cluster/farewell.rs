@@ -8,24 +8,24 @@ use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::operators::{Input, Inspect};
 use timely::worker::Worker;
 
-/// A small dataflow beside the graph, through which a worker announces to all others that it stops.
+/// A small dataflow beside the graph that broadcasts why a worker stops.
 pub struct Farewell {
-    words: InputHandle<u64, CapacityContainerBuilder<Vec<String>>>,
+    reasons: InputHandle<u64, CapacityContainerBuilder<Vec<String>>>,
 }
 
 impl Farewell {
-    /// Requests the stop when another worker announces one.
+    /// Asks `stop` to leave when any worker announces its stop.
     pub fn listen(worker: &mut Worker, stop: &Arc<Stop>) -> Self {
         let stop = Arc::clone(stop);
         worker.dataflow(|scope| {
-            let (words, said) = scope.new_input();
-            said.broadcast().inspect(move |words: &String| stop.leave(words.clone()));
-            Self { words }
+            let (reasons, announced) = scope.new_input();
+            announced.broadcast().inspect(move |reason: &String| stop.leave(reason.clone()));
+            Self { reasons }
         })
     }
 
-    /// Announces the stop, with its reason, to the other workers.
-    pub fn say(mut self, words: String) {
-        self.words.send(words);
+    /// Sends the reason to all workers.
+    pub fn announce(mut self, reason: String) {
+        self.reasons.send(reason);
     }
 }

@@ -1,7 +1,7 @@
 //! Connects all processes: each connects to those before it and accepts connections of those after it.
 //!
-//! Until all are connected, any process may end and return. A process reports to the first one when it has all connections, and only
-//! when the first one has all these reports does it decide from where all continue.
+//! Until then any process may leave and return. A process reports to the first one once it has all connections, and the first one
+//! decides from where to continue once all have reported.
 
 use super::door;
 use super::greeting::{Answer, Greeting, Identity};
@@ -16,7 +16,7 @@ use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 use streamflow_connectors::backoff::Backoff;
 
-/// The interval between two checks for new or broken connections.
+/// Between two checks whether a process has connected or left.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How often the names of pods are resolved.
@@ -25,8 +25,8 @@ const COUNT_EVERY: Duration = Duration::from_millis(500);
 /// How long another process may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often the log repeats which processes are missing.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// How often the log repeats for which processes this one waits.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// What a process sends to the first one when it has all connections.
 const COMPLETE: u8 = b'C';
@@ -36,7 +36,7 @@ pub struct Gathered {
     pub listener: TcpListener,
     /// Of this process.
     pub greeting: Greeting,
-    /// Connections by process number; `None` for this process itself.
+    /// To each of the others, by number; `None` for this process.
     pub peers: Vec<Option<Peer>>,
 }
 
@@ -58,7 +58,7 @@ pub struct Gathering<'a> {
     counted: Instant,
     peers: Vec<Option<Peer>>,
     dialing: Vec<Dialing>,
-    told: Option<(String, Instant)>,
+    logged: Option<(String, Instant)>,
 }
 
 /// Attempts to reach a process.
@@ -102,7 +102,7 @@ impl<'a> Gathering<'a> {
             counted: now.checked_sub(COUNT_EVERY).unwrap_or(now),
             peers: Vec::new(),
             dialing: Vec::new(),
-            told: None,
+            logged: None,
         })
     }
 
@@ -126,7 +126,7 @@ impl<'a> Gathering<'a> {
             if begun.elapsed() > self.settings.join() {
                 bail!("{missing} (cluster.join_seconds = {})", self.settings.join_seconds);
             }
-            self.tell(missing);
+            self.log(missing);
             std::thread::sleep(LOOK_EVERY);
         }
         Ok(None)
@@ -145,7 +145,7 @@ impl<'a> Gathering<'a> {
         Gathered { listener: self.listener, greeting, peers: self.peers }
     }
 
-    /// Updates the list of processes; another number of them restarts the gathering.
+    /// Resolves the addresses again; where they have changed all connections are made anew.
     fn count(&mut self) {
         if self.counted.elapsed() < COUNT_EVERY {
             return;
@@ -175,7 +175,7 @@ impl<'a> Gathering<'a> {
         present + 1 == self.peers.len()
     }
 
-    /// Answers processes after this one that have connected.
+    /// Answers processes of higher numbers that have connected.
     fn accept(&mut self) -> Result<()> {
         loop {
             match self.listener.accept() {
@@ -213,7 +213,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Connects to processes before this one whose next attempt is due.
+    /// Connects to the processes of lower numbers whose next attempt is due.
     fn dial(&mut self) {
         for process in 0..self.process() {
             let is_due = Instant::now() >= self.dialing[process].due;
@@ -256,8 +256,7 @@ impl<'a> Gathering<'a> {
         self.peers[process] = Some(Peer { address, stream });
     }
 
-    /// Whether all processes have reported to the first one that they have all connections. The others learn it from its next
-    /// message.
+    /// Whether all processes have reported to the first one; the others learn it when the first one sends its decision.
     fn all_have_all(&mut self) -> Result<bool> {
         if self.process() == 0 {
             return Ok(self
@@ -275,7 +274,7 @@ impl<'a> Gathering<'a> {
         let begun = Instant::now();
         while !self.stop.is_asked() && begun.elapsed() < self.settings.join() {
             if self.peers.iter().flatten().any(|peer| peer_state(&peer.stream) == PeerState::Closed) {
-                // What was said to the first one holds no more: it must not go on with us.
+                // The report to the first process is no longer true: it must not start with this one.
                 self.begin_anew();
                 return Ok(false);
             }
@@ -290,7 +289,7 @@ impl<'a> Gathering<'a> {
         Ok(false)
     }
 
-    /// Describes which processes are missing.
+    /// A line for the log: for which processes this one waits.
     fn missing(&self) -> String {
         let own = self.members.address(self.process());
         if self.process() >= self.addresses.len() {
@@ -312,11 +311,12 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    fn tell(&mut self, words: String) {
-        let is_news = self.told.as_ref().is_none_or(|(told, at)| *told != words || at.elapsed() > TELL_EVERY);
-        if is_news {
-            tracing::info!("{words}");
-            self.told = Some((words, Instant::now()));
+    fn log(&mut self, line: String) {
+        let is_due =
+            self.logged.as_ref().is_none_or(|(logged, at)| *logged != line || at.elapsed() > LOG_EVERY);
+        if is_due {
+            tracing::info!("{line}");
+            self.logged = Some((line, Instant::now()));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::io::Read;
 
-/// The first bytes of a connection. Who does not send them is no process of StreamFlow.
+/// Sent first: what connects and does not send it is no process of StreamFlow.
 const PROTOCOL: &str = "streamflow cluster 1";
 
 /// What must be the same in all processes: they send each other what only the same program understands, and each of them makes

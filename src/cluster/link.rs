@@ -1,5 +1,5 @@
-//! A connection that timely sends through. Timely's threads panic when one breaks. This one reports the end in one line
-//! instead, and blocks the thread until the process ends.
+//! A connection that timely sends through. Timely's threads panic when one breaks; here a callback gets one line
+//! instead, and the thread rests until the process ends.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,7 +9,7 @@ use timely::communication::allocator::zero_copy::stream::Stream;
 /// Length of timely's header. One of zeros, of an empty message, is the last thing that is sent.
 const HEADER: usize = 48;
 
-/// Called with the reason when a connection ends, once or several times.
+/// Called, once or several times, with how a connection has ended.
 pub type Lost = Arc<dyn Fn(String) + Send + Sync>;
 
 /// A connection to another process.
@@ -80,7 +80,7 @@ impl Stream for Link {
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        // Where the other end has gone already, that is told by reading.
+        // Where the other end has closed already, reading reports it.
         let _ = self.stream.shutdown(how);
         Ok(())
     }

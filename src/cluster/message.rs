@@ -1,11 +1,11 @@
-//! Messages between processes before the dataflow begins: a length and JSON.
+//! What processes send each other before the dataflow begins: a length and JSON.
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{Read, Write};
 
-/// Longer than any message, and small enough to allocate when a stranger announces such a length.
+/// Bytes. More than any of these messages needs, and little enough to allocate for a stranger's length.
 const LARGEST: u32 = 1 << 20;
 
 /// # Errors

@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!  members: who belongs to it ──> gathering: a connection to each of them, greeted and found alike
-//!                                     └──> connected: the first process says from where all go on
+//!                                     └──> connected: the first process decides from where all continue
 //!                                              ├──> link: what timely sends through; the end of one is the end of all
 //!                                              ├──> door: whoever knocks while it runs makes it form anew
 //!                                              └──> farewell: one that is asked to stop takes the others along, in order
 //! ```
 //!
-//! Laws: no process starts before all are connected, and all start from the same committed frontier. And there is no
-//! partial cluster: a process that loses another one ends, with one line that names it. All state is in PostgreSQL, so
-//! a restart loses nothing.
+//! Laws: no process starts before all are connected, and all start from the same committed frontier; and there is no
+//! half of a cluster: a process that loses another ends, with one line that says which. All state is in PostgreSQL, so whoever
+//! starts them again loses nothing.
 
 mod connected;
 mod door;

@@ -79,7 +79,7 @@ pub fn run(
         reporter.report(Some(feeder.inbound.frontier()), &feeder.in_flight);
     }
     if let Some(farewell) = farewell.filter(|_| stop.failure().is_none()) {
-        farewell.say(format!("process {} was asked to stop: all end", plan.process.index));
+        farewell.announce(format!("process {} was asked to stop: all end", plan.process.index));
     }
     let Feeder { inbound, source, durable, in_flight, .. } = feeder;
     drop((inbound, source));
