@@ -9,7 +9,7 @@ use streamflow_dataflow::operators::holding::{self, Holding, HoldingBuilder};
 use timely::logging::{ChannelsEvent, OperatesEvent, StartStop, TimelyEvent, TimelyEventBuilder};
 use timely::worker::Worker;
 
-/// The operators of one worker.
+/// The operators of one worker, from timely's logs.
 #[derive(Clone)]
 pub struct Activity(Rc<RefCell<Operators>>);
 
@@ -82,10 +82,10 @@ impl Operators {
         &mut self.operators[number]
     }
 
-    /// A dataflow logs its channels first, then its operators, then messages.
+    /// A dataflow logs its channels, then its operators, then messages.
     fn add_channel(&mut self, event: &ChannelsEvent) {
         let (operator, port) = event.target;
-        // The first input is what an operator is for; others tell it of the time and of rules, or bring back what was.
+        // The first input is what an operator is for; others bring times and rules, or what is restored.
         if port == 0 {
             let target = event.scope_addr.iter().copied().chain([operator]).collect();
             self.channels.push((event.id, target));

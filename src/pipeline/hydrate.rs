@@ -13,7 +13,7 @@ use streamflow_medallion::hydration::{Hydration, Row, Share};
 use timely::worker::Worker;
 use tracing::field;
 
-/// The inputs for restored state. Dropping them completes the restore.
+/// The inputs of what is restored; dropping them marks that it is complete.
 pub struct Restoring {
     /// Transactions within horizon, identity retention and look-back.
     pub transactions: Handle<RestoredTransaction>,

@@ -4,7 +4,7 @@ use crate::memory;
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
-/// The interval between two measurements.
+/// How often resident memory is read.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The allocator returns freed memory to the system within this time.

@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex};
 use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice};
 use streamflow_medallion::{Medallion, Progress};
 
-/// The position from which all processes continue, decided by the first one.
+/// From where all processes continue, decided by the first.
 #[derive(Serialize, Deserialize)]
 struct Agreement {
     /// The number of the lease.
@@ -83,7 +83,7 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
         drop(watch);
         if let Some(publishing) = publishing {
             publishing.close();
-            tell_published(&status.publisher.look());
+            log_published(&status.publisher.look());
         }
     } else {
         // They would wait for what is gone; what they have not done is done after the next start.
@@ -124,7 +124,7 @@ fn start_publisher(
     Publishing::start(config, progress.generation, Arc::clone(&status.publisher), failed)
 }
 
-fn tell_published(published: &Published) {
+fn log_published(published: &Published) {
     let Published { alert_number, dead_letter_number, metrics_frontier, state, last_error } = published;
     tracing::info!(alert_number, dead_letter_number, metrics_frontier, "published");
     if let (PublisherState::Retrying, Some(error)) = (state, last_error) {

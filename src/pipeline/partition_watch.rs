@@ -36,7 +36,7 @@ impl Drop for PartitionWatch {
     fn drop(&mut self) {
         drop(self.owner.take());
         if let Some(thread) = self.thread.take() {
-            // It has nothing to say that it has not said to `stop`.
+            // Its failures are in `stop` already.
             let _ = thread.join();
         }
     }

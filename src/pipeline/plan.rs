@@ -51,7 +51,7 @@ pub struct Plan {
     pub names: Arc<streamflow_medallion::Topics>,
     /// The progress row of the database.
     pub progress: Progress,
-    /// The state from which the graph continues.
+    /// The state that the graph restores.
     pub resume: Resume,
     /// Which of the processes this is.
     pub process: ProcessIndex,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
-/// The interval between two checks for failures.
+/// How often it checks for a failure.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long the workers of a process may take to end after a failure.

@@ -14,7 +14,7 @@ use streamflow_model::timestamp::MINUTE;
 pub struct Position {
     /// What is in Kafka.
     pub progress: ProgressRecord,
-    /// Windows that begin before it, microseconds since 1970, have not changed since; `None` says nothing.
+    /// Windows that begin before it, microseconds since 1970, have not changed since; `None` where that is unknown.
     pub oldest_open: Option<i64>,
 }
 

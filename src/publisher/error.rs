@@ -6,13 +6,13 @@ use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub enum PublisherError {
-    /// An error of PostgreSQL.
+    /// PostgreSQL's; the error itself says who can mend it.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
-    /// An error of Kafka.
+    /// Kafka's; the error itself says who can mend it.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// An error of a Kafka transaction.
+    /// That of a transaction; the error itself says who can mend it.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
     /// A newer process holds the lease, so this one must end.

@@ -108,7 +108,7 @@ impl Publishing {
     /// Stops the publisher after the current transaction. The rest is sent after the next start.
     pub fn close(self) {
         drop(self.owner);
-        // Its panics have been told as failures.
+        // Its panics were reported as failures.
         let _ = self.thread.join();
     }
 }

@@ -88,8 +88,8 @@ impl Session {
         Ok(())
     }
 
-    /// The broker fences a producer whose transaction has timed out as it does one that has a successor. Which of the
-    /// two it is the lease tells, before another session is opened.
+    /// The broker fences a producer whose transaction has timed out as it does one that has a successor. The lease
+    /// shows which of the two it is, before another session is opened.
     fn classify(&self, error: TransactionError) -> PublisherError {
         let error = match error {
             TransactionError::Fenced { doing, cause } if self.begun.elapsed() >= self.timeout => {

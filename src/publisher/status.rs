@@ -27,15 +27,16 @@ pub struct Published {
     pub dead_letter_number: i64,
     /// Windows that last changed before this frontier are in Kafka, ms since 1970.
     pub metrics_frontier: i64,
-    /// How it goes.
+    /// Whether batches are being sent.
     pub state: PublisherState,
     /// The last error, also where it has been overcome.
     pub last_error: Option<String>,
 }
 
+/// Whether batches are being sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PublisherState {
-    /// It goes on.
+    /// Each batch is sent.
     #[default]
     Running,
     /// Kafka or PostgreSQL is unavailable.

@@ -47,7 +47,7 @@ pub struct LatestAlert {
     pub change: AlertChange,
 }
 
-/// Counts of one submission to the committer.
+/// Counts of the changes in one submission to the committer.
 #[derive(Debug, Default)]
 pub struct Submission {
     books: BTreeMap<BooksEntry, Option<i64>>,

@@ -34,7 +34,7 @@ pub struct Status {
     pub records_read: AtomicU64,
     /// Bytes of their values.
     pub bytes_read: AtomicU64,
-    /// The frontier before which the graph has told everything, ms since 1970.
+    /// The frontier before which the graph has emitted every change, ms since 1970.
     pub complete: AtomicU64,
     /// The durable frontier, ms since 1970.
     pub durable: AtomicU64,

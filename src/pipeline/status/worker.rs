@@ -44,7 +44,7 @@ pub struct OperatorReport {
     pub busy: Duration,
     /// Records that came to their first inputs.
     pub received: u64,
-    /// What they hold, if they log it.
+    /// What they hold, for operators that report it.
     pub held: Option<Held>,
 }
 
