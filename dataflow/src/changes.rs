@@ -2,6 +2,7 @@
 
 use crate::alerts::AlertChange;
 use crate::detectors::RulesChange;
+pub use crate::operators::Upsert;
 use crate::score::Scored;
 use crate::views::ViewRow;
 use crate::views::customer_profile::Profile;
@@ -10,9 +11,6 @@ use serde::{Deserialize, Serialize};
 use streamflow_model::{
     BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Store,
 };
-
-/// The new row of a key; `None` removes it. Within one stream the last one of a key counts.
-pub type Upsert<K, V> = (K, Option<V>);
 
 /// How far a partition has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -81,7 +81,9 @@ pub fn build<'s>(
     inputs: Inputs<'s>,
 ) -> Outputs<'s> {
     let scope = inputs.transactions.scope();
-    let Restored { transactions: past, customers, views: rows } = inputs.restored;
+    let (rows, entries, counts) =
+        (inputs.restored.rows(), inputs.restored.books(), inputs.restored.quality());
+    let Restored { transactions: past, customers, views: _ } = inputs.restored;
     let reference = reference(settings, roles, inputs.reference);
     let admitted = admit(settings, resume, inputs.transactions);
     let own_times = [inputs.references, admitted.references, reference.references];
@@ -113,8 +115,8 @@ pub fn build<'s>(
         told(alert_changes, ViewChange::AlertChange),
         told(histories.profiles, ViewChange::Profile),
         told(maintain_all(&facts, &forgetting, &rows), ViewChange::Row),
-        told(books(&forgetting, &rows, tallies), ViewChange::Books),
-        told(quality(&forgetting, &rows, events), ViewChange::Quality),
+        told(books(&forgetting, entries, tallies), ViewChange::Books),
+        told(quality(&forgetting, counts, events), ViewChange::Quality),
     ];
     if wanted.transactions {
         changes.push(told(identified.received, ViewChange::Received));

@@ -3,16 +3,18 @@
 //! Law: an operator that was given the state at a frontier behaves as if it had seen every event before it. What is restored
 //! is never told again; nothing is decided before all of it is there, which is when these streams have ended.
 
-use crate::changes::PartitionPosition;
-use crate::changes::ViewChange;
+use crate::changes::{PartitionPosition, Upsert, ViewChange};
 use crate::controls::ControlChange;
 use crate::operators::watermark::{self, ReferenceTime};
 use crate::settings::Settings;
+use crate::views::ViewRow;
 use crate::views::customer_profile::Profile;
+use crate::views::quality::QualityKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use streamflow_model::{Id, PartitionId, Transaction};
+use streamflow_model::{BooksEntry, Id, PartitionId, Transaction};
 use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::operators::vec::Map;
 use timely::dataflow::{Scope, StreamVec};
 
 /// What every worker knows before the graph is built; the default is the beginning of everything.
@@ -92,5 +94,32 @@ impl<'s> Restored<'s> {
     #[must_use]
     pub fn none(scope: Scope<'s, u64>) -> Self {
         Self { transactions: empty(scope), customers: empty(scope), views: empty(scope) }
+    }
+
+    /// The rows of views over facts.
+    #[must_use]
+    pub fn rows(&self) -> StreamVec<'s, u64, ViewRow> {
+        self.views.clone().flat_map(|change| match change {
+            ViewChange::Row(row) => Some(row),
+            _ => None,
+        })
+    }
+
+    /// The entries of the books.
+    #[must_use]
+    pub fn books(&self) -> StreamVec<'s, u64, Upsert<BooksEntry, i64>> {
+        self.views.clone().flat_map(|change| match change {
+            ViewChange::Books(entry) => Some(entry),
+            _ => None,
+        })
+    }
+
+    /// The counts of the quality checks.
+    #[must_use]
+    pub fn quality(&self) -> StreamVec<'s, u64, Upsert<QualityKey, i64>> {
+        self.views.clone().flat_map(|change| match change {
+            ViewChange::Quality(count) => Some(count),
+            _ => None,
+        })
     }
 }

@@ -14,6 +14,7 @@
 //! [`PostgresError::Fenced`]: streamflow_connectors::postgres::PostgresError::Fenced
 
 mod changes;
+mod copy_out;
 mod encoding;
 pub mod hydration;
 mod keys;

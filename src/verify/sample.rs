@@ -21,19 +21,9 @@ const TRANSACTIONS: &str = "SELECT transaction_at, date_key FROM silver.transact
 /// # Errors
 /// What the server or the connection says.
 pub fn from_silver(transaction: &mut Transaction<'_>, keys: u32) -> Result<Vec<Check>> {
-    let chosen = choose(transaction, i32::try_from(keys)?)?;
-    let mut checks = Vec::with_capacity(QUERIES.len());
-    for Query { table, by, stored, expected } in QUERIES {
-        let restriction: &(dyn ToSql + Sync) = match by {
-            By::Customers => &chosen.customers,
-            By::Days => &chosen.days,
-            By::Times => &chosen.times,
-        };
-        let row = transaction.query_one(&difference(stored, expected), &[restriction])?;
-        let (rows, differing, sample) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        checks.push(recomputation::check_of(Comparison { table, rows, differing, sample }));
-    }
-    Ok(checks)
+    let sample = choose(transaction, i32::try_from(keys)?)?;
+    let comparisons = recompute::compare_sample(transaction, &sample)?;
+    Ok(comparisons.into_iter().map(recomputation::check_of).collect())
 }
 
 fn choose(transaction: &mut Transaction<'_>, keys: i32) -> Result<Sample> {

@@ -7,3 +7,6 @@ pub mod ordered;
 pub mod stash;
 pub mod sums;
 pub mod watermark;
+
+/// The new row of a key; `None` removes it. Within one stream the last one of a key counts.
+pub type Upsert<K, V> = (K, Option<V>);

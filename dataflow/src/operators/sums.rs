@@ -21,7 +21,7 @@
 //! ```
 
 use super::forgetting::{Closes, Forgetting};
-use crate::changes::Upsert;
+use crate::operators::Upsert;
 use differential_dataflow::difference::{Abelian, Multiply};
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
 use std::hash::Hash;

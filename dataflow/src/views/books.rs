@@ -1,12 +1,11 @@
 //! The books: how many events were read from each topic, and where did each of them end?
 
-use crate::changes::{Upsert, ViewChange};
+use crate::operators::Upsert;
 use crate::operators::forgetting::Forgetting;
 use crate::operators::sums::Key;
 use crate::tally::{Observation, Tally};
 use streamflow_model::{Account, BooksEntry};
 use timely::dataflow::StreamVec;
-use timely::dataflow::operators::vec::Map;
 
 impl Key for BooksEntry {
     fn closes_at(&self) -> Option<i64> {
@@ -17,13 +16,9 @@ impl Key for BooksEntry {
 /// Maintains the books.
 pub fn books<'s>(
     forgetting: &Forgetting,
-    restored: &StreamVec<'s, u64, ViewChange>,
+    restored: StreamVec<'s, u64, Upsert<BooksEntry, i64>>,
     tallies: StreamVec<'s, u64, Tally>,
 ) -> StreamVec<'s, u64, Upsert<BooksEntry, i64>> {
-    let restored = restored.clone().flat_map(|change| match change {
-        ViewChange::Books((entry, events)) => Some((entry, events?)),
-        _ => None,
-    });
     super::maintain_counts("books", forgetting, restored, tallies, entry)
 }
 

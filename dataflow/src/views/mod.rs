@@ -29,7 +29,7 @@ pub use registry::maintain_all;
 pub use registry::{PerView, Registered, Take, Update, ViewRow, Views, Visit, VisitBoth};
 pub use sales::Sales;
 
-use crate::changes::{Upsert, ViewChange};
+use crate::operators::Upsert;
 use crate::operators::forgetting::Forgetting;
 use crate::operators::ordered;
 use crate::operators::sums::{self, Key, Sum};
@@ -76,12 +76,9 @@ pub type RowOf<V> = Upsert<<V as View>::Key, <V as View>::Sum>;
 fn maintain<'s, V: View>(
     facts: &Facts<'s>,
     forgetting: &Forgetting,
-    restored: &StreamVec<'s, u64, ViewChange>,
+    restored: &StreamVec<'s, u64, ViewRow>,
 ) -> StreamVec<'s, u64, ViewRow> {
-    let restored = restored.clone().flat_map(|change| match change {
-        ViewChange::Row(row) => V::of(row).and_then(|(key, sum)| Some((key, 0, sum?))),
-        _ => None,
-    });
+    let restored = restored.clone().flat_map(|row| V::of(row).and_then(|(key, sum)| Some((key, 0, sum?))));
     let totals = sums::totals(V::NAME, forgetting, restored.as_collection(), V::sums(facts));
     ordered::flat_map("rows", totals, |upsert| [V::row(upsert)])
 }
@@ -91,11 +88,11 @@ fn maintain<'s, V: View>(
 fn maintain_counts<'s, K: Key>(
     name: &str,
     forgetting: &Forgetting,
-    restored: StreamVec<'s, u64, (K, i64)>,
+    restored: StreamVec<'s, u64, Upsert<K, i64>>,
     tallies: StreamVec<'s, u64, Tally>,
     key: impl Fn(&Tally) -> Option<K> + 'static,
 ) -> StreamVec<'s, u64, Upsert<K, i64>> {
-    let restored = restored.map(|(key, events)| (key, 0, events as isize)).as_collection();
+    let restored = restored.flat_map(|(key, events)| Some((key, 0, events? as isize))).as_collection();
     let counted = tallies.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, name, move |_, _| {
         move |input, output| {
             input.for_each(|capability, tallies| {

@@ -1,13 +1,12 @@
 //! The counts behind `silver.quality_check_results`, by quarter hour of reference time.
 
-use crate::changes::{Upsert, ViewChange};
+use crate::operators::Upsert;
 use crate::operators::forgetting::Forgetting;
 use crate::operators::sums::Key;
 use crate::tally::{Observation, Tally, WINDOW};
 use serde::{Deserialize, Serialize};
 use streamflow_model::{Account, Reason};
 use timely::dataflow::StreamVec;
-use timely::dataflow::operators::vec::Map;
 
 /// What a data-quality check counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,13 +51,9 @@ impl Key for QualityKey {
 /// Maintains the counts; `tallies` are those of transaction topics.
 pub fn quality<'s>(
     forgetting: &Forgetting,
-    restored: &StreamVec<'s, u64, ViewChange>,
+    restored: StreamVec<'s, u64, Upsert<QualityKey, i64>>,
     tallies: StreamVec<'s, u64, Tally>,
 ) -> StreamVec<'s, u64, Upsert<QualityKey, i64>> {
-    let restored = restored.clone().flat_map(|change| match change {
-        ViewChange::Quality((key, events)) => Some((key, events?)),
-        _ => None,
-    });
     super::maintain_counts("quality", forgetting, restored, tallies, key)
 }
 

@@ -1,7 +1,6 @@
 //! One thing for each view: what is made of the list of views.
 
 use super::{Facts, RowOf, View, maintain};
-use crate::changes::ViewChange;
 use crate::for_each_view;
 use crate::operators::forgetting::Forgetting;
 use serde::{Deserialize, Serialize};
@@ -149,7 +148,7 @@ macro_rules! registry {
         pub fn maintain_all<'s>(
             facts: &Facts<'s>,
             forgetting: &Forgetting,
-            restored: &StreamVec<'s, u64, ViewChange>,
+            restored: &StreamVec<'s, u64, ViewRow>,
         ) -> StreamVec<'s, u64, ViewRow> {
             let rows = [$(maintain::<$View>(facts, forgetting, restored),)+];
             restored.scope().concatenate(rows)

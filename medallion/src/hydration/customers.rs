@@ -1,7 +1,7 @@
 //! The sums of customers.
 
-use super::copy::{self, CENTS, Fields, literal};
 use super::{Hydration, Share};
+use crate::copy_out::{self, CENTS, Fields, literal};
 use postgres::Transaction as Snapshot;
 use postgres::types::Type;
 use streamflow_connectors::postgres::PostgresError;
@@ -40,7 +40,7 @@ impl Hydration<'_> {
              WHERE t.customer_key >= {from} AND t.customer_key < {to}",
             last_folded(&literal(self.folded_before))
         );
-        copy::rows(snapshot, &query, &TYPES, customer, give)
+        copy_out::rows(snapshot, &query, &TYPES, customer, give)
     }
 }
 

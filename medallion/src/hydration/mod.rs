@@ -10,7 +10,6 @@
 //! Law: while the lease is held and nothing has been committed under it, nobody changes these tables; so what several
 //! connections read at different moments is the state at one frontier. It is read within one snapshot each all the same.
 
-pub(crate) mod copy;
 mod customers;
 mod resume;
 mod transactions;

@@ -1,6 +1,6 @@
 //! What every worker knows before the graph is built.
 
-use super::copy::impossible;
+use crate::copy_out::impossible;
 use crate::encoding::Instant;
 use crate::progress::Progress;
 use crate::topics::Topics;

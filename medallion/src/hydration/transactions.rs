@@ -1,7 +1,7 @@
 //! Transactions that can still be seen.
 
-use super::copy::{self, Fields, impossible, literal};
 use super::{Hydration, Share};
+use crate::copy_out::{self, Fields, impossible, literal};
 use crate::topics::Topics;
 use postgres::Transaction as Snapshot;
 use postgres::types::Type;
@@ -54,7 +54,7 @@ impl Hydration<'_> {
             literal(from),
             literal(to)
         );
-        copy::rows(snapshot, &query, &TYPES, |row| transaction(row, self.topics), give)
+        copy_out::rows(snapshot, &query, &TYPES, |row| transaction(row, self.topics), give)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rows of aggregates that can still change, and the books.
 
-use super::copy::{self, Fields, impossible, literal};
 use super::{Hydration, Row};
+use crate::copy_out::{self, Fields, impossible, literal};
 use crate::tables::quality::measure;
 use crate::tables::view::Aggregate;
 use crate::tables::{Tables, tables};
@@ -52,7 +52,7 @@ impl Hydration<'_> {
             "SELECT window_start, measure, events FROM silver.quality_counts WHERE window_start >= {since}"
         );
         let give_counts = &mut |row| give(Row::View { table: super::QUALITY, row });
-        copy::rows(snapshot, &query, QUALITY_TYPES, quality, give_counts)?;
+        copy_out::rows(snapshot, &query, QUALITY_TYPES, quality, give_counts)?;
         self.books(&mut |row| give(Row::View { table: super::PROGRESS, row }));
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `gold.rule_performance`.
 
 use super::view::{Aggregate, Column, Table, Value};
-use crate::hydration::copy::impossible;
+use crate::copy_out::impossible;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::detectors::Rule;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};

@@ -1,8 +1,8 @@
 //! How the rows of a view are stored: everything is derived from the list of columns.
 
 use crate::changes::Latest;
+use crate::copy_out::{self, CENTS, literal};
 use crate::encoding::{Columns, Fields, micros};
-use crate::hydration::copy::{self, CENTS, literal};
 use crate::keys::Dimensions;
 use crate::output::Output;
 use postgres::Transaction;
@@ -35,7 +35,7 @@ pub struct Aggregate<K: 'static, S: 'static> {
     /// Length of a bucket, microseconds: so long after its start it is over, except for local days.
     pub(crate) bucket: i64,
     /// Reads a row's stored columns, in their order.
-    pub(crate) read: fn(&mut copy::Fields<'_>) -> Result<(K, S), PostgresError>,
+    pub(crate) read: fn(&mut copy_out::Fields<'_>) -> Result<(K, S), PostgresError>,
     /// What the rows must be, in SQL from `{transactions}`: those of `silver.transactions` that are not voided.
     pub(crate) expected: &'static str,
 }
@@ -314,7 +314,7 @@ impl<K, S> Aggregate<K, S> {
         }
         let (names, conditions) = (names.join(", "), conditions.join(" AND "));
         let query = format!("SELECT {names} FROM {}{joins} WHERE {conditions}", self.table.stored);
-        copy::rows(snapshot, &query, &types, self.read, give)
+        copy_out::rows(snapshot, &query, &types, self.read, give)
     }
 }
 

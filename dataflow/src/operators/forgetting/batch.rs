@@ -1,12 +1,11 @@
 //! The batches of a forgetting arrangement: sorted updates, and the merger that drops what has closed.
 
-use super::cursor::OpenCursor;
 use super::{Closes, Settled};
 use differential_dataflow::batcher::Extract;
 use differential_dataflow::consolidation::consolidate_updates;
 use differential_dataflow::difference::Semigroup;
 use differential_dataflow::trace::implementations::spine_fueled::{Merger, Spine, SpineBatch};
-use differential_dataflow::trace::{Batcher, Builder, Navigable};
+use differential_dataflow::trace::{Batcher, Builder};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::rc::Rc;
@@ -54,14 +53,6 @@ where
 
     fn len(&self) -> usize {
         self.updates.len()
-    }
-}
-
-impl<K: Datum, V: Datum, R: Difference> Navigable for OpenBatch<K, V, R> {
-    type Cursor = OpenCursor<K, V, R>;
-
-    fn cursor(&self) -> Self::Cursor {
-        OpenCursor::default()
     }
 }
 

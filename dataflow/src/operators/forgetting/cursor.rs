@@ -1,7 +1,7 @@
 //! Reading a batch in the order of its keys and values.
 
 use super::batch::{Datum, Difference, OpenBatch};
-use differential_dataflow::trace::Cursor;
+use differential_dataflow::trace::{Cursor, Navigable};
 use std::marker::PhantomData;
 
 /// Where a reader is in a batch: the first update of its key, and the first of its value.
@@ -14,6 +14,14 @@ pub struct OpenCursor<K, V, R> {
 impl<K, V, R> Default for OpenCursor<K, V, R> {
     fn default() -> Self {
         Self { key: 0, value: 0, of: PhantomData }
+    }
+}
+
+impl<K: Datum, V: Datum, R: Difference> Navigable for OpenBatch<K, V, R> {
+    type Cursor = OpenCursor<K, V, R>;
+
+    fn cursor(&self) -> Self::Cursor {
+        OpenCursor::default()
     }
 }
 

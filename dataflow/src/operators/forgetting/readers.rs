@@ -3,7 +3,7 @@
 
 use super::batch::{Chunk, Datum, Difference};
 use super::{Closes, Forgetting, OpenBatch, OpenBuilder, OpenSpine};
-use crate::changes::Upsert;
+use crate::operators::Upsert;
 use crate::operators::holding::HoldingLog;
 use differential_dataflow::difference::{Abelian, Monoid, Multiply, Semigroup};
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
