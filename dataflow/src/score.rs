@@ -1,10 +1,9 @@
 //! Scored transactions. Their combined score is the weighted mean of the detectors that triggered.
 
-use crate::detectors;
-use crate::detectors::{Context, Hit, Rule, Rules};
+use crate::detectors::{Context, Hit, Rules};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use streamflow_model::{Score, Thousandths, Transaction};
+use streamflow_model::{Score, Transaction};
 
 /// What the rules say of one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,7 +40,7 @@ pub struct Settled {
 
 /// The verdict of `rules` on a transaction in its context.
 pub fn verdict(rules: &Rules, context: &Context<'_>) -> Verdict {
-    let hits = detectors::hits(rules, context);
+    let hits = rules.hits(context);
     if hits.is_empty() {
         return Verdict::default();
     }
@@ -53,32 +52,28 @@ pub fn verdict(rules: &Rules, context: &Context<'_>) -> Verdict {
 /// Each hit's score is cut at 1e-15, so the sum may fall short of the exact one, by less than a unit. Rounding up makes good for
 /// that: a combined score that on paper is a decimal comes out as that decimal, and one on the threshold reaches it.
 fn combine(rules: &Rules, hits: Vec<Hit>) -> Verdict {
-    let weighted = |hit: &Hit| u128::from(hit.score.units()) * u128::from(weight(rules, hit.rule()).0);
-    let total: u128 = hits.iter().map(weighted).sum();
-    let weights: u128 = hits.iter().map(|hit| u128::from(weight(rules, hit.rule()).0)).sum();
+    let weight = |hit: &Hit| u128::from(rules.detector(hit.rule()).weight().0);
+    let total: u128 = hits.iter().map(|hit| u128::from(hit.score.units()) * weight(hit)).sum();
+    let weights: u128 = hits.iter().map(weight).sum();
     let score = if weights == 0 { Score::ZERO } else { Score::from_units(total.div_ceil(weights) as u64) };
     let threshold = Score::ratio(i128::from(rules.alert_threshold.0), 1000);
     Verdict { score, alert: weights > 0 && score >= threshold, hits }
-}
-
-fn weight(rules: &Rules, rule: Rule) -> Thousandths {
-    match rule {
-        Rule::HighValue => rules.high_value.weight,
-        Rule::Velocity => rules.velocity.weight,
-        Rule::ImpossibleTravel => rules.impossible_travel.weight,
-        Rule::UnusualHour => rules.unusual_hour.weight,
-        Rule::Blacklist => rules.blacklist.weight,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::detectors::Evidence;
-    use crate::detectors::examples::{context, earlier};
+    use crate::detectors::examples::{Past, context, earlier};
+    use crate::detectors::velocity::VelocityEvidence;
 
     fn velocity(score: Score) -> Hit {
-        Hit { score, evidence: Evidence::Velocity { count: 6, window: 1 } }
+        Hit { score, evidence: Evidence::Velocity(VelocityEvidence { count: 6, window: 1 }) }
+    }
+
+    /// So many transactions just before, for FR-002.
+    fn burst(count: i64) -> Past {
+        Past::of((0..count).map(|_| (-1, 10_000)))
     }
 
     #[test]
@@ -107,7 +102,7 @@ mod tests {
     fn a_tie_of_scores_that_are_no_decimals_is_a_tie() {
         // 3.85 times the mean scores 47/60; with FR-002 at 0.6: (47/60 * 0.30 + 0.6 * 0.25) / 0.55 = 0.7.
         let history = earlier(&[(10_000, 600); 5]);
-        let context = Context { amount: 38_500, earlier: history, in_window: 8, ..context() };
+        let context = Context { amount: 38_500, earlier: history, recent: &burst(7), ..context() };
         let combined = verdict(&Rules::default(), &context);
         assert_eq!(combined.score, Score::ratio(7, 10));
         assert!(combined.alert);
@@ -117,7 +112,7 @@ mod tests {
     fn a_score_exactly_between_two_roundings_is_rounded_up() {
         // FR-002 at 1.0 and FR-004 at a sixth, z being 7/3: (1 * 0.25 + 1/6 * 0.15) / 0.4 = 0.6875.
         let history = [579, 579, 600, 621, 621].map(|minute| (10_000, minute));
-        let context = Context { minute: 649, earlier: earlier(&history), in_window: 10, ..context() };
+        let context = Context { minute: 649, earlier: earlier(&history), recent: &burst(9), ..context() };
         assert_eq!(verdict(&Rules::default(), &context).score.to_string(), "0.688");
     }
 
@@ -125,7 +120,7 @@ mod tests {
     fn several_detectors_are_weighted() {
         // FR-001 1.0 * 0.30 and FR-002 0.2 * 0.25: 0.35 / 0.55.
         let context =
-            Context { amount: 50_000, earlier: earlier(&[(10_000, 600); 5]), in_window: 6, ..context() };
+            Context { amount: 50_000, earlier: earlier(&[(10_000, 600); 5]), recent: &burst(5), ..context() };
         let combined = verdict(&Rules::default(), &context);
         assert_eq!(combined.score.to_string(), "0.636");
         assert!(!combined.alert);

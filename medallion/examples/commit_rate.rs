@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, Writer, connect, migrate};
 use streamflow_dataflow::alerts::{Alert, AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::high_value::HighValueEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit, Rule};
 use streamflow_dataflow::score::{Scored, Verdict};
 use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
@@ -117,7 +118,8 @@ impl Load {
 
     fn transaction(&mut self) -> Scored {
         let alert = self.rng.random_range(0..1000) < ALERTS_PER_THOUSAND;
-        let evidence = Evidence::HighValue { amount: Cents(50_000), mean: Cents(10_000), count: 9 };
+        let seen = HighValueEvidence { amount: Cents(50_000), mean: Cents(10_000), count: 9 };
+        let evidence = Evidence::HighValue(seen);
         let hits = if alert { vec![Hit { score: Score::ONE, evidence }] } else { Vec::new() };
         let score = if alert { Score::ONE } else { Score::ZERO };
         let transaction = Transaction {

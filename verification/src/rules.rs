@@ -1,7 +1,11 @@
 //! The rules in the oracle's terms.
 
 use streamflow_dataflow::detectors::Rules;
-use streamflow_dataflow::detectors::rules::{Blacklist, HighValue, ImpossibleTravel, UnusualHour, Velocity};
+use streamflow_dataflow::detectors::blacklist::Blacklist;
+use streamflow_dataflow::detectors::high_value::HighValue;
+use streamflow_dataflow::detectors::impossible_travel::ImpossibleTravel;
+use streamflow_dataflow::detectors::unusual_hour::UnusualHour;
+use streamflow_dataflow::detectors::velocity::Velocity;
 
 /// The same parameters for the oracle.
 pub(crate) fn for_oracle(rules: &Rules) -> streamflow_oracle::Rules {

@@ -1,4 +1,4 @@
-//! What a detector may look at beside the transaction itself: the customer's earlier transactions, summed up.
+//! What a detector may look at beside the transaction itself: the customer's earlier transactions, summed up and one by one.
 
 use serde::{Deserialize, Serialize};
 use streamflow_model::{Entity, Id, ListEntry, Place};
@@ -40,6 +40,15 @@ impl Sums {
     }
 }
 
+/// An earlier transaction, as far as detectors look at single ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EarlierTransaction {
+    /// Its event time, microseconds since 1970.
+    pub event_time: i64,
+    /// Its amount in cents.
+    pub cents: i64,
+}
+
 /// The latest earlier transaction with a place.
 #[derive(Clone, Copy, Debug)]
 pub struct PreviousPlace<'a> {
@@ -49,6 +58,19 @@ pub struct PreviousPlace<'a> {
     pub place: Place,
     /// Its id.
     pub transaction: &'a Id,
+}
+
+/// The customer's earlier transactions one by one, current ones alone. A detector asks no farther back than its
+/// [`LookBack`](crate::detectors::LookBack); nothing is computed before it asks.
+pub trait Recent {
+    /// How many have an event time above `start`.
+    fn count_after(&self, start: i64) -> u64;
+
+    /// Those with an event time above `start`, the newest first; those of one instant are in no order.
+    fn newest_first(&self, start: i64) -> Box<dyn Iterator<Item = EarlierTransaction> + '_>;
+
+    /// The latest one with a place; one with an event time below `start` may be left out.
+    fn latest_place(&self, start: i64) -> Option<PreviousPlace<'_>>;
 }
 
 /// A list entry in force at the transaction's event time.
@@ -61,7 +83,7 @@ pub struct Listing<'a> {
 }
 
 /// The context of one transaction: what its customer did before it, and whether it is listed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The transaction's amount in cents.
     pub amount: i64,
@@ -71,12 +93,10 @@ pub struct Context<'a> {
     pub place: Option<Place>,
     /// The transaction's minute of the local day.
     pub minute: u16,
-    /// Sums over the earlier transactions.
+    /// Sums over all earlier transactions.
     pub earlier: Sums,
-    /// Transactions in the velocity window that ends with this one, this one included.
-    pub in_window: u64,
-    /// The latest earlier transaction with a place.
-    pub previous_place: Option<PreviousPlace<'a>>,
+    /// The latest earlier transactions one by one.
+    pub recent: &'a dyn Recent,
     /// The customer's list entry in force, else the store's.
     pub listing: Option<Listing<'a>>,
 }

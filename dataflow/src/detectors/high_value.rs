@@ -3,30 +3,90 @@
 //! Triggers with at least five earlier transactions and amount > 3 * mean, compared in integers:
 //! amount * n * 1000 > multiple * sum. Score: amount / (3 * mean) - 0.5.
 
-use crate::detectors::rules::HighValue;
-use crate::detectors::{Context, Evidence, Hit};
-use streamflow_model::{Cents, Score};
+use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Rule};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use streamflow_model::{Cents, Score, Thousandths};
 
-/// The hit, if the amount is too high.
-pub fn detect(rule: &HighValue, context: &Context<'_>) -> Option<Hit> {
-    let earlier = &context.earlier;
-    if earlier.count < u64::from(rule.minimum_history) {
-        return None;
+/// Settings of FR-001.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HighValue {
+    /// Weight in the combined score.
+    pub weight: Thousandths,
+    /// Earlier transactions needed.
+    pub minimum_history: u32,
+    /// How many times the mean is too much.
+    pub multiple: Thousandths,
+}
+
+impl Default for HighValue {
+    fn default() -> Self {
+        Self { weight: Thousandths(300), minimum_history: 5, multiple: Thousandths(3000) }
     }
-    let scaled_amount = i128::from(context.amount) * i128::from(earlier.count) * 1000;
-    let limit = i128::from(rule.multiple.0) * earlier.cents;
-    if scaled_amount <= limit {
-        return None;
+}
+
+impl Detector for HighValue {
+    fn key(&self) -> &'static str {
+        "high_value"
     }
-    let mean = Cents::mean(earlier.cents, earlier.count);
-    Some(Hit {
-        score: Score::ratio(2 * scaled_amount - limit, 2 * limit),
-        evidence: Evidence::HighValue {
-            amount: Cents(context.amount),
-            mean: Cents(mean as i64),
-            count: earlier.count,
-        },
-    })
+
+    fn weight(&self) -> Thousandths {
+        self.weight
+    }
+
+    fn bounds(&self) -> Vec<Bound> {
+        vec![
+            Bound::decimal("multiple", self.multiple, 1..=1_000_000),
+            Bound::count("minimum_history", self.minimum_history, 1..=1_000_000),
+        ]
+    }
+
+    fn detect(&self, context: &Context<'_>) -> Option<Hit> {
+        let earlier = &context.earlier;
+        if earlier.count < u64::from(self.minimum_history) {
+            return None;
+        }
+        let scaled_amount = i128::from(context.amount) * i128::from(earlier.count) * 1000;
+        let limit = i128::from(self.multiple.0) * earlier.cents;
+        if scaled_amount <= limit {
+            return None;
+        }
+        let mean = Cents::mean(earlier.cents, earlier.count);
+        Some(Hit {
+            score: Score::ratio(2 * scaled_amount - limit, 2 * limit),
+            evidence: Evidence::HighValue(HighValueEvidence {
+                amount: Cents(context.amount),
+                mean: Cents(mean as i64),
+                count: earlier.count,
+            }),
+        })
+    }
+}
+
+/// The amount against the mean of the earlier ones.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HighValueEvidence {
+    /// Amount of the transaction.
+    pub amount: Cents,
+    /// Mean of the earlier amounts, rounded to the cent.
+    pub mean: Cents,
+    /// Number of earlier transactions.
+    pub count: u64,
+}
+
+impl Finding for HighValueEvidence {
+    fn rule(&self) -> Rule {
+        Rule::HighValue
+    }
+
+    fn details(&self) -> Value {
+        json!({"amount": self.amount.to_string(), "mean": self.mean.to_string(), "count": self.count})
+    }
+
+    fn explanation(&self) -> String {
+        format!("{} against a mean of {} of {}", self.amount, self.mean, self.count)
+    }
 }
 
 #[cfg(test)]
@@ -36,12 +96,19 @@ mod tests {
 
     fn score_of(amount: i64, history: &[(i64, u16)]) -> Option<String> {
         let context = Context { amount, earlier: earlier(history), ..context() };
-        detect(&HighValue::default(), &context).map(|hit| hit.score.to_string())
+        HighValue::default().detect(&context).map(|hit| hit.score.to_string())
     }
 
     #[test]
     fn five_times_the_mean_scores_one() {
         assert_eq!(score_of(50_000, &[(10_000, 600); 5]).as_deref(), Some("1.000"));
+    }
+
+    #[test]
+    fn the_explanation_names_both_amounts() {
+        let context = Context { amount: 50_000, earlier: earlier(&[(10_000, 600); 5]), ..context() };
+        let hit = HighValue::default().detect(&context).unwrap();
+        assert_eq!(hit.explanation(), "500.00 against a mean of 100.00 of 5");
     }
 
     #[test]

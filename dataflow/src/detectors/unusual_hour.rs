@@ -4,39 +4,111 @@
 //! local day, std the sample standard deviation. With S and Q the sums of minutes and of squared minutes,
 //! z^2 = (n m - S)^2 (n - 1) / (n (n Q - S^2)), so the comparison is made in integers. Score: (z - 2) / 2.
 
-use crate::detectors::rules::UnusualHour;
-use crate::detectors::{Context, Evidence, Hit};
+use crate::detectors::hit::{hundredths, thousandths};
+use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Rule};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use streamflow_model::Thousandths;
 use streamflow_model::money::divide_rounded;
 use streamflow_model::root::Root;
 
-/// The hit, if the hour is unusual.
-pub fn detect(rule: &UnusualHour, context: &Context<'_>) -> Option<Hit> {
-    let earlier = &context.earlier;
-    let spread = earlier.minute_spread();
-    if earlier.count < u64::from(rule.minimum_history) || spread == 0 {
-        return None;
+/// Settings of FR-004.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UnusualHour {
+    /// Weight in the combined score.
+    pub weight: Thousandths,
+    /// Earlier transactions needed.
+    pub minimum_history: u32,
+    /// Standard deviations that are still normal.
+    pub deviations: Thousandths,
+}
+
+impl Default for UnusualHour {
+    fn default() -> Self {
+        Self { weight: Thousandths(150), minimum_history: 5, deviations: Thousandths(2000) }
     }
-    let count = i128::from(earlier.count);
-    let distance = count * i128::from(context.minute) - i128::from(earlier.minutes);
-    let squared_limit = i128::from(rule.deviations.0) * i128::from(rule.deviations.0);
-    // Both sides fit for histories of up to a hundred million transactions; beyond, the customer is not scored.
-    let left = (distance * distance).checked_mul((count - 1) * 1_000_000)?;
-    let right = squared_limit.checked_mul(count.checked_mul(spread)?)?;
-    if left <= right {
-        return None;
+}
+
+impl Detector for UnusualHour {
+    fn key(&self) -> &'static str {
+        "unusual_hour"
     }
-    let z = Root::of_ratio(distance * distance * (count - 1), count * spread);
-    let deviation = Root::of_ratio(spread, count * (count - 1));
-    Some(Hit {
-        score: z.excess_over(rule.deviations.0),
-        evidence: Evidence::UnusualHour {
-            minute: context.minute,
-            z: z.rounded(1000),
-            mean: divide_rounded(100 * i128::from(earlier.minutes), count) as i64,
-            deviation: deviation.rounded(100),
-            count: earlier.count,
-        },
-    })
+
+    fn weight(&self) -> Thousandths {
+        self.weight
+    }
+
+    fn bounds(&self) -> Vec<Bound> {
+        vec![
+            Bound::decimal("deviations", self.deviations, 1..=100_000),
+            Bound::count("minimum_history", self.minimum_history, 2..=1_000_000),
+        ]
+    }
+
+    fn detect(&self, context: &Context<'_>) -> Option<Hit> {
+        let earlier = &context.earlier;
+        let spread = earlier.minute_spread();
+        if earlier.count < u64::from(self.minimum_history) || spread == 0 {
+            return None;
+        }
+        let count = i128::from(earlier.count);
+        let distance = count * i128::from(context.minute) - i128::from(earlier.minutes);
+        let squared_limit = i128::from(self.deviations.0) * i128::from(self.deviations.0);
+        // Both sides fit for histories of up to a hundred million transactions; beyond, the customer is not scored.
+        let left = (distance * distance).checked_mul((count - 1) * 1_000_000)?;
+        let right = squared_limit.checked_mul(count.checked_mul(spread)?)?;
+        if left <= right {
+            return None;
+        }
+        let z = Root::of_ratio(distance * distance * (count - 1), count * spread);
+        let deviation = Root::of_ratio(spread, count * (count - 1));
+        Some(Hit {
+            score: z.excess_over(self.deviations.0),
+            evidence: Evidence::UnusualHour(UnusualHourEvidence {
+                minute: context.minute,
+                z: z.rounded(1000),
+                mean: divide_rounded(100 * i128::from(earlier.minutes), count) as i64,
+                deviation: deviation.rounded(100),
+                count: earlier.count,
+            }),
+        })
+    }
+}
+
+/// The minute of the local day against the earlier ones.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct UnusualHourEvidence {
+    /// Minute of the local day.
+    pub minute: u16,
+    /// abs(minute - mean) / standard deviation, in thousandths.
+    pub z: i64,
+    /// Mean minute in hundredths.
+    pub mean: i64,
+    /// Sample standard deviation in hundredths of a minute.
+    pub deviation: i64,
+    /// Number of earlier transactions.
+    pub count: u64,
+}
+
+impl Finding for UnusualHourEvidence {
+    fn rule(&self) -> Rule {
+        Rule::UnusualHour
+    }
+
+    fn details(&self) -> Value {
+        json!({
+            "minute": self.minute, "z": thousandths(self.z), "mean": hundredths(self.mean),
+            "std": hundredths(self.deviation), "count": self.count,
+        })
+    }
+
+    fn explanation(&self) -> String {
+        let day_time = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let (at, mean) = (day_time(i64::from(self.minute)), day_time(self.mean / 100));
+        let (deviation, z) = (hundredths(self.deviation), thousandths(self.z));
+        format!("at {at} against {mean} \u{b1} {deviation:.0} min, z {z:.1}")
+    }
 }
 
 #[cfg(test)]
@@ -47,7 +119,7 @@ mod tests {
     fn hit(minute: u16, minutes: &[u16]) -> Option<Hit> {
         let history: Vec<_> = minutes.iter().map(|minute| (10_000, *minute)).collect();
         let context = Context { minute, earlier: earlier(&history), ..context() };
-        detect(&UnusualHour::default(), &context)
+        UnusualHour::default().detect(&context)
     }
 
     #[test]
@@ -55,8 +127,9 @@ mod tests {
         let hit = hit(180, &[840, 850, 860, 870, 880]).unwrap();
         assert_eq!(hit.score.to_string(), "1.000");
         let expected =
-            Evidence::UnusualHour { minute: 180, z: 43_007, mean: 86_000, deviation: 1_581, count: 5 };
-        assert_eq!(hit.evidence, expected);
+            UnusualHourEvidence { minute: 180, z: 43_007, mean: 86_000, deviation: 1_581, count: 5 };
+        assert_eq!(hit.evidence, Evidence::UnusualHour(expected));
+        assert_eq!(hit.explanation(), "at 03:00 against 14:20 \u{b1} 16 min, z 43.0");
     }
 
     #[test]
@@ -75,8 +148,8 @@ mod tests {
         let hit = hit(649, &[579, 579, 600, 621, 621]).unwrap();
         assert_eq!(hit.score.units(), 166_666_666_666_666);
         let expected =
-            Evidence::UnusualHour { minute: 649, z: 2_333, mean: 60_000, deviation: 2_100, count: 5 };
-        assert_eq!(hit.evidence, expected);
+            UnusualHourEvidence { minute: 649, z: 2_333, mean: 60_000, deviation: 2_100, count: 5 };
+        assert_eq!(hit.evidence, Evidence::UnusualHour(expected));
     }
 
     #[test]
@@ -97,6 +170,6 @@ mod tests {
         sums.minutes *= times;
         sums.squared_minutes *= times;
         let context = Context { minute: 1439, earlier: sums, ..context() };
-        assert_eq!(detect(&UnusualHour::default(), &context), None);
+        assert_eq!(UnusualHour::default().detect(&context), None);
     }
 }

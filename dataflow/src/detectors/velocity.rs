@@ -2,39 +2,128 @@
 //!
 //! Triggers with more than 5 transactions in (t - 10 min, t], this one included. Score: (c - 5) / 5.
 
-use crate::detectors::rules::Velocity;
-use crate::detectors::{Context, Evidence, Hit};
-use streamflow_model::Score;
+use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, LookBack, Rule};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use streamflow_model::timestamp::{MINUTE, SECOND};
+use streamflow_model::{Score, Thousandths};
 
-/// The hit, if the window holds too many.
-pub fn detect(rule: &Velocity, context: &Context<'_>) -> Option<Hit> {
-    let (count, limit) = (context.in_window, u64::from(rule.limit));
-    (count > limit).then(|| Hit {
-        score: Score::ratio(i128::from(count - limit), i128::from(limit)),
-        evidence: Evidence::Velocity { count, window: rule.window() },
-    })
+/// Settings of FR-002.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Velocity {
+    /// Weight in the combined score.
+    pub weight: Thousandths,
+    /// Transactions that are still normal.
+    pub limit: u32,
+    /// Length of the window in seconds.
+    pub window_seconds: u32,
+}
+
+impl Default for Velocity {
+    fn default() -> Self {
+        Self { weight: Thousandths(250), limit: 5, window_seconds: 600 }
+    }
+}
+
+impl Velocity {
+    /// The window's length in microseconds.
+    fn window(&self) -> i64 {
+        i64::from(self.window_seconds) * SECOND
+    }
+}
+
+impl Detector for Velocity {
+    fn key(&self) -> &'static str {
+        "velocity"
+    }
+
+    fn weight(&self) -> Thousandths {
+        self.weight
+    }
+
+    fn bounds(&self) -> Vec<Bound> {
+        vec![
+            Bound::count("limit", self.limit, 1..=1_000_000),
+            Bound::count("window_seconds", self.window_seconds, 1..=86_400),
+        ]
+    }
+
+    fn look_back(&self) -> LookBack {
+        LookBack { transactions: self.window(), ..LookBack::default() }
+    }
+
+    fn detect(&self, context: &Context<'_>) -> Option<Hit> {
+        let count = context.recent.count_after(context.event_time - self.window()) + 1;
+        let limit = u64::from(self.limit);
+        (count > limit).then(|| Hit {
+            score: Score::ratio(i128::from(count - limit), i128::from(limit)),
+            evidence: Evidence::Velocity(VelocityEvidence { count, window: self.window() }),
+        })
+    }
+}
+
+/// The transactions in the window that ends with this one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VelocityEvidence {
+    /// Transactions in the window, this one included.
+    pub count: u64,
+    /// Length of the window in microseconds.
+    pub window: i64,
+}
+
+impl VelocityEvidence {
+    fn minutes(&self) -> f64 {
+        self.window as f64 / MINUTE as f64
+    }
+}
+
+impl Finding for VelocityEvidence {
+    fn rule(&self) -> Rule {
+        Rule::Velocity
+    }
+
+    fn details(&self) -> Value {
+        json!({"count": self.count, "window_minutes": self.minutes()})
+    }
+
+    fn explanation(&self) -> String {
+        format!("{} transactions within {} min", self.count, self.minutes())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detectors::examples::context;
+    use crate::detectors::examples::{Past, context};
 
-    fn score_of(in_window: u64) -> Option<String> {
-        let context = Context { in_window, ..context() };
-        detect(&Velocity::default(), &context).map(|hit| hit.score.to_string())
+    /// The last one of `count` transactions, each `gap` microseconds after the one before.
+    fn hit(count: i64, gap: i64) -> Option<Hit> {
+        let past = Past::of((1..count).rev().map(|before| (-before * gap, 10_000)));
+        Velocity::default().detect(&Context { recent: &past, ..context() })
+    }
+
+    fn score_of(count: i64, gap: i64) -> Option<String> {
+        hit(count, gap).map(|hit| hit.score.to_string())
     }
 
     #[test]
     fn exactly_five_are_normal() {
-        assert_eq!(score_of(5), None);
+        assert_eq!(score_of(5, 1), None);
     }
 
     #[test]
     fn each_one_more_adds_a_fifth_up_to_one() {
-        assert_eq!(score_of(6).as_deref(), Some("0.200"));
-        assert_eq!(score_of(9).as_deref(), Some("0.800"));
-        assert_eq!(score_of(10).as_deref(), Some("1.000"));
-        assert_eq!(score_of(400).as_deref(), Some("1.000"));
+        assert_eq!(score_of(6, 1).as_deref(), Some("0.200"));
+        assert_eq!(score_of(9, 1).as_deref(), Some("0.800"));
+        assert_eq!(score_of(10, 1).as_deref(), Some("1.000"));
+        assert_eq!(score_of(400, 1).as_deref(), Some("1.000"));
+    }
+
+    #[test]
+    fn exactly_ten_minutes_back_is_outside_the_window() {
+        assert_eq!(score_of(6, 2 * MINUTE), None);
+        let hit = hit(6, 2 * MINUTE - 1).unwrap();
+        assert_eq!(hit.explanation(), "6 transactions within 10 min");
     }
 }

@@ -1,7 +1,7 @@
 //! The history of one customer.
 
 use super::entry::Entry;
-use crate::detectors::Sums;
+use crate::detectors::{EarlierTransaction, Sums};
 use crate::roster::Member;
 use crate::views::customer_profile::Profile;
 use std::hint::black_box;
@@ -45,8 +45,8 @@ impl Span {
 
 #[derive(Default)]
 struct Behind {
-    /// Event times that a window may still reach, ascending.
-    recent: Vec<i64>,
+    /// Those that a look back may still reach, by event time.
+    recent: Vec<EarlierTransaction>,
     last_place: Option<FoldedPlace>,
 }
 
@@ -84,7 +84,8 @@ impl Customer {
     pub(super) fn touch_history(&self) {
         let time = |entry: Option<&Entry>| entry.map_or(0, |entry| entry.event_time);
         let behind = self.behind.as_ref().and_then(|behind| behind.recent.first());
-        black_box((time(self.entries.first()), time(self.entries.last()), behind.copied()));
+        let behind = behind.map(|earlier| earlier.event_time);
+        black_box((time(self.entries.first()), time(self.entries.last()), behind));
     }
 
     /// Where an entry with this key stands, or would stand.
@@ -150,13 +151,13 @@ impl Customer {
         (self.folded.last > i64::MIN).then_some(self.folded.last)
     }
 
-    /// Current folded transactions with an event time above `start`.
-    pub(super) fn folded_since(&self, start: i64) -> usize {
+    /// Current folded transactions with an event time above `start`, by event time.
+    pub(super) fn folded_after(&self, start: i64) -> &[EarlierTransaction] {
         match &self.behind {
             Some(behind) if self.folded.last > start => {
-                behind.recent.len() - behind.recent.partition_point(|time| *time <= start)
+                &behind.recent[behind.recent.partition_point(|earlier| earlier.event_time <= start)..]
             }
-            _ => 0,
+            _ => &[],
         }
     }
 
@@ -200,13 +201,13 @@ impl Customer {
     }
 
     /// Takes in a current folded transaction that the sums already hold.
-    pub(super) fn restore_folded(&mut self, transaction: &Transaction, window_start: i64) {
+    pub(super) fn restore_folded(&mut self, transaction: &Transaction, kept_from: i64) {
         let event_time = transaction.event_time;
         self.folded.include(event_time);
         let mut behind = self.behind.take().unwrap_or_default();
-        if event_time >= window_start {
-            let place = behind.recent.partition_point(|time| *time <= event_time);
-            behind.recent.insert(place, event_time);
+        if event_time >= kept_from {
+            let index = behind.recent.partition_point(|earlier| earlier.event_time <= event_time);
+            behind.recent.insert(index, EarlierTransaction { event_time, cents: transaction.amount.0 });
         }
         if let Some(place) = transaction.place {
             let later = |last: &FoldedPlace| (last.event_time, &last.id) > (event_time, &transaction.id);
@@ -217,10 +218,10 @@ impl Customer {
         self.behind = Some(behind);
     }
 
-    /// Takes the first `count` entries out. Event times before `window_start` can be seen by no window any more.
-    pub(super) fn fold(&mut self, count: usize, window_start: i64, mut leave: impl FnMut(&Entry)) {
+    /// Takes the first `count` entries out. No look back reaches what lies before `kept_from` any more.
+    pub(super) fn fold(&mut self, count: usize, kept_from: i64, mut leave: impl FnMut(&Entry)) {
         let mut behind = self.behind.take().unwrap_or_default();
-        let seen = behind.recent.iter().take_while(|time| **time < window_start).count();
+        let seen = behind.recent.iter().take_while(|earlier| earlier.event_time < kept_from).count();
         behind.recent.drain(..seen);
         for entry in self.entries.drain(..count) {
             leave(&entry);
@@ -229,8 +230,9 @@ impl Customer {
                 continue;
             }
             self.folded.include(entry.event_time);
-            if entry.event_time >= window_start {
-                behind.recent.push(entry.event_time);
+            if entry.event_time >= kept_from {
+                let (event_time, cents) = (entry.event_time, entry.cents());
+                behind.recent.push(EarlierTransaction { event_time, cents });
             }
             if let Some(place) = entry.place() {
                 behind.last_place = Some(FoldedPlace { event_time: entry.event_time, place, id: entry.id });
@@ -261,6 +263,11 @@ mod tests {
     #[test]
     fn a_customer_takes_two_cache_lines() {
         assert_eq!(size_of::<Customer>(), 128);
+    }
+
+    #[test]
+    fn a_folded_transaction_takes_16_bytes_while_a_look_back_reaches_it() {
+        assert_eq!(size_of::<EarlierTransaction>(), 16);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! So the verdict on a transaction is a function of the changes alone, not of when they were noticed.
 
 use crate::controls::ControlChange;
-use crate::detectors::{Context, Listing, Rules};
+use crate::detectors::{Context, Listing, LookBack, Rules};
 use crate::score;
 use crate::score::Verdict;
 use std::collections::HashMap;
@@ -84,20 +84,10 @@ impl Judge {
         self.rules.at(event_time).unwrap_or(&self.initial)
     }
 
-    /// The length of the velocity window at an event time, microseconds.
-    pub(super) fn window(&self, event_time: i64) -> i64 {
-        self.rules(event_time).velocity.window()
-    }
-
-    /// How far back a journey can begin for a transaction at an event time, microseconds.
-    pub(super) fn travel_time(&self, event_time: i64) -> i64 {
-        self.rules(event_time).impossible_travel.within()
-    }
-
-    /// The longest velocity window that any transaction at or after `settled` can look through, microseconds.
-    pub(super) fn longest_window(&self) -> i64 {
-        let versions = self.rules.0.iter().map(|(_, rules)| rules.velocity.window());
-        versions.chain([self.initial.velocity.window()]).max().unwrap_or_default()
+    /// How far back any rules look that apply to something that is not folded.
+    pub(super) fn look_back(&self) -> LookBack {
+        let versions = self.rules.0.iter().map(|(_, rules)| rules);
+        versions.chain([&self.initial]).map(Rules::look_back).fold(LookBack::default(), LookBack::max)
     }
 
     /// The list versions of a customer.

@@ -3,7 +3,6 @@
 use super::entry::Entry;
 use super::state::History;
 use crate::resume::{RestoredCustomer, RestoredTransaction};
-use streamflow_model::timestamp::MINUTE;
 
 impl History {
     /// Takes in a customer's sums.
@@ -23,8 +22,8 @@ impl History {
             self.customers.get_mut(slot).restore_entry(entry);
             self.entries += 1;
         } else if !transaction.voided {
-            let window_start = self.folded_before() - self.judge.longest_window().max(MINUTE);
-            self.customers.get_mut(slot).restore_folded(transaction, window_start);
+            let kept_from = self.folded_before() - self.kept_behind();
+            self.customers.get_mut(slot).restore_folded(transaction, kept_from);
         }
     }
 }

@@ -234,6 +234,7 @@ impl History {
     /// Folds what lies a horizon behind the watermark, whole slices at a time, and hands it on if that is wanted.
     pub(super) fn settle(&mut self, settled: i64, mut hand_on: impl FnMut(Vec<Settled>)) {
         let mut folded = Vec::new();
+        let kept = self.kept_behind();
         while let Some(first) = self.slices.first_entry() {
             let end = self.slicing.start(first.key() + 1);
             if end > settled {
@@ -243,7 +244,7 @@ impl History {
                 self.customers.touch(slots.iter().copied());
                 self.touch_histories(slots);
                 for slot in slots {
-                    self.fold(*slot, end, &mut folded);
+                    self.fold(*slot, end, end - kept, &mut folded);
                 }
                 if folded.len() >= SETTLED_AT_ONCE {
                     hand_on(std::mem::take(&mut folded));
@@ -261,7 +262,12 @@ impl History {
         self.slicing.folded_before(self.settled)
     }
 
-    fn fold(&mut self, slot: u32, end: i64, folded: &mut Vec<Settled>) {
+    /// How far before what is not folded single transactions are kept, microseconds.
+    pub(super) fn kept_behind(&self) -> i64 {
+        self.judge.look_back().transactions.max(MINUTE)
+    }
+
+    fn fold(&mut self, slot: u32, end: i64, kept_from: i64, folded: &mut Vec<Settled>) {
         let count = self.customers.get(slot).count_before(end);
         if count == 0 {
             return;
@@ -269,10 +275,9 @@ impl History {
         if self.settled_wanted {
             self.emit_settled(slot, count, folded);
         }
-        let window_start = end - self.judge.longest_window().max(MINUTE);
         let shared = &mut self.shared;
         let customer = self.customers.get_mut(slot);
-        customer.fold(count, window_start, |entry| entry.release(shared));
+        customer.fold(count, kept_from, |entry| entry.release(shared));
         self.entries -= count;
     }
 

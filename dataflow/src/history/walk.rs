@@ -3,7 +3,7 @@
 use super::customer::Customer;
 use super::entry::{Entry, Shared};
 use super::judge::{Judge, Listings};
-use crate::detectors::{Context, PreviousPlace, Sums};
+use crate::detectors::{Context, EarlierTransaction, PreviousPlace, Recent, Sums};
 use crate::roster::Member;
 use crate::score::Verdict;
 use streamflow_model::Calendar;
@@ -66,17 +66,14 @@ impl<'a> Walk<'a> {
         let Surroundings { judge, shared, calendar } = self.surroundings;
         let event_time = entry.event_time;
         let minute = calendar.minute_of_day(event_time);
-        let place = entry.place();
         let store = judge.store(shared.stores.value(entry.store));
         let context = Context {
             amount: entry.cents(),
             event_time,
-            place,
+            place: entry.place(),
             minute,
             earlier: self.earlier,
-            in_window: self.current_since(event_time - judge.window(event_time)) + 1,
-            previous_place: place
-                .and_then(|_| self.previous_place(event_time - judge.travel_time(event_time))),
+            recent: self,
             listing: (self.listings.and_then(|listings| listings.at(event_time)))
                 .or_else(|| store.and_then(|listings| listings.at(event_time))),
         };
@@ -90,29 +87,41 @@ impl<'a> Walk<'a> {
         assessment
     }
 
-    /// Current transactions before the position with an event time above `start`.
-    fn current_since(&self, start: i64) -> u64 {
-        let before = &self.customer.entries[..self.position];
-        let within = before.len() - first_after(before, start);
-        let voided = if self.customer.voided == 0 {
-            0
-        } else {
-            before[before.len() - within..].iter().filter(|entry| entry.voided()).count()
-        };
-        (within - voided + self.customer.folded_since(start)) as u64
-    }
-
     /// Event time of the current transaction just before the position.
     fn previous(&self) -> Option<i64> {
-        let before = self.customer.entries[..self.position].iter().rev();
-        let latest = before.filter(|entry| !entry.voided()).map(|entry| entry.event_time).next();
+        let latest = current(self.before()).next_back().map(|entry| entry.event_time);
         latest.or(self.customer.last_folded())
     }
 
-    /// The latest current transaction before the position with a place; older than `start` it may be left out.
-    fn previous_place(&self, start: i64) -> Option<PreviousPlace<'a>> {
-        let before = self.customer.entries[..self.position].iter().rev();
-        let latest = before.filter(|entry| !entry.voided()).find_map(|entry| {
+    fn before(&self) -> &'a [Entry] {
+        &self.customer.entries[..self.position]
+    }
+
+    /// The entries before the position with an event time above `start`, voided ones included.
+    fn entries_after(&self, start: i64) -> &'a [Entry] {
+        let before = self.before();
+        &before[first_after(before, start)..]
+    }
+}
+
+/// What stands before the position, which nobody looks at before a detector asks.
+impl Recent for Walk<'_> {
+    fn count_after(&self, start: i64) -> u64 {
+        let entries = self.entries_after(start);
+        let voided = if self.customer.voided == 0 { 0 } else { entries.len() - current(entries).count() };
+        (entries.len() - voided + self.customer.folded_after(start).len()) as u64
+    }
+
+    fn newest_first(&self, start: i64) -> Box<dyn Iterator<Item = EarlierTransaction> + '_> {
+        let entries = current(self.entries_after(start)).rev();
+        let entries =
+            entries.map(|entry| EarlierTransaction { event_time: entry.event_time, cents: entry.cents() });
+        Box::new(entries.chain(self.customer.folded_after(start).iter().rev().copied()))
+    }
+
+    fn latest_place(&self, start: i64) -> Option<PreviousPlace<'_>> {
+        let mut reached = current(self.before()).rev().take_while(|entry| entry.event_time >= start);
+        let latest = reached.find_map(|entry| {
             let place = entry.place()?;
             Some(PreviousPlace { event_time: entry.event_time, place, transaction: &entry.id })
         });
@@ -122,6 +131,10 @@ impl<'a> Walk<'a> {
             Some(PreviousPlace { event_time, place, transaction: &folded.id })
         })
     }
+}
+
+fn current(entries: &[Entry]) -> impl DoubleEndedIterator<Item = &Entry> {
+    entries.iter().filter(|entry| !entry.voided())
 }
 
 /// The first position whose event time is above `start`, looked for from the end, where it nearly always is.

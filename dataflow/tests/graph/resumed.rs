@@ -103,11 +103,7 @@ fn look_back(case: &Case, settings: &Settings) -> i64 {
     let versions = case.rules_versions.iter().map(|version| graph_rules(&version.rules));
     let reach = versions.chain([settings.rules.clone()]);
     let minute = 60_000_000;
-    reach
-        .map(|rules| rules.velocity.window().max(rules.impossible_travel.within()))
-        .max()
-        .unwrap_or(0)
-        .max(minute)
+    reach.map(|rules| rules.look_back().farthest()).max().unwrap_or(0).max(minute)
 }
 
 impl Rows {

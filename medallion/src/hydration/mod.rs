@@ -185,7 +185,7 @@ fn longest_look_back(rules: &Rules, resume: &Resume) -> i64 {
         ControlChange::Rules(change) => Some(&change.rules),
         ControlChange::List(_) => None,
     });
-    let reach = |rules: &Rules| rules.velocity.window().max(rules.impossible_travel.within());
+    let reach = |rules: &Rules| rules.look_back().farthest();
     versions.chain([rules]).map(reach).max().unwrap_or_default().max(MINUTE)
 }
 

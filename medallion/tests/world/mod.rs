@@ -9,6 +9,9 @@ use std::sync::Arc;
 use streamflow_dataflow::alerts::{Alert, AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::blacklist::BlacklistEvidence;
+use streamflow_dataflow::detectors::high_value::HighValueEvidence;
+use streamflow_dataflow::detectors::velocity::VelocityEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
 use streamflow_dataflow::score::{Scored, Verdict};
 use streamflow_dataflow::views::quality::{Measure, QualityKey};
@@ -213,19 +216,18 @@ impl World {
     fn verdict(&mut self) -> Verdict {
         let mut hits = Vec::new();
         if self.rng.random_range(0..3) == 0 {
-            let evidence = Evidence::HighValue { amount: Cents(5), mean: Cents(1), count: 7 };
-            hits.push(Hit { score: self.score(), evidence });
+            let seen = HighValueEvidence { amount: Cents(5), mean: Cents(1), count: 7 };
+            hits.push(Hit { score: self.score(), evidence: Evidence::HighValue(seen) });
         }
         if self.rng.random_range(0..4) == 0 {
-            hits.push(Hit {
-                score: self.score(),
-                evidence: Evidence::Velocity { count: 7, window: 600_000_000 },
-            });
+            let seen = VelocityEvidence { count: 7, window: 600_000_000 };
+            hits.push(Hit { score: self.score(), evidence: Evidence::Velocity(seen) });
         }
         if self.rng.random_range(0..5) == 0 {
             let entity = Entity::Customer(self.id("cust", 20));
             let entry = ListEntry { reason: Some(self.hostile()), ..ListEntry::default() };
-            hits.push(Hit { score: Score::ONE, evidence: Evidence::Blacklist { entity, entry } });
+            let seen = BlacklistEvidence { entity, entry };
+            hits.push(Hit { score: Score::ONE, evidence: Evidence::Blacklist(seen) });
         }
         let score = hits.iter().map(|hit| hit.score).max().unwrap_or_default();
         Verdict { score, alert: score >= Score::ratio(7, 10), hits }

@@ -1,0 +1,90 @@
+//! What a detector is: settings that know what they accept, how far they look back and what they look for.
+
+use crate::detectors::{Context, Hit, Rule};
+use serde_json::Value;
+use std::ops::RangeInclusive;
+use streamflow_model::Thousandths;
+
+/// A detector with its settings: a pure function of a transaction's context to an optional hit.
+pub trait Detector {
+    /// The key of its settings under `rules` in the configuration.
+    fn key(&self) -> &'static str;
+
+    /// Its weight in the combined score.
+    fn weight(&self) -> Thousandths;
+
+    /// What configuration accepts for its other settings.
+    fn bounds(&self) -> Vec<Bound> {
+        Vec::new()
+    }
+
+    /// How far before a transaction it looks at single earlier ones. What lies farther back may be missing from its context.
+    fn look_back(&self) -> LookBack {
+        LookBack::default()
+    }
+
+    /// The hit, if the transaction is what it looks for.
+    fn detect(&self, context: &Context<'_>) -> Option<Hit>;
+}
+
+/// What a detector saw, for machines and for people.
+pub trait Finding {
+    /// The detector.
+    fn rule(&self) -> Rule;
+
+    /// The object in `rule_details`, but for the score. Money is text, times are in RFC 3339.
+    fn details(&self) -> Value;
+
+    /// A sentence without its full stop.
+    fn explanation(&self) -> String;
+}
+
+/// How far before a transaction single earlier ones are looked at, microseconds. Sums over all earlier ones have no such limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookBack {
+    /// Event times and amounts.
+    pub transactions: i64,
+    /// The latest place.
+    pub place: i64,
+}
+
+impl LookBack {
+    /// The farther one of both, in each respect.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self { transactions: self.transactions.max(other.transactions), place: self.place.max(other.place) }
+    }
+
+    /// The farthest that anything is looked at.
+    pub fn farthest(self) -> i64 {
+        self.transactions.max(self.place)
+    }
+}
+
+/// A setting with the values that configuration accepts.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    key: &'static str,
+    value: u32,
+    allowed: RangeInclusive<u32>,
+    show: fn(u32) -> String,
+}
+
+impl Bound {
+    /// Of a decimal; `allowed` is in thousandths.
+    pub fn decimal(key: &'static str, value: Thousandths, allowed: RangeInclusive<u32>) -> Self {
+        Self { key, value: value.0, allowed, show: |value| Thousandths(value).to_string() }
+    }
+
+    /// Of a whole number.
+    pub fn count(key: &'static str, value: u32, allowed: RangeInclusive<u32>) -> Self {
+        Self { key, value, allowed, show: |value| value.to_string() }
+    }
+
+    /// What is wrong with the value, if anything: the key, the value and what is allowed.
+    pub fn problem(&self) -> Option<String> {
+        let Self { key, value, allowed, show } = self;
+        let (low, high) = (show(*allowed.start()), show(*allowed.end()));
+        (!allowed.contains(value)).then(|| format!("{key} = {}: must be {low} to {high}", show(*value)))
+    }
+}
