@@ -48,21 +48,3 @@ const clockTime = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2
 const preciseTime = new Intl.DateTimeFormat("en-GB", {
   hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3,
 });
-
-/// The evidence of one rule as a phrase.
-function evidence({ rule, evidence: seen }) {
-  const phrase = {
-    "FR-001": () => `${seen.amount} against a mean of ${seen.mean} of ${seen.count}`,
-    "FR-002": () => `${seen.count} transactions within ${seen.window_minutes} min`,
-    "FR-003": () => `${whole.format(seen.km)} km in ${whole.format(seen.minutes)} min from ${seen.previous_transaction_id}`,
-    "FR-004": () => `at ${dayTime(seen.minute)} against ${dayTime(seen.mean)} \u00b1 ${whole.format(seen.std)} min, z ${tenths.format(seen.z)}`,
-    "FR-005": () => `${seen.entity} ${seen.id} is listed`,
-  }[rule];
-  return `${rule} ${phrase ? phrase() : JSON.stringify(seen)}`;
-}
-
-/// A minute of the day.
-function dayTime(minute) {
-  const part = (value) => String(Math.floor(value)).padStart(2, "0");
-  return `${part(minute / 60)}:${part(minute % 60)}`;
-}

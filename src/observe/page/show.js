@@ -156,7 +156,7 @@ const up = (value) => (value === null ? UNKNOWN : value ? `${STATES.ok.sign} up`
 function showAlerts(alerts) {
   fill(find("#alerts tbody"), alerts.map((alert) => {
     const [sign, look] = CHANGES[alert.change] ?? ["", ""];
-    const reasons = alert.rules.map(evidence).join(" \u00b7 ");
+    const reasons = alert.rules.map(({ rule, explanation }) => `${rule} ${explanation}`).join(" \u00b7 ");
     const title = `${reasons}\nstore ${alert.store_id}, transaction of ${new Date(alert.transaction_at).toISOString()}`;
     return [
       { ...number(preciseTime.format(alert.changed_at)), look: "number when" },

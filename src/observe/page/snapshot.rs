@@ -182,6 +182,7 @@ struct Alert {
 #[derive(Debug, Serialize)]
 struct Rule {
     rule: &'static str,
+    explanation: String,
     evidence: Value,
 }
 
@@ -373,6 +374,6 @@ impl Rule {
             // Why somebody is on a list is what a person wrote, perhaps with names.
             fields.remove("reason");
         }
-        Self { rule: hit.rule().id(), evidence }
+        Self { rule: hit.rule().id(), explanation: hit.explanation(), evidence }
     }
 }
