@@ -5,6 +5,8 @@ use std::fmt::Display;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::label::Pattern;
+
 /// 2020-01-01T00:00:00Z: Brazil's offset is -03:00 all year from here on.
 const EARLIEST_START: i64 = 1_577_836_800_000_000;
 /// 2100-01-01T00:00:00Z.
@@ -51,6 +53,8 @@ pub struct Settings {
     /// Fraud episodes per ordinary transaction; an episode is 1 to 12 transactions. An episode that
     /// finds no fitting customer is left out. Default 0.0005.
     pub fraud_episode_rate: f64,
+    /// The kinds of fraud that episodes are drawn from, at least one. Default: all.
+    pub patterns: Vec<Pattern>,
 }
 
 impl Default for Settings {
@@ -70,6 +74,7 @@ impl Default for Settings {
             voided_rate: 0.001,
             malformed_rate: 0.001,
             fraud_episode_rate: 0.0005,
+            patterns: Pattern::ALL.into(),
         }
     }
 }
@@ -100,6 +105,8 @@ impl Settings {
         let start_allowed = "microseconds since 1970, in the years 2020 to 2099";
         check("start", self.start, (EARLIEST_START..LATEST_START).contains(&self.start), start_allowed)?;
         check("late_by_max", self.late_by_max, (1..=3600).contains(&self.late_by_max), "1 to 3600 seconds")?;
+        let count = self.patterns.len();
+        check("patterns", format!("a list of {count}"), count > 0, "a list of at least one")?;
         self.validate_rates()
     }
 
@@ -157,6 +164,8 @@ mod tests {
     fn not_a_number_and_excessive_sums_are_refused() {
         let nan = Settings { transactions_per_second: f64::NAN, ..Settings::default() };
         assert_eq!(nan.validate().unwrap_err().key, "transactions_per_second");
+        let harmless = Settings { patterns: Vec::new(), ..Settings::default() };
+        assert!(harmless.validate().unwrap_err().to_string().contains("patterns"));
         let crowded = Settings { late_rate: 0.6, duplicate_rate: 0.6, ..Settings::default() };
         assert_eq!(crowded.validate().unwrap_err().allowed, "a sum of at most 1");
     }

@@ -18,7 +18,7 @@ use crate::disturbance::Disturbance;
 use crate::event::Event;
 use crate::history::Histories;
 use crate::identity::{customer_id, scatter, transaction_id};
-use crate::label::{Label, Mark, Pattern};
+use crate::label::{Label, Mark};
 use crate::payload;
 use crate::population::Population;
 use crate::purchase::{Purchase, Transaction};
@@ -153,7 +153,8 @@ impl Traffic {
         if self.reservations.len() >= most {
             return;
         }
-        let pattern = Pattern::ALL[self.fraud_rng.random_range(0..Pattern::ALL.len())];
+        let patterns = &self.settings.patterns;
+        let pattern = patterns[self.fraud_rng.random_range(0..patterns.len())];
         let (population, histories) = (&self.population, &self.histories);
         let mut scene = Scene { population, histories, rng: &mut self.fraud_rng, now };
         let Some(episode) = stage(pattern, &mut scene) else { return };
