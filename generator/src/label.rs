@@ -16,11 +16,13 @@ pub enum Pattern {
     UnusualHour,
     /// A listed customer, or a payment at a listed store.
     Blacklist,
+    /// A few tiny payments, then a large one.
+    CardTesting,
 }
 
 impl Pattern {
-    /// All patterns, in the order of the detectors' ids.
-    pub const ALL: [Self; 5] =
+    /// The patterns of the detectors that are on by default, in the order of their ids.
+    pub const USUAL: [Self; 5] =
         [Self::HighValue, Self::Velocity, Self::ImpossibleTravel, Self::UnusualHour, Self::Blacklist];
 }
 

@@ -53,7 +53,7 @@ pub struct Settings {
     /// Fraud episodes per ordinary transaction; an episode is 1 to 12 transactions. An episode that
     /// finds no fitting customer is left out. Default 0.0005.
     pub fraud_episode_rate: f64,
-    /// The kinds of fraud that episodes are drawn from, at least one. Default: all.
+    /// The kinds of fraud that episodes are drawn from, at least one. Default: all but `card_testing`.
     pub patterns: Vec<Pattern>,
 }
 
@@ -74,7 +74,7 @@ impl Default for Settings {
             voided_rate: 0.001,
             malformed_rate: 0.001,
             fraud_episode_rate: 0.0005,
-            patterns: Pattern::ALL.into(),
+            patterns: Pattern::USUAL.into(),
         }
     }
 }

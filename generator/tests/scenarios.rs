@@ -103,6 +103,11 @@ fn triggered(run: &Run, customer: &str, history: &[Seen], position: usize) -> BT
     if keys.iter().any(|key| run.blacklist.get(key).is_some_and(|entry| holds(entry, x.at))) {
         hits.insert(Pattern::Blacklist);
     }
+    let small = earlier.iter().filter(|seen| seen.at > x.at - 30 * MINUTE && seen.amount < 5.0);
+    let (count, sum) = small.fold((0.0, 0.0), |(count, sum), seen| (count + 1.0, sum + seen.amount));
+    if count >= 3.0 && x.amount >= 10.0 * sum / count {
+        hits.insert(Pattern::CardTesting);
+    }
     hits
 }
 
@@ -182,6 +187,15 @@ fn every_episode_triggers_its_detector_in_a_young_dense_stream() {
     let (episodes, alarming) = check(&run(settings, 600_000));
     println!("{episodes:?}, {:.2} % of ordinary transactions trigger something", 100.0 * alarming);
     assert!(patterns.iter().all(|pattern| episodes[pattern] > 5));
+}
+
+#[test]
+fn cards_are_tested_only_where_it_is_asked_for() {
+    let settings = Settings { transactions_per_second: 20.0, malformed_rate: 0.0, ..Settings::default() };
+    let usual = run(settings.clone(), 100_000);
+    assert!(usual.labels.iter().all(|label| label.pattern != Pattern::CardTesting));
+    let (episodes, _) = check(&run(Settings { patterns: vec![Pattern::CardTesting], ..settings }, 300_000));
+    assert!(episodes.len() == 1 && episodes[&Pattern::CardTesting] > 20, "{episodes:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The five detectors and the combined score, each by a look at all earlier transactions.
+//! The detectors and the combined score, each by a look at all earlier transactions.
 
 use crate::exact::{Exact, ratio};
 use crate::expected::{Entity, ListEntry};
@@ -52,8 +52,14 @@ pub(crate) struct Case<'a> {
 
 /// Sum of score * weight over sum of weights of the detectors that triggered.
 pub(crate) fn judge(case: &Case<'_>) -> Verdict {
-    let found =
-        [high_value(case), velocity(case), impossible_travel(case), unusual_hour(case), blacklist(case)];
+    let found = [
+        high_value(case),
+        velocity(case),
+        impossible_travel(case),
+        unusual_hour(case),
+        blacklist(case),
+        card_testing(case),
+    ];
     let hits: Vec<Hit> = found.into_iter().flatten().collect();
     let weights: u32 = hits.iter().map(|hit| hit.weight).sum();
     if weights == 0 {
@@ -173,4 +179,32 @@ fn blacklist(case: &Case<'_>) -> Option<Hit> {
         "expires_at": entry.expires_at.map(rfc3339),
     });
     Some(Hit::new("FR-005", case.rules.blacklist_weight, Exact::rational(ratio(1, 1)), details))
+}
+
+fn card_testing(case: &Case<'_>) -> Option<Hit> {
+    let (rules, own) = (case.rules, &case.transaction.decoded);
+    let start = own.event_time - i64::from(rules.card_testing_window_seconds) * SECOND;
+    let limit = ratio(rules.card_testing_small_amount, 1000);
+    let earlier = case.earlier.iter().map(|earlier| &earlier.decoded);
+    let small: Vec<i64> = earlier
+        .filter(|earlier| earlier.event_time > start && ratio(earlier.cents, 100) < limit)
+        .map(|earlier| earlier.cents)
+        .collect();
+    let tried_out = !small.is_empty() && small.len() >= rules.card_testing_minimum_count as usize;
+    if !rules.card_testing_enabled || !tried_out {
+        return None;
+    }
+    let mean = ratio(small.iter().sum::<i64>(), small.len());
+    let times_mean = ratio(own.cents, 1) / &mean;
+    let multiple = ratio(rules.card_testing_multiple, 1000);
+    (times_mean >= multiple).then(|| {
+        let score = Exact::rational(times_mean / multiple / ratio(2, 1)).clamped();
+        let details = json!({
+            "amount": money(own.cents),
+            "mean": money(Exact::rational(mean).rounded(1)),
+            "count": small.len(),
+            "window_minutes": f64::from(rules.card_testing_window_seconds) / 60.0,
+        });
+        Hit::new("FR-006", rules.card_testing_weight, score, details)
+    })
 }

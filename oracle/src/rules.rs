@@ -33,6 +33,18 @@ pub struct Rules {
     pub hour_deviations: u32,
     /// FR-005: weight, thousandths.
     pub blacklist_weight: u32,
+    /// FR-006: whether it is on.
+    pub card_testing_enabled: bool,
+    /// FR-006: weight, thousandths.
+    pub card_testing_weight: u32,
+    /// FR-006: amount below which a transaction is small, thousandths of the currency's unit.
+    pub card_testing_small_amount: u32,
+    /// FR-006: small transactions needed.
+    pub card_testing_minimum_count: u32,
+    /// FR-006: length of the window, seconds.
+    pub card_testing_window_seconds: u32,
+    /// FR-006: how many times the mean of the small ones is too much, thousandths.
+    pub card_testing_multiple: u32,
 }
 
 impl Default for Rules {
@@ -53,6 +65,12 @@ impl Default for Rules {
             hour_minimum_history: 5,
             hour_deviations: 2000,
             blacklist_weight: 100,
+            card_testing_enabled: false,
+            card_testing_weight: 250,
+            card_testing_small_amount: 5000,
+            card_testing_minimum_count: 3,
+            card_testing_window_seconds: 1800,
+            card_testing_multiple: 10_000,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! defaults and detectors, [`Evidence`] with its findings.
 
 pub mod blacklist;
+pub mod card_testing;
 pub mod context;
 pub mod detector;
 pub mod high_value;
@@ -32,12 +33,20 @@ pub enum Rule {
     UnusualHour,
     /// FR-005: a listed customer or store.
     Blacklist,
+    /// FR-006: small transactions, then a large one.
+    CardTesting,
 }
 
 impl Rule {
     /// All rules in the order of their ids.
-    pub const ALL: [Self; 5] =
-        [Self::HighValue, Self::Velocity, Self::ImpossibleTravel, Self::UnusualHour, Self::Blacklist];
+    pub const ALL: [Self; 6] = [
+        Self::HighValue,
+        Self::Velocity,
+        Self::ImpossibleTravel,
+        Self::UnusualHour,
+        Self::Blacklist,
+        Self::CardTesting,
+    ];
 
     /// The id that users see.
     pub fn id(self) -> &'static str {
@@ -47,6 +56,7 @@ impl Rule {
             Self::ImpossibleTravel => "FR-003",
             Self::UnusualHour => "FR-004",
             Self::Blacklist => "FR-005",
+            Self::CardTesting => "FR-006",
         }
     }
 }
@@ -67,6 +77,8 @@ pub struct Rules {
     pub unusual_hour: unusual_hour::UnusualHour,
     /// FR-005.
     pub blacklist: blacklist::Blacklist,
+    /// FR-006.
+    pub card_testing: card_testing::CardTesting,
 }
 
 impl Default for Rules {
@@ -78,6 +90,7 @@ impl Default for Rules {
             impossible_travel: Default::default(),
             unusual_hour: Default::default(),
             blacklist: Default::default(),
+            card_testing: Default::default(),
         }
     }
 }
@@ -85,7 +98,14 @@ impl Default for Rules {
 impl Rules {
     /// The detectors in the order of [`Rule::ALL`].
     pub fn detectors(&self) -> [&dyn Detector; Rule::ALL.len()] {
-        [&self.high_value, &self.velocity, &self.impossible_travel, &self.unusual_hour, &self.blacklist]
+        [
+            &self.high_value,
+            &self.velocity,
+            &self.impossible_travel,
+            &self.unusual_hour,
+            &self.blacklist,
+            &self.card_testing,
+        ]
     }
 
     /// The detector of a rule.
@@ -139,6 +159,8 @@ pub enum Evidence {
     UnusualHour(unusual_hour::UnusualHourEvidence),
     /// Of FR-005.
     Blacklist(blacklist::BlacklistEvidence),
+    /// Of FR-006.
+    CardTesting(card_testing::CardTestingEvidence),
 }
 
 impl Evidence {
@@ -150,6 +172,7 @@ impl Evidence {
             Self::ImpossibleTravel(evidence) => evidence,
             Self::UnusualHour(evidence) => evidence,
             Self::Blacklist(evidence) => evidence,
+            Self::CardTesting(evidence) => evidence,
         }
     }
 }
@@ -162,7 +185,9 @@ mod tests {
     fn each_rule_finds_its_own_detector_and_settings() {
         let rules = Rules::default();
         let keys: Vec<&str> = Rule::ALL.map(|rule| rules.detector(rule).key()).into();
-        assert_eq!(keys, ["high_value", "velocity", "impossible_travel", "unusual_hour", "blacklist"]);
+        let expected =
+            ["high_value", "velocity", "impossible_travel", "unusual_hour", "blacklist", "card_testing"];
+        assert_eq!(keys, expected);
         let settings = serde_json::to_value(&rules).unwrap();
         assert!(keys.iter().all(|key| settings[key]["weight"].is_number()), "{settings}");
         assert_eq!(settings.as_object().unwrap().len(), 1 + keys.len());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use streamflow_dataflow::detectors;
 use streamflow_dataflow::detectors::blacklist::Blacklist;
+use streamflow_dataflow::detectors::card_testing::CardTesting;
 use streamflow_dataflow::detectors::high_value::HighValue;
 use streamflow_dataflow::detectors::impossible_travel::ImpossibleTravel;
 use streamflow_dataflow::detectors::unusual_hour::UnusualHour;
@@ -154,6 +155,14 @@ pub(crate) fn graph_rules(rules: &Rules) -> detectors::Rules {
             deviations: Thousandths(rules.hour_deviations),
         },
         blacklist: Blacklist { weight: Thousandths(rules.blacklist_weight) },
+        card_testing: CardTesting {
+            enabled: rules.card_testing_enabled,
+            weight: Thousandths(rules.card_testing_weight),
+            small_amount: Thousandths(rules.card_testing_small_amount),
+            minimum_count: rules.card_testing_minimum_count,
+            window_seconds: rules.card_testing_window_seconds,
+            multiple: Thousandths(rules.card_testing_multiple),
+        },
     }
 }
 

@@ -124,7 +124,7 @@ fn the_cases_hold_all_that_can_happen() {
         }
     }
     let expected = "settled before the end,raised,revised,withdrawn,transaction,late_event,correction,void,list_change,\
-        rule_change,FR-001,FR-002,FR-003,FR-004,FR-005,new,correcting,voiding,duplicate,superseded,reference,\
+        rule_change,FR-001,FR-002,FR-003,FR-004,FR-005,FR-006,new,correcting,voiding,duplicate,superseded,reference,\
         malformed_json,missing_field,invalid_field,too_large,future_timestamp,too_late,conflicting_identity,\
         Read,Accepted,NoPlace,NoProduct,NoPaymentMethod,NewerSchema,InvalidAmount,Late,Duplicate";
     let missing: Vec<&str> = expected.split(',').filter(|name| !seen.contains(*name)).collect();

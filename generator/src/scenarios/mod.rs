@@ -1,6 +1,7 @@
 //! Fraud, staged: a file for each detector, each a function from the scene to an episode.
 
 mod blacklist;
+mod card_testing;
 mod high_value;
 mod impossible_travel;
 mod unusual_hour;
@@ -50,6 +51,7 @@ pub(crate) fn stage(pattern: Pattern, scene: &mut Scene) -> Option<Episode> {
         Pattern::ImpossibleTravel => impossible_travel::stage(scene),
         Pattern::UnusualHour => unusual_hour::stage(scene),
         Pattern::Blacklist => blacklist::stage(scene),
+        Pattern::CardTesting => card_testing::stage(scene),
     }
 }
 

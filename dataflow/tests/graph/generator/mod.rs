@@ -127,6 +127,12 @@ pub(crate) fn rules(dice: &mut Dice, longest_window: u32) -> Rules {
         travel_within_seconds: *dice.pick(&[60, 3600, 86_400]),
         hour_minimum_history: *dice.pick(&[2, 3, 5]),
         hour_deviations: *dice.pick(&[500, 1000, 2000]),
+        card_testing_enabled: dice.chance(60),
+        card_testing_weight: *dice.pick(&[0, 250, 500]),
+        card_testing_small_amount: *dice.pick(&[40_000, 50_000, 100_001]),
+        card_testing_minimum_count: *dice.pick(&[1, 2, 3]),
+        card_testing_window_seconds: (*dice.pick(&[1, 600, 1800])).min(longest_window),
+        card_testing_multiple: *dice.pick(&[1000, 1500, 3000]),
         ..Rules::default()
     }
 }
