@@ -392,6 +392,7 @@ mod tests {
             (["rules.velocity.limt=5"], ["rules.velocity", "limt", "limit"]),
             (["rules.velocity.window_seconds=0"], ["velocity.window_seconds", "0", "86400"]),
             (["rules.alert_threshold=0.7001"], ["alert_threshold", "0.7001", "3 decimals"]),
+            (["rules.impossible_travel.distance_km=500.0004"], ["distance_km", "500.0004", "3 decimals"]),
             (["time_zone=Mars/Base"], ["time_zone", "Mars/Base", ""]),
             (["topics.customers=transactions.raw"], ["topics", "transactions.raw", "twice"]),
             (["topics.alerts=transactions.raw"], ["topics", "transactions.raw", "twice"]),

@@ -229,16 +229,23 @@ fn place(object: &Object<'_>) -> Result<Option<Place>, Refusal> {
 fn product(payload: &[u8]) -> Result<(Id, Product), Refusal> {
     let object = Object::parse(payload)?;
     let product_id = id(&object, "product_id", 50)?;
-    let price = object.text("price")?.map(|price| Cents::parse(&price)).transpose();
     let product = Product {
         product_id: product_id.clone(),
         name: attribute(&object, "name")?,
         category: attribute(&object, "category")?,
-        price: price
-            .map_err(|limit| Refusal::new(Reason::InvalidField, format!("price: {limit}")))?
-            .map(|cents| cents.0),
+        price: price(&object)?,
     };
     Ok((product_id, product))
+}
+
+/// A price in cents, given as a string or as a number.
+fn price(object: &Object<'_>) -> Result<Option<i64>, Refusal> {
+    let Some(json) = object.get("price") else { return Ok(None) };
+    let string = if json.starts_with('"') { object.text("price")? } else { None };
+    match Cents::parse_price(string.as_deref().unwrap_or(json)) {
+        Ok(cents) => Ok(Some(cents.0)),
+        Err(limit) => Err(Refusal::new(Reason::InvalidField, format!("price: {limit}"))),
+    }
 }
 
 /// A record of the blacklist; in files the line names the entity, in Kafka the key may do so too.

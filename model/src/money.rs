@@ -1,5 +1,7 @@
 //! Money in integer cents, read from decimals without a binary float in between.
 
+use super::decimal::{self, DecimalError};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -7,15 +9,18 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cents(pub i64);
 
-/// Why a text is no acceptable amount.
+/// Why a text is no acceptable amount or price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// Not a decimal number.
     #[error("must be a decimal number")]
     NotDecimal,
-    /// Zero or below.
+    /// An amount of zero or below.
     #[error("must be > 0")]
     NotPositive,
+    /// A price below zero.
+    #[error("must be >= 0")]
+    Negative,
     /// More than two decimals.
     #[error("must have at most 2 decimals")]
     TooPrecise,
@@ -24,31 +29,38 @@ pub enum AmountError {
     TooLong,
 }
 
-const MAX_DIGITS: usize = 12;
+impl From<DecimalError> for AmountError {
+    fn from(error: DecimalError) -> Self {
+        match error {
+            DecimalError::Malformed => Self::NotDecimal,
+            DecimalError::Negative => Self::Negative,
+            DecimalError::TooPrecise => Self::TooPrecise,
+            DecimalError::TooLong => Self::TooLong,
+        }
+    }
+}
+
+/// The largest number of twelve digits.
+const MAX_DIGITS: i128 = 999_999_999_999;
 
 impl Cents {
-    /// Reads a decimal in JSON's number grammar: > 0, at most 2 decimals, at most 12 digits in all.
+    /// Reads an amount: a decimal above zero, else as [`Self::parse_price`].
     pub fn parse(text: &str) -> Result<Self, AmountError> {
         if let Some(cents) = plain(text.as_bytes()) {
             return Ok(cents);
         }
-        let decimal = Decimal::parse(text.as_bytes()).ok_or(AmountError::NotDecimal)?;
-        if decimal.digits().all(|digit| digit == 0) || decimal.negative {
-            return Err(AmountError::NotPositive);
+        match Self::parse_price(text) {
+            Ok(Self(0)) | Err(AmountError::Negative) => Err(AmountError::NotPositive),
+            result => result,
         }
-        let scale = decimal.fraction.len() as i64 - decimal.exponent;
-        if scale > 2 {
-            return Err(AmountError::TooPrecise);
-        }
-        let significant = decimal.digits().skip_while(|digit| *digit == 0).count() as i64;
-        // Zeros that an exponent appends to the digits written.
-        let appended = (-scale).max(0);
-        if significant + appended > MAX_DIGITS as i64 {
-            return Err(AmountError::TooLong);
-        }
-        let digits = decimal.digits().fold(0i64, |value, digit| value * 10 + i64::from(digit));
-        let factor = 10i64.pow((2 - scale) as u32);
-        Ok(Self(digits * factor))
+    }
+
+    /// Reads a decimal in JSON's number grammar: at least 0, at most 2 decimals, at most 12 digits in all. Zeros at the end
+    /// of the decimals do not count, nor does how the number is written.
+    pub fn parse_price(text: &str) -> Result<Self, AmountError> {
+        let value = decimal::parse(text, 2)?;
+        let cents = decimal::units(value, 2).filter(|_| value.mantissa() <= MAX_DIGITS);
+        cents.map(|cents| Self(cents as i64)).ok_or(AmountError::TooLong)
     }
 
     /// `numerator / denominator` cents, rounded half away from zero; zero for a zero denominator.
@@ -68,11 +80,11 @@ pub struct Decimals<const PLACES: u32>(pub i128);
 
 impl<const PLACES: u32> fmt::Display for Decimals<PLACES> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = 10u128.pow(PLACES);
-        let magnitude = self.0.unsigned_abs();
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, rest) = (magnitude / unit, magnitude % unit);
-        write!(f, "{sign}{whole}.{rest:0width$}", width = PLACES as usize)
+        match Decimal::try_from_i128_with_scale(self.0, PLACES) {
+            Ok(decimal) => decimal.fmt(f),
+            // Beyond 96 bits: exact all the same.
+            Err(_) => write!(f, "{}e-{PLACES}", self.0),
+        }
     }
 }
 
@@ -101,64 +113,6 @@ fn plain(text: &[u8]) -> Option<Cents> {
     (cents > 0).then_some(Cents(cents))
 }
 
-/// The parts of a number in JSON's grammar.
-struct Decimal<'a> {
-    negative: bool,
-    whole: &'a [u8],
-    fraction: &'a [u8],
-    exponent: i64,
-}
-
-impl<'a> Decimal<'a> {
-    fn parse(text: &'a [u8]) -> Option<Self> {
-        let (negative, text) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            _ => (false, text),
-        };
-        let (whole, rest) = digits(text);
-        if whole.is_empty() || (whole.len() > 1 && whole[0] == b'0') {
-            return None;
-        }
-        let (fraction, rest) = match rest {
-            [b'.', rest @ ..] => match digits(rest) {
-                ([], _) => return None,
-                parts => parts,
-            },
-            _ => (&rest[..0], rest),
-        };
-        let exponent = match rest {
-            [] => 0,
-            [b'e' | b'E', rest @ ..] => parse_exponent(rest)?,
-            _ => return None,
-        };
-        Some(Self { negative, whole, fraction, exponent })
-    }
-
-    fn digits(&self) -> impl Iterator<Item = u8> + '_ {
-        self.whole.iter().chain(self.fraction).map(|byte| byte - b'0')
-    }
-}
-
-fn digits(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    text.split_at(end)
-}
-
-fn parse_exponent(text: &[u8]) -> Option<i64> {
-    let (sign, text) = match text {
-        [b'-', rest @ ..] => (-1, rest),
-        [b'+', rest @ ..] => (1, rest),
-        _ => (1, text),
-    };
-    let (digits, rest) = digits(text);
-    if digits.is_empty() || !rest.is_empty() {
-        return None;
-    }
-    // Far beyond any acceptable amount the value no longer matters, only that it is too large.
-    let capped = |value: i64, digit: &u8| (value * 10 + i64::from(digit - b'0')).min(1_000_000);
-    Some(sign * digits.iter().fold(0, capped))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +129,11 @@ mod tests {
             ("150e-1", 1500),
             ("9999999999.99", 999_999_999_999),
             ("999999999999", 99_999_999_999_900),
+            ("999999999999.0", 99_999_999_999_900),
+            ("10000000000.00", 1_000_000_000_000),
+            ("100.0000", 10000),
+            ("10e-3", 1),
+            ("0.100e-1", 1),
         ] {
             assert_eq!(Cents::parse(text), Ok(Cents(cents)), "{text}");
         }
@@ -198,13 +157,28 @@ mod tests {
             ("-1", NotPositive),
             ("1.234", TooPrecise),
             ("1e-3", TooPrecise),
-            ("10000000000.00", TooLong),
+            ("-1e400", NotPositive),
+            ("-1e-400", NotPositive),
+            ("0e400", NotPositive),
+            ("1e-400", TooPrecise),
+            ("1234567890123.001", TooPrecise),
+            ("10000000000.01", TooLong),
             ("1234567890123", TooLong),
             ("1e12", TooLong),
             ("1e999999999999999999", TooLong),
         ] {
             assert_eq!(Cents::parse(text), Err(error), "{text}");
         }
+    }
+
+    #[test]
+    fn a_price_can_be_zero() {
+        for text in ["0.00", "0", "-0"] {
+            assert_eq!(Cents::parse_price(text), Ok(Cents(0)), "{text}");
+        }
+        assert_eq!(Cents::parse_price("10.50"), Ok(Cents(1050)));
+        assert_eq!(Cents::parse_price("-0.01"), Err(AmountError::Negative));
+        assert_eq!(Cents::parse_price("0.001"), Err(AmountError::TooPrecise));
     }
 
     #[test]
@@ -221,5 +195,8 @@ mod tests {
         assert_eq!(Cents(45466).to_string(), "454.66");
         assert_eq!(Cents(-5).to_string(), "-0.05");
         assert_eq!(Decimals::<3>(1000).to_string(), "1.000");
+        assert_eq!(Decimals::<2>((1 << 96) - 1).to_string(), "792281625142643375935439503.35");
+        assert_eq!(Decimals::<2>(1 << 96).to_string(), "79228162514264337593543950336e-2");
+        assert_eq!(Decimals::<2>(i128::MIN).to_string(), "-170141183460469231731687303715884105728e-2");
     }
 }

@@ -158,27 +158,38 @@ fn is_number(text: &str) -> bool {
     text.bytes().all(numeric) && serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
+/// Cents of an amount, which is above zero.
 fn amount(raw: &str) -> Option<i64> {
+    money(raw).filter(|cents| *cents > 0)
+}
+
+/// Cents of a number or of a string that holds one.
+pub(crate) fn money(raw: &str) -> Option<i64> {
     let text = if raw.starts_with('"') { string(raw)? } else { raw.to_owned() };
     cents(&text)
 }
 
-/// Cents of a decimal: > 0, at most 2 decimals, at most 12 digits.
-pub(crate) fn cents(text: &str) -> Option<i64> {
-    if !is_number(text) || text.starts_with('-') {
+/// Cents of a decimal: not below zero, at most 2 decimals that are not zero, at most 12 digits.
+fn cents(text: &str) -> Option<i64> {
+    if !is_number(text) {
         return None;
     }
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{decimals}");
-    let digits = digits.trim_start_matches('0');
-    let scale = i64::try_from(decimals.len()).ok()? - exponent.parse::<i64>().ok()?;
+    let without_end = digits.trim_end_matches('0');
+    let significant = without_end.trim_start_matches(['-', '0']);
+    if significant.is_empty() || text.starts_with('-') {
+        return significant.is_empty().then_some(0);
+    }
+    let cut = digits.len() - without_end.len();
+    let scale = (decimals.len() as i64 - cut as i64).checked_sub(exponent.parse().ok()?)?;
     let zeros = usize::try_from((-scale).max(0)).ok()?;
-    if digits.is_empty() || scale > 2 || digits.len().checked_add(zeros)? > 12 {
+    if scale > 2 || significant.len().checked_add(zeros)? > 12 {
         return None;
     }
     let factor = 10i64.checked_pow(u32::try_from(2 - scale).ok()?)?;
-    digits.parse::<i64>().ok()?.checked_mul(factor)
+    significant.parse::<i64>().ok()?.checked_mul(factor)
 }
 
 #[cfg(test)]
@@ -194,9 +205,13 @@ mod tests {
             ("150e-1", Some(1500)),
             ("999999999999", Some(99_999_999_999_900)),
             ("1234567890123", None),
-            ("10000000000.00", None),
+            ("10000000000.00", Some(1_000_000_000_000)),
+            ("10000000000.01", None),
+            ("100.0000", Some(10_000)),
+            ("10e-3", Some(1)),
+            ("0.00", Some(0)),
+            ("-0", Some(0)),
             ("1.234", None),
-            ("0", None),
             ("-1", None),
             ("01", None),
             ("1e99999999999999999999", None),

@@ -1,10 +1,12 @@
 //! Reference records: what a record says of a customer, a store, a product or the blacklist.
 
-use crate::decode::{PAYLOAD_LIMIT, bounded, cents};
+use crate::decode::{PAYLOAD_LIMIT, bounded, money};
 use crate::event::RawEvent;
 use crate::expected::{Entity, ListEntry, ListVersion};
 use crate::instant;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// An entity's id and its fields; no fields where the record removes it.
 pub(crate) type Upsert = (String, Option<Map<String, Value>>);
@@ -46,11 +48,17 @@ pub(crate) fn store(event: &RawEvent) -> Result<Upsert, &'static str> {
 pub(crate) fn product(event: &RawEvent) -> Result<Upsert, &'static str> {
     upsert(event, "product_id", 50, |raw| {
         let mut fields = attributes(raw, &["name", "category"])?;
-        if let Some(price) = text(raw, "price")? {
-            fields.insert("price".to_owned(), json!(cents(price).ok_or("invalid_field")?));
+        if let Some(price) = written(event, "price") {
+            fields.insert("price".to_owned(), json!(money(price).ok_or("invalid_field")?));
         }
         Ok(fields)
     })
+}
+
+/// A field's JSON text: a number as a value has lost how it was written.
+fn written<'a>(event: &'a RawEvent, name: &str) -> Option<&'a str> {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(event.payload.as_deref()?).ok()?;
+    fields.get(name).map(|raw| raw.get()).filter(|raw| *raw != "null")
 }
 
 /// A record of the blacklist: the value or the key names the entity.

@@ -77,9 +77,19 @@ fn told<T: PartialEq + ToString + Copy>(value: T, default: T, dice: &mut Dice) -
 }
 
 fn amount(cents: i64, dice: &mut Dice) -> String {
-    let plain = match dice.below(4) {
-        0 if cents % 100 == 0 => (cents / 100).to_string(),
-        1 => format!("{cents}e-2"),
+    let plain = match dice.below(8) {
+        0 | 1 if cents % 100 == 0 => (cents / 100).to_string(),
+        2 => format!("{cents}e-2"),
+        3 => format!("{}.{:02}{}", cents / 100, cents % 100, "0".repeat(dice.below(40))),
+        4 => {
+            let zeros = dice.below(40);
+            format!("{cents}{}E-{}", "0".repeat(zeros), zeros + 2)
+        }
+        5 => {
+            let zeros = dice.below(40);
+            let exponent = (zeros + cents.to_string().len()) as i64 - 2;
+            format!("0.{}{cents}e{exponent}", "0".repeat(zeros))
+        }
         _ => format!("{}.{:02}", cents / 100, cents % 100),
     };
     if dice.chance(60) { format!("\"{plain}\"") } else { plain }
@@ -144,6 +154,11 @@ fn violations() -> Vec<(&'static str, String)> {
         ("amount", "-5"),
         ("amount", "1.234"),
         ("amount", "1e12"),
+        ("amount", "100.00010"),
+        ("amount", "10000000000.01"),
+        ("amount", "-0e5"),
+        ("amount", "1e99999999999999999999"),
+        ("amount", "1e-99999999999999999999"),
         ("amount", "true"),
         ("amount", r#"" 1.00""#),
         ("amount", r#""NaN""#),

@@ -39,6 +39,8 @@ impl Generator {
 
     pub(crate) fn entity(&mut self) {
         let number = self.dice.below(3);
+        let price =
+            *self.dice.pick(&[r#""12.5""#, "10.50", "0.00", r#""0""#, "-1", "0.1000000000000000000005"]);
         let (topic, key, rows) = match self.dice.below(3) {
             0 => (
                 1,
@@ -64,7 +66,7 @@ impl Generator {
                 3,
                 format!("p-{number}"),
                 [
-                    format!(r#"{{"product_id": "p-{number}", "category": "books", "price": "12.5"}}"#),
+                    format!(r#"{{"product_id": "p-{number}", "category": "books", "price": {price}}}"#),
                     r#"{"name": "nameless"}"#.to_owned(),
                 ],
             ),
