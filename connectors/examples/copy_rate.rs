@@ -6,7 +6,7 @@ use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Statement, Transaction};
 use std::time::{Duration, Instant, UNIX_EPOCH};
-use streamflow_connectors::postgres::{CopyRows, PrivateOptions, PrivatePostgres, connect};
+use streamflow_connectors::postgres::{CopyRows, Fields, PrivateOptions, PrivatePostgres, connect};
 
 const TRANSACTIONS: usize = 40;
 const ROWS: usize = 5_000;
@@ -57,17 +57,17 @@ fn ours(transaction: &mut Transaction<'_>, copy: &Statement, first: i64, payload
     let started = Instant::now();
     let mut rows = CopyRows::new(10);
     for n in first..first + ROWS as i64 {
-        rows.begin_row()
-            .push_text("transactions.raw")
-            .push_i32(1)
-            .push_i64(n)
-            .push_text("txn-0f8c2d9e4b7a1c35")
-            .push_timestamptz(AT_MICROS + n)
-            .push_i64(n)
-            .push_i16(0)
-            .push_bool(false)
-            .push_f64(0.7)
-            .push_text(payload);
+        rows.begin();
+        rows.text("transactions.raw");
+        rows.int4(1);
+        rows.int8(n);
+        rows.text("txn-0f8c2d9e4b7a1c35");
+        rows.instant(AT_MICROS + n);
+        rows.int8(n);
+        rows.int2(0);
+        rows.boolean(false);
+        rows.float8(0.7);
+        rows.text(payload);
     }
     let encoding = started.elapsed();
     assert!((380..420).contains(&(rows.bytes() / ROWS)));

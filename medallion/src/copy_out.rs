@@ -1,6 +1,6 @@
 //! Rows by binary COPY: a million in about a second.
 
-use crate::encoding::micros_of;
+use crate::encoding::Instant;
 use postgres::Transaction;
 use postgres::binary_copy::{BinaryCopyOutIter, BinaryCopyOutRow};
 use postgres::fallible_iterator::FallibleIterator;
@@ -27,12 +27,12 @@ impl<'a> Fields<'a> {
 
     /// A `timestamptz`, to be described as `INT8`, in microseconds since 1970.
     pub(crate) fn instant(&mut self) -> Result<i64, PostgresError> {
-        self.get().map(micros_of)
+        Ok(Instant::from_wire(self.get()?).0)
     }
 
     /// A `timestamptz` that can be null.
     pub(crate) fn nullable_instant(&mut self) -> Result<Option<i64>, PostgresError> {
-        Ok(self.get::<Option<i64>>()?.map(micros_of))
+        Ok(self.get::<Option<i64>>()?.map(|wire| Instant::from_wire(wire).0))
     }
 
     /// An identifier.
@@ -91,6 +91,32 @@ pub(crate) fn literal(micros: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::Columns;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use streamflow_connectors::postgres::{Fields as _, PrivateOptions, PrivatePostgres, connect};
+
+    #[test]
+    fn sums_are_read_as_they_were_written() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let random = (0..10_000).map(|_| rng.random::<i128>() >> rng.random_range(0..127));
+        let sums: Vec<i128> = random.chain([0, 1, -1, 100, i128::MAX, i128::MIN]).collect();
+        let mut columns = Columns::new(&[Type::NUMERIC]);
+        for sum in &sums {
+            columns.begin();
+            columns.money(*sum);
+        }
+        let server = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
+        let mut client = connect(&server.settings()).unwrap();
+        let mut snapshot = client.transaction().unwrap();
+        snapshot.batch_execute("CREATE TABLE sums (number serial, total_amount numeric)").unwrap();
+        let insert = "INSERT INTO sums (total_amount) SELECT unnest($1::numeric[])";
+        snapshot.execute(insert, &columns.parameters()).unwrap();
+        let mut read = Vec::new();
+        let query = format!("SELECT {CENTS} FROM sums ORDER BY number");
+        rows(&mut snapshot, &query, &[Type::TEXT], |row| row.wide(), &mut |sum| read.push(sum)).unwrap();
+        assert_eq!(read, sums);
+    }
 
     #[test]
     fn instants_beyond_the_calendar_are_infinite() {

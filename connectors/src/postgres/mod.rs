@@ -9,19 +9,26 @@
 //! Everything here is synchronous: the committer is a thread of its own, so a dataflow worker never waits
 //! for the database. Errors are [`PostgresError`]: each says who can mend it and whether a retry helps.
 
+mod columns;
 pub mod committer;
 mod connect;
 pub mod copy;
 mod error;
+mod fields;
+mod instant;
 pub mod migrate;
+mod numeric;
 pub mod private;
 mod settings;
 mod tls;
 
+pub use columns::{Column, Columns};
 pub use committer::{Batch, Committer, CommitterOptions, Notice, Writer, Written};
 pub use connect::connect;
 pub use copy::CopyRows;
 pub use error::{Mender, PostgresError};
+pub use fields::Fields;
+pub use instant::Instant;
 pub use migrate::{Migration, migrate};
 pub use private::{PrivateOptions, PrivatePostgres};
 pub use settings::{Settings, TlsMode};

@@ -13,8 +13,8 @@ use postgres::{Client, Transaction};
 use proxy::{Fault, Proxy};
 use streamflow_connectors::postgres::committer::Commit;
 use streamflow_connectors::postgres::{
-    Batch, Committer, CommitterOptions, CopyRows, Notice, PostgresError, PrivateOptions, PrivatePostgres,
-    Settings, Writer, Written, connect,
+    Batch, Committer, CommitterOptions, CopyRows, Fields, Notice, PostgresError, PrivateOptions,
+    PrivatePostgres, Settings, Writer, Written, connect,
 };
 
 const COPY: &str = "COPY events (id, key) FROM STDIN (FORMAT binary)";
@@ -64,7 +64,9 @@ impl Writer for EventWriter {
         self.assigned = batch.0.len() as i64;
         let mut rows = CopyRows::new(2);
         for (key, id) in (self.next_key..).zip(&batch.0) {
-            rows.begin_row().push_i64(*id).push_i64(key);
+            rows.begin();
+            rows.int8(*id);
+            rows.int8(key);
         }
         let mut written = Written::default();
         written.add("events", rows.finish_into(transaction, COPY)?);

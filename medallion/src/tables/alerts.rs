@@ -117,7 +117,7 @@ impl Alerts<'_> {
             rows.text(cause.as_str());
             rows.text(&alert.transaction);
             rows.text(&alert.customer);
-            rows.push_numeric(i128::from(alert.score.thousandths()), 3);
+            rows.numeric(i128::from(alert.score.thousandths()), 3);
             rows.instant(micros(change.time));
             rows.text(&payload);
         }
