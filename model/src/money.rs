@@ -40,8 +40,7 @@ impl From<DecimalError> for AmountError {
     }
 }
 
-/// The largest number of twelve digits.
-const MAX_DIGITS: i128 = 999_999_999_999;
+const LARGEST_OF_TWELVE_DIGITS: i128 = 999_999_999_999;
 
 impl Cents {
     /// Reads an amount: a decimal above zero, else as [`Self::parse_price`].
@@ -59,7 +58,7 @@ impl Cents {
     /// of the decimals do not count, nor does how the number is written.
     pub fn parse_price(text: &str) -> Result<Self, AmountError> {
         let value = decimal::parse(text, 2)?;
-        let cents = decimal::units(value, 2).filter(|_| value.mantissa() <= MAX_DIGITS);
+        let cents = decimal::units(value, 2).filter(|_| value.mantissa() <= LARGEST_OF_TWELVE_DIGITS);
         cents.map(|cents| Self(cents as i64)).ok_or(AmountError::TooLong)
     }
 
