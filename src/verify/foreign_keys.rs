@@ -3,6 +3,10 @@
 use super::check::{Check, Outcome};
 use anyhow::Result;
 use postgres::Transaction;
+use std::convert::Infallible;
+use streamflow_dataflow::views::{View, Visit};
+use streamflow_medallion::tables::view::{Aggregate, Value};
+use streamflow_medallion::tables::{Tables, tables};
 
 /// Columns that refer to columns of another table, quoted if necessary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +25,7 @@ struct Declared {
 }
 
 /// Foreign keys that the writer guarantees without a declaration. Null refers to nothing.
-const KEPT: [(&str, &str, &str); 18] = [
+const KEPT: [(&str, &str, &str); 12] = [
     ("silver.transactions", "customer_key", "gold.dim_customer"),
     ("silver.transactions", "store_key", "gold.dim_store"),
     ("silver.transactions", "product_key", "gold.dim_product"),
@@ -33,12 +37,6 @@ const KEPT: [(&str, &str, &str); 18] = [
     ("gold.fact_fraud_alerts", "date_key", "gold.dim_date"),
     ("gold.fraud_alert_history", "transaction_id", "silver.transactions"),
     ("gold.customer_totals", "customer_key", "gold.dim_customer"),
-    ("gold.agg_hourly_sales", "store_key", "gold.dim_store"),
-    ("gold.store_performance", "store_key", "gold.dim_store"),
-    ("gold.store_performance", "date_key", "gold.dim_date"),
-    ("gold.daily_fraud_totals", "date_key", "gold.dim_date"),
-    ("gold.rule_performance", "date_key", "gold.dim_date"),
-    ("gold.realtime_metrics", "store_key", "gold.dim_store"),
     ("streamflow.emptied_windows", "store_key", "gold.dim_store"),
 ];
 
@@ -60,19 +58,39 @@ pub fn check(transaction: &mut Transaction<'_>) -> Result<Vec<Check>> {
     let declared = declared(transaction)?;
     let mut checks: Vec<Check> = declared.iter().filter_map(unvalidated).collect();
     let mut references: Vec<Reference> = KEPT.iter().map(kept).collect();
+    let Ok(()) = tables().visit(&mut KeysOfViews(&mut references));
     for Declared { reference, .. } in declared {
         if !references.contains(&reference) {
             references.push(reference);
         }
     }
-    let mut tables: Vec<&str> = references.iter().map(|reference| reference.table.as_str()).collect();
-    tables.sort_unstable();
-    tables.dedup();
-    for table in tables {
+    let mut names: Vec<&str> = references.iter().map(|reference| reference.table.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for table in names {
         let of_table = references.iter().filter(|reference| reference.table == table);
         checks.push(hold(transaction, of_table)?.of(format!("foreign keys of {table}")));
     }
     Ok(checks)
+}
+
+/// What the keys of views over facts refer to.
+struct KeysOfViews<'a>(&'a mut Vec<Reference>);
+
+impl Visit<Tables> for KeysOfViews<'_> {
+    type Error = Infallible;
+
+    fn visit<V: View>(&mut self, aggregate: &&'static Aggregate<V::Key, V::Sum>) -> Result<(), Infallible> {
+        for column in aggregate.table.key {
+            let target = match column.value {
+                Value::Store(_) => "gold.dim_store",
+                Value::Day(_) => "gold.dim_date",
+                _ => continue,
+            };
+            self.0.push(kept(&(aggregate.table.stored, column.name, target)));
+        }
+        Ok(())
+    }
 }
 
 fn kept(&(table, column, target): &(&str, &str, &str)) -> Reference {

@@ -4,6 +4,7 @@ use super::{Facts, RowOf, View, maintain};
 use crate::for_each_view;
 use crate::operators::forgetting::Forgetting;
 use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
 use timely::dataflow::StreamVec;
 use timely::dataflow::operators::Concatenate;
 
@@ -82,6 +83,14 @@ macro_rules! registry {
             pub fn view(&self) -> &'static str {
                 match self {
                     $(Self::$View(_) => $View::NAME,)+
+                }
+            }
+
+            /// The row's key, to be shown.
+            #[must_use]
+            pub fn key(&self) -> &dyn Debug {
+                match self {
+                    $(Self::$View((key, _)) => key,)+
                 }
             }
 

@@ -10,7 +10,6 @@ use streamflow_dataflow::operators::watermark::ReferenceTime;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;
-use streamflow_dataflow::views::ViewRow;
 use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_model::{Id, PartitionId};
 
@@ -109,7 +108,7 @@ fn look_back(case: &Case, settings: &Settings) -> i64 {
 impl Rows {
     fn apply(&mut self, change: ViewChange) {
         let key = match &change {
-            ViewChange::Row(row) => row_key(row),
+            ViewChange::Row(row) => format!("{}: {:?}", row.view(), row.key()),
             ViewChange::Quality((key, _)) => format!("{key:?}"),
             ViewChange::Books((key, _)) => format!("{key:?}"),
             _ => return self.apply_other(change),
@@ -141,17 +140,4 @@ impl Rows {
             _ => {}
         }
     }
-}
-
-/// The row's view and key as text.
-fn row_key(row: &ViewRow) -> String {
-    let key: &dyn std::fmt::Debug = match row {
-        ViewRow::AggDailyFraud((key, _)) => key,
-        ViewRow::AggHourlySales((key, _)) => key,
-        ViewRow::RealtimeMetrics((key, _)) => key,
-        ViewRow::RealtimeStoreMetrics((key, _)) => key,
-        ViewRow::RulePerformance((key, _)) => key,
-        ViewRow::StorePerformance((key, _)) => key,
-    };
-    format!("{}: {key:?}", row.view())
 }
