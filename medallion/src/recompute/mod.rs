@@ -35,11 +35,13 @@ pub fn compare(client: &mut Client) -> Result<Vec<Comparison>, PostgresError> {
     transaction.batch_execute(
         "SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'; SET LOCAL jit = off",
     )?;
-    let compared = queries().into_iter().map(|query| {
+    let mut comparisons = Vec::new();
+    for query in queries() {
         let (stored, expected) = query.all();
-        compare_one(&mut transaction, query.table, &difference(&stored, &expected), &[])
-    });
-    compared.collect()
+        let comparison = compare_one(&mut transaction, query.table, &difference(&stored, &expected), &[])?;
+        add(&mut comparisons, comparison);
+    }
+    Ok(comparisons)
 }
 
 /// What is compared of a large database: a few keys.
@@ -61,17 +63,32 @@ pub fn compare_sample(
     transaction: &mut Transaction<'_>,
     sample: &Sample,
 ) -> Result<Vec<Comparison>, PostgresError> {
-    let compared = queries().into_iter().filter_map(|query| {
-        let by = query.by?;
+    let mut comparisons = Vec::new();
+    for query in queries() {
+        let Some(by) = query.by else { continue };
         let (stored, expected) = query.chosen(by);
         let keys: &(dyn ToSql + Sync) = match by {
             By::Customers => &sample.customers,
             By::Days => &sample.days,
             By::Hours | By::Minutes => &sample.times,
         };
-        Some(compare_one(transaction, query.table, &difference(&stored, &expected), &[keys]))
-    });
-    compared.collect()
+        let sql = difference(&stored, &expected);
+        add(&mut comparisons, compare_one(transaction, query.table, &sql, &[keys])?);
+    }
+    Ok(comparisons)
+}
+
+/// Adds a comparison; two of one table, whose rows come from two views, become one.
+fn add(comparisons: &mut Vec<Comparison>, comparison: Comparison) {
+    match comparisons.iter_mut().find(|known| known.table == comparison.table) {
+        Some(known) => {
+            known.rows += comparison.rows;
+            known.differing += comparison.differing;
+            known.sample.extend(comparison.sample);
+            known.sample.truncate(SAMPLE);
+        }
+        None => comparisons.push(comparison),
+    }
 }
 
 fn compare_one(
@@ -84,6 +101,9 @@ fn compare_one(
     Ok(Comparison { table, rows: row.try_get(0)?, differing: row.try_get(1)?, sample: row.try_get(2)? })
 }
 
+/// So many differing rows are shown.
+const SAMPLE: usize = 4;
+
 fn difference(stored: &str, expected: &str) -> String {
     format!(
         "WITH stored AS MATERIALIZED ({stored}), expected AS MATERIALIZED ({expected}), differing AS ( \
@@ -92,7 +112,7 @@ fn difference(stored: &str, expected: &str) -> String {
              SELECT 'expected ' || e::text FROM (TABLE expected EXCEPT ALL TABLE stored) AS e \
          ) \
          SELECT (SELECT count(*) FROM stored), count(*), \
-             coalesce((array_agg(line ORDER BY split_part(line, '(', 2), line))[1:4], '{{}}') \
+             coalesce((array_agg(line ORDER BY split_part(line, '(', 2), line))[1:{SAMPLE}], '{{}}') \
          FROM differing"
     )
 }
