@@ -57,10 +57,10 @@ image-test: jars setup-image setup-manifests ## Run the image as in a cluster, w
 	@scripts/image/test.sh
 
 fmt: ## Format the sources
-	cargo fmt --all
+	scripts/fmt.sh
 
 lint: setup ## Check formatting, lints, and that modules and crates use each other in one direction
-	cargo fmt --all --check
+	scripts/fmt.sh --check
 	scripts/rooms.py --selftest
 	scripts/rooms.py
 	cargo clippy --workspace --all-targets -- -D warnings

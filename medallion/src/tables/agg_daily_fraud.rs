@@ -7,14 +7,22 @@ use streamflow_model::timestamp::DAY;
 
 /// The table.
 pub static TABLE: Aggregate<Day, DailyFraud> = Aggregate {
-    table: Table::new("gold.daily_fraud_totals", "gold.agg_daily_fraud", &[Column { name: "date_key", value: Value::Day(|day| day.0) }], &[
-        Column { name: "total_txns", value: Value::Count(|daily| daily.transactions) },
-        Column { name: "total_alerts", value: Value::Count(|daily| daily.alerts) },
-        Column { name: "fraud_rate", value: Value::Rate(|daily| (daily.alerts, daily.transactions)) },
-        Column { name: "top_rule", value: Value::TopRule },
-        Column { name: "avg_score", value: Value::MeanScore(|daily| (daily.score_thousandths, daily.alerts)) },
-        Column { name: "score_thousandths", value: Value::Exact(|daily| daily.score_thousandths) },
-    ]),
+    table: Table::new(
+        "gold.daily_fraud_totals",
+        "gold.agg_daily_fraud",
+        &[Column { name: "date_key", value: Value::Day(|day| day.0) }],
+        &[
+            Column { name: "total_txns", value: Value::Count(|daily| daily.transactions) },
+            Column { name: "total_alerts", value: Value::Count(|daily| daily.alerts) },
+            Column { name: "fraud_rate", value: Value::Rate(|daily| (daily.alerts, daily.transactions)) },
+            Column { name: "top_rule", value: Value::TopRule },
+            Column {
+                name: "avg_score",
+                value: Value::MeanScore(|daily| (daily.score_thousandths, daily.alerts)),
+            },
+            Column { name: "score_thousandths", value: Value::Exact(|daily| daily.score_thousandths) },
+        ],
+    ),
     bucket: DAY,
     read: |row| {
         let day = Day(day_of_key(row.get()?));

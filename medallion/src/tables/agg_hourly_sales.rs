@@ -7,15 +7,20 @@ use streamflow_model::timestamp::HOUR;
 
 /// The table.
 pub static TABLE: Aggregate<StoreHour, Sales> = Aggregate {
-    table: Table::new("gold.agg_hourly_sales", "gold.agg_hourly_sales", &[
-        Column { name: "hour_timestamp", value: Value::Instant(|key| key.hour_start) },
-        Column { name: "store_key", value: Value::Store(|key| &key.store) },
-    ], &[
-        Column { name: "transaction_count", value: Value::Count(|sales| sales.transactions) },
-        Column { name: "total_amount", value: Value::Money(|sales| sales.cents) },
-        Column { name: "avg_amount", value: Value::MeanMoney(|sales| (sales.cents, sales.transactions)) },
-        Column { name: "fraud_count", value: Value::Count(|sales| sales.alerts) },
-    ]),
+    table: Table::new(
+        "gold.agg_hourly_sales",
+        "gold.agg_hourly_sales",
+        &[
+            Column { name: "hour_timestamp", value: Value::Instant(|key| key.hour_start) },
+            Column { name: "store_key", value: Value::Store(|key| &key.store) },
+        ],
+        &[
+            Column { name: "transaction_count", value: Value::Count(|sales| sales.transactions) },
+            Column { name: "total_amount", value: Value::Money(|sales| sales.cents) },
+            Column { name: "avg_amount", value: Value::MeanMoney(|sales| (sales.cents, sales.transactions)) },
+            Column { name: "fraud_count", value: Value::Count(|sales| sales.alerts) },
+        ],
+    ),
     bucket: HOUR,
     read: |row| {
         let key = StoreHour { hour_start: row.instant()?, store: row.id()? };

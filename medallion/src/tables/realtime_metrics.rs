@@ -7,20 +7,25 @@ use streamflow_model::timestamp::MINUTE;
 
 /// The table.
 pub static TABLE: Aggregate<MinuteStart, Minute> = Aggregate {
-    table: Table::of_windows("gold.realtime_metrics", &[
-        Column { name: "window_start", value: Value::Instant(|start| start.0) },
-        Column { name: "store_key", value: Value::Nothing },
-    ], &[
-        Column { name: "transaction_count", value: Value::Count(|minute| minute.sales.transactions) },
-        Column { name: "total_amount", value: Value::Money(|minute| minute.sales.cents) },
-        Column {
-            name: "avg_amount",
-            value: Value::MeanMoney(|minute| (minute.sales.cents, minute.sales.transactions)),
-        },
-        Column { name: "alert_count", value: Value::Count(|minute| minute.sales.alerts) },
-        Column { name: "distinct_customers", value: Value::Count(|minute| minute.customers) },
-        Column { name: "changed_frontier", value: Value::ChangedFrontier },
-    ], |start| start.0),
+    table: Table::of_windows(
+        "gold.realtime_metrics",
+        &[
+            Column { name: "window_start", value: Value::Instant(|start| start.0) },
+            Column { name: "store_key", value: Value::Nothing },
+        ],
+        &[
+            Column { name: "transaction_count", value: Value::Count(|minute| minute.sales.transactions) },
+            Column { name: "total_amount", value: Value::Money(|minute| minute.sales.cents) },
+            Column {
+                name: "avg_amount",
+                value: Value::MeanMoney(|minute| (minute.sales.cents, minute.sales.transactions)),
+            },
+            Column { name: "alert_count", value: Value::Count(|minute| minute.sales.alerts) },
+            Column { name: "distinct_customers", value: Value::Count(|minute| minute.customers) },
+            Column { name: "changed_frontier", value: Value::ChangedFrontier },
+        ],
+        |start| start.0,
+    ),
     bucket: MINUTE,
     read: |row| {
         let start = MinuteStart(row.instant()?);

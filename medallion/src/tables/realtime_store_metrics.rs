@@ -7,17 +7,22 @@ use streamflow_model::timestamp::MINUTE;
 
 /// The table.
 pub static TABLE: Aggregate<StoreMinute, Sales> = Aggregate {
-    table: Table::of_windows("gold.realtime_metrics", &[
-        Column { name: "window_start", value: Value::Instant(|key| key.minute_start) },
-        Column { name: "store_key", value: Value::Store(|key| &key.store) },
-    ], &[
-        Column { name: "transaction_count", value: Value::Count(|sales| sales.transactions) },
-        Column { name: "total_amount", value: Value::Money(|sales| sales.cents) },
-        Column { name: "avg_amount", value: Value::MeanMoney(|sales| (sales.cents, sales.transactions)) },
-        Column { name: "alert_count", value: Value::Count(|sales| sales.alerts) },
-        Column { name: "distinct_customers", value: Value::Nothing },
-        Column { name: "changed_frontier", value: Value::ChangedFrontier },
-    ], |key| key.minute_start),
+    table: Table::of_windows(
+        "gold.realtime_metrics",
+        &[
+            Column { name: "window_start", value: Value::Instant(|key| key.minute_start) },
+            Column { name: "store_key", value: Value::Store(|key| &key.store) },
+        ],
+        &[
+            Column { name: "transaction_count", value: Value::Count(|sales| sales.transactions) },
+            Column { name: "total_amount", value: Value::Money(|sales| sales.cents) },
+            Column { name: "avg_amount", value: Value::MeanMoney(|sales| (sales.cents, sales.transactions)) },
+            Column { name: "alert_count", value: Value::Count(|sales| sales.alerts) },
+            Column { name: "distinct_customers", value: Value::Nothing },
+            Column { name: "changed_frontier", value: Value::ChangedFrontier },
+        ],
+        |key| key.minute_start,
+    ),
     bucket: MINUTE,
     read: |row| {
         let key = StoreMinute { minute_start: row.instant()?, store: row.id()? };

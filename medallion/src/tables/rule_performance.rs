@@ -10,16 +10,21 @@ use streamflow_model::timestamp::DAY;
 
 /// The table.
 pub static TABLE: Aggregate<RuleDay, Hits> = Aggregate {
-    table: Table::new("gold.rule_performance", "gold.rule_performance", &[
-        Column { name: "date_key", value: Value::Day(|key| key.day) },
-        Column { name: "rule_id", value: Value::Text(|key| key.rule.id()) },
-    ], &[
-        Column { name: "hits", value: Value::Count(|row| row.hits) },
-        Column { name: "alerts", value: Value::Count(|row| row.alerts) },
-        Column { name: "alerts_alone", value: Value::Count(|row| row.alone) },
-        Column { name: "avg_score", value: Value::MeanScore(|row| (row.score_thousandths, row.hits)) },
-        Column { name: "score_thousandths", value: Value::Exact(|row| row.score_thousandths) },
-    ]),
+    table: Table::new(
+        "gold.rule_performance",
+        "gold.rule_performance",
+        &[
+            Column { name: "date_key", value: Value::Day(|key| key.day) },
+            Column { name: "rule_id", value: Value::Text(|key| key.rule.id()) },
+        ],
+        &[
+            Column { name: "hits", value: Value::Count(|row| row.hits) },
+            Column { name: "alerts", value: Value::Count(|row| row.alerts) },
+            Column { name: "alerts_alone", value: Value::Count(|row| row.alone) },
+            Column { name: "avg_score", value: Value::MeanScore(|row| (row.score_thousandths, row.hits)) },
+            Column { name: "score_thousandths", value: Value::Exact(|row| row.score_thousandths) },
+        ],
+    ),
     bucket: DAY,
     read: |row| {
         let day = day_of_key(row.get()?);

@@ -8,16 +8,21 @@ use streamflow_model::timestamp::DAY;
 
 /// The table.
 pub static TABLE: Aggregate<StoreDay, Sales> = Aggregate {
-    table: Table::new("gold.store_performance", "gold.store_performance", &[
-        Column { name: "date_key", value: Value::Day(|key| key.day) },
-        Column { name: "store_key", value: Value::Store(|key| &key.store) },
-    ], &[
-        Column { name: "transaction_count", value: Value::Count(|sales| sales.transactions) },
-        Column { name: "total_amount", value: Value::Money(|sales| sales.cents) },
-        Column { name: "avg_ticket", value: Value::MeanMoney(|sales| (sales.cents, sales.transactions)) },
-        Column { name: "alert_count", value: Value::Count(|sales| sales.alerts) },
-        Column { name: "fraud_rate", value: Value::Rate(|sales| (sales.alerts, sales.transactions)) },
-    ]),
+    table: Table::new(
+        "gold.store_performance",
+        "gold.store_performance",
+        &[
+            Column { name: "date_key", value: Value::Day(|key| key.day) },
+            Column { name: "store_key", value: Value::Store(|key| &key.store) },
+        ],
+        &[
+            Column { name: "transaction_count", value: Value::Count(|sales| sales.transactions) },
+            Column { name: "total_amount", value: Value::Money(|sales| sales.cents) },
+            Column { name: "avg_ticket", value: Value::MeanMoney(|sales| (sales.cents, sales.transactions)) },
+            Column { name: "alert_count", value: Value::Count(|sales| sales.alerts) },
+            Column { name: "fraud_rate", value: Value::Rate(|sales| (sales.alerts, sales.transactions)) },
+        ],
+    ),
     bucket: DAY,
     read: |row| {
         let key = StoreDay { day: day_of_key(row.get()?), store: row.id()? };
