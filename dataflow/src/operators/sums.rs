@@ -144,14 +144,14 @@ pub fn sum_by<'s, D: Clone + 'static, K: Key, V: Sum, I: IntoIterator<Item = (K,
     summed.as_collection()
 }
 
-/// The sums of `contributions` by key, as upserts: the new sum of each key that changed, none where it came to zero. Those of
-/// `restored` are there from the beginning.
-pub fn totals<'s, K: Key, V: Sum>(
+/// The sums of `contributions` by key, as what `row` makes of upserts: the new sum of each key that changed, none where it came
+/// to zero. Those of `restored` are there from the beginning.
+pub fn totals<'s, K: Key, V: Sum, D: Clone + 'static>(
     name: &str,
     forgetting: &Forgetting,
     restored: VecCollection<'s, u64, K, V>,
     contributions: VecCollection<'s, u64, K, V>,
-) -> StreamVec<'s, u64, Upsert<K, V>> {
-    let sums = contributions.concat(restored).map(|key| (key, ()));
-    forgetting.arrange(name, sums).totals(name)
+    row: impl Fn(Upsert<K, V>) -> D + 'static,
+) -> StreamVec<'s, u64, D> {
+    forgetting.arrange_by_self(name, contributions.concat(restored)).totals(name, row)
 }

@@ -5,12 +5,12 @@ use crate::operators::sums::{self, Key, SharedCollection, Sum};
 use crate::score::Scored;
 use crate::settings::Settings;
 use differential_dataflow::VecCollection;
+use std::rc::Rc;
 use streamflow_model::Calendar;
 use streamflow_model::timestamp::MINUTE;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
-use timely::dataflow::operators::rc::SharedStream;
 
 /// A current transaction that is not voided, with its verdict and its buckets.
 #[derive(Clone, Debug)]
@@ -55,22 +55,21 @@ impl<'s> Facts<'s> {
     /// The facts of scored transactions.
     pub fn new(settings: &Settings, scored: VecCollection<'s, u64, Scored, isize>) -> Self {
         let calendar = Calendar::new(settings.time_zone);
-        let facts = scored.inner.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
+        let fact = move |(scored, time, diff)| (Fact::new(&calendar, scored), time, diff);
+        let facts = scored.inner.unary::<CapacityContainerBuilder<Rc<Vec<_>>>, _, _, _>(
             Pipeline,
             "facts",
             move |_, _| {
                 move |input, output| {
                     input.for_each(|capability, data| {
                         let current = data.drain(..).filter(|(scored, _, _)| !scored.transaction.voided);
-                        let mut facts: Vec<_> = current
-                            .map(|(scored, time, diff)| (Fact::new(&calendar, scored), time, diff))
-                            .collect();
-                        output.session(&capability).give_container(&mut facts);
+                        let facts: Vec<_> = current.map(&fact).collect();
+                        output.session(&capability).give_container(&mut Rc::new(facts));
                     });
                 }
             },
         );
-        Self(facts.shared())
+        Self(facts)
     }
 
     /// A collection of keys whose difference is the sum of what facts contribute to them.

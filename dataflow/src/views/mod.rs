@@ -31,7 +31,6 @@ pub use sales::Sales;
 
 use crate::operators::Upsert;
 use crate::operators::forgetting::Forgetting;
-use crate::operators::ordered;
 use crate::operators::sums::{self, Key, Sum};
 use crate::tally::Tally;
 use differential_dataflow::{AsCollection, VecCollection};
@@ -79,8 +78,7 @@ fn maintain<'s, V: View>(
     restored: &StreamVec<'s, u64, ViewRow>,
 ) -> StreamVec<'s, u64, ViewRow> {
     let restored = restored.clone().flat_map(|row| V::of(row).and_then(|(key, sum)| Some((key, 0, sum?))));
-    let totals = sums::totals(V::NAME, forgetting, restored.as_collection(), V::sums(facts));
-    ordered::flat_map("rows", totals, |upsert| [V::row(upsert)])
+    sums::totals(V::NAME, forgetting, restored.as_collection(), V::sums(facts), V::row)
 }
 
 /// Maintains the number of events by key: of `tallies`, each of which has a key or none, and of the `restored` ones that the
@@ -102,6 +100,6 @@ fn maintain_counts<'s, K: Key>(
             });
         }
     });
-    let totals = sums::totals(name, forgetting, restored, counted.as_collection());
-    ordered::flat_map("counts", totals, |(key, events)| [(key, events.map(|events| events as i64))])
+    let counts = |(key, events): Upsert<K, isize>| (key, events.map(|events| events as i64));
+    sums::totals(name, forgetting, restored, counted.as_collection(), counts)
 }

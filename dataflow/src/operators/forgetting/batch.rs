@@ -148,6 +148,16 @@ impl<K, V, R> OpenBatcher<K, V, R> {
     pub(super) fn new(settled: Settled) -> Self {
         Self { held: BTreeMap::new(), lowest: Antichain::new(), settled }
     }
+
+    /// Nearly always the updates of a container are of one epoch.
+    fn hold(&mut self, updates: impl Iterator<Item = Update<K, V, R>>) {
+        let mut updates = updates.peekable();
+        while let Some((_, time, _)) = updates.peek() {
+            let time = *time;
+            let held = self.held.entry(time).or_default();
+            held.extend(std::iter::from_fn(|| updates.next_if(|update| update.1 == time)));
+        }
+    }
 }
 
 impl<K: Datum, V: Datum, R: Difference> Extract for OpenBatcher<K, V, R> {
@@ -171,16 +181,14 @@ impl<K: Datum, V: Datum, R: Difference> Extract for OpenBatcher<K, V, R> {
 
 impl<K: Datum, V: Datum, R: Difference> Batcher<Vec<Update<K, V, R>>> for OpenBatcher<K, V, R> {
     fn insert(&mut self, container: &mut Vec<Update<K, V, R>>) {
-        let Some((_, first, _)) = container.first() else { return };
-        let first = *first;
-        let held = self.held.entry(first).or_default();
-        if container.iter().all(|(_, time, _)| *time == first) {
-            held.append(container);
-            return;
-        }
-        for update in container.drain(..) {
-            self.held.entry(update.1).or_default().push(update);
-        }
+        self.hold(container.drain(..));
+    }
+}
+
+/// A collection of keys alone is arranged as it comes.
+impl<K: Datum, R: Difference> Batcher<Vec<(K, u64, R)>> for OpenBatcher<K, (), R> {
+    fn insert(&mut self, container: &mut Vec<(K, u64, R)>) {
+        self.hold(container.drain(..).map(|(key, time, diff)| ((key, ()), time, diff)));
     }
 }
 

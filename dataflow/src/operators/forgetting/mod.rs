@@ -25,13 +25,15 @@ pub use readers::OpenArrangement;
 
 use super::stash::Stash;
 use super::watermark::{ReferenceTime, Watermark};
-use batch::OpenBatcher;
+use batch::{Datum, Difference, OpenBatcher};
 use differential_dataflow::difference::Semigroup;
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
+use differential_dataflow::trace::Batcher;
 use differential_dataflow::{ExchangeData, Hashable, VecCollection};
 use std::cell::Cell;
 use std::rc::Rc;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::Container;
+use timely::dataflow::channels::pact::{Exchange, ParallelizationContract, Pipeline};
 use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::{ProbeHandle, Stream, StreamVec};
@@ -87,11 +89,39 @@ impl Forgetting {
         (K, V): Closes,
     {
         let by_key = Exchange::new(|((key, _), _, _): &Update<K, V, R>| key.hashed().into());
+        self.arrange_core(name, collection.inner, by_key)
+    }
+
+    /// Arranges a collection of keys.
+    pub fn arrange_by_self<'s, K, R>(
+        &self,
+        name: &str,
+        collection: VecCollection<'s, u64, K, R>,
+    ) -> OpenArrangement<'s, K, (), R>
+    where
+        K: ExchangeData + Hashable,
+        R: ExchangeData + Semigroup,
+        (K, ()): Closes,
+    {
+        let by_key = Exchange::new(|(key, _, _): &(K, u64, R)| key.hashed().into());
+        self.arrange_core(name, collection.inner, by_key)
+    }
+
+    fn arrange_core<'s, K: Datum, V: Datum, R: Difference, C, P>(
+        &self,
+        name: &str,
+        updates: Stream<'s, u64, C>,
+        by_key: P,
+    ) -> OpenArrangement<'s, K, V, R>
+    where
+        (K, V): Closes,
+        C: Container + Clone + 'static,
+        P: ParallelizationContract<u64, C>,
+        OpenBatcher<K, V, R>: Batcher<C, Time = u64, Output = OpenBatch<K, V, R>>,
+    {
         let settled = self.settled.clone();
-        let arranged =
-            arrange_core::<_, _, OpenBatcher<K, V, R>, _>(collection.inner, by_key, name, move |_, _| {
-                OpenBatcher::new(settled)
-            });
+        let batcher = move |_, _| OpenBatcher::new(settled);
+        let arranged = arrange_core::<_, _, OpenBatcher<K, V, R>, _>(updates, by_key, name, batcher);
         OpenArrangement { arranged, forgetting: self.clone() }
     }
 
@@ -113,7 +143,7 @@ impl Forgetting {
     }
 
     /// Counts what leaves a reader among the frontiers that `settle` waits for.
-    fn register<'s, C: timely::Container>(&self, stream: Stream<'s, u64, C>) -> Stream<'s, u64, C> {
+    fn register<'s, C: Container>(&self, stream: Stream<'s, u64, C>) -> Stream<'s, u64, C> {
         stream.probe_with(&self.readers)
     }
 }

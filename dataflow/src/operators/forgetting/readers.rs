@@ -126,16 +126,20 @@ where
         self.register(distinct)
     }
 
-    /// The sum of each key's differences, as upserts: one for each epoch that changed it, none where it came to zero. What
-    /// `count_total` says, at half the data.
-    pub fn totals(self, name: &str) -> StreamVec<'s, u64, Upsert<K, R>>
+    /// The sum of each key's differences, as what `row` makes of upserts: one for each epoch that changed it, none where it came to
+    /// zero. What `count_total` says, at half the data.
+    pub fn totals<D: Clone + 'static>(
+        self,
+        name: &str,
+        row: impl Fn(Upsert<K, R>) -> D + 'static,
+    ) -> StreamVec<'s, u64, D>
     where
         R: Monoid,
     {
         let Self { arranged: Arranged { stream, mut trace }, forgetting } = self;
         let scope = stream.scope();
         let first_epoch = forgetting.first_epoch;
-        let totals = stream.unary::<CapacityContainerBuilder<Vec<Upsert<K, R>>>, _, _, _>(
+        let totals = stream.unary::<CapacityContainerBuilder<Vec<D>>, _, _, _>(
             Pipeline,
             &format!("{name}: totals"),
             move |_, info| {
@@ -147,8 +151,9 @@ where
                     }
                     spans.for_each(|capability, spans| {
                         let mut changed = changed_totals(&mut trace, &mut upper, spans);
-                        for (time, mut upserts) in changed.split_off(&first_epoch) {
-                            output.session(&capability.delayed(&time, 0)).give_container(&mut upserts);
+                        for (time, upserts) in changed.split_off(&first_epoch) {
+                            let capability = capability.delayed(&time, 0);
+                            output.session(&capability).give_iterator(upserts.into_iter().map(&row));
                         }
                     });
                     trace.advance_upper(&mut upper);

@@ -150,7 +150,7 @@ fn run(worker: &mut Worker, epochs: &Epochs) -> Outputs {
         let by_key = || sold.clone().map(|key| (key, ()));
         let upserts = Rc::new(RefCell::new(Vec::new()));
         let into = upserts.clone();
-        let totals = forgetting.arrange("sales", by_key()).totals("sales");
+        let totals = forgetting.arrange_by_self("sales", sold.clone()).totals("sales", |upsert| upsert);
         let totals = totals.inspect_core(move |event| {
             if let Ok((stamp, rows)) = event
                 && let Some(time) = stamp.least()
@@ -269,7 +269,7 @@ fn what_is_restored_is_there_and_is_not_emitted() {
     let mut sales = InputSession::<u64, Sold, isize>::new();
     worker.dataflow(|scope| {
         let sold = sales.to_collection(scope).map(|key| (key, ()));
-        let totals = Forgetting::new(1).arrange("sales", sold).totals("sales");
+        let totals = Forgetting::new(1).arrange("sales", sold).totals("sales", |upsert| upsert);
         totals.inspect(move |row| into.borrow_mut().push(*row));
     });
     let key = |shop| Sold { start: 0, shop };
