@@ -127,17 +127,20 @@ pub fn sum_by<'s, D: Clone + 'static, K: Key, V: Sum, I: IntoIterator<Item = (K,
     contributions: impl Fn(&D) -> I + 'static,
 ) -> VecCollection<'s, u64, K, V> {
     let summed = data.unary::<CapacityContainerBuilder<Vec<(K, u64, V)>>, _, _, _>(Pipeline, name, |_, _| {
-        let mut sums = ByKey::<(K, u64), V>::default();
+        let mut sums = ByKey::<K, V>::default();
         move |input, output| {
             input.for_each(|capability, data| {
-                for (datum, time, diff) in data.iter() {
-                    for (key, value) in contributions(datum) {
-                        let sum = sums.entry((key, *time)).or_insert_with(V::zero);
-                        sum.plus_equals(&value.multiply(diff));
+                let mut session = output.session(&capability);
+                for of_epoch in data.chunk_by(|one, next| one.1 == next.1) {
+                    let Some((_, time, _)) = of_epoch.first() else { continue };
+                    for (datum, _, diff) in of_epoch {
+                        for (key, value) in contributions(datum) {
+                            let sum = sums.entry(key).or_insert_with(V::zero);
+                            sum.plus_equals(&value.multiply(diff));
+                        }
                     }
+                    session.give_iterator(sums.drain().map(|(key, sum)| (key, *time, sum)));
                 }
-                let summed = sums.drain().map(|((key, time), sum)| (key, time, sum));
-                output.session(&capability).give_iterator(summed);
             });
         }
     });
