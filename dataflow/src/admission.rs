@@ -1,11 +1,11 @@
 //! Admission: from events of transaction topics to arrivals, partition by partition, in the order of offsets.
 //!
-//! The reference time of a partition is the largest record timestamp seen so far in it. Whether an event is too late is
-//! decided from that alone, so any replay decides the same. In files a line's record timestamp is its own event time.
+//! A partition time is the largest record timestamp seen so far in a partition. Whether an event is too late is decided from
+//! that alone, so any replay decides the same. In files a line's record timestamp is its own event time.
 
 use crate::changes::PartitionPosition;
 use crate::decode::{Decoded, Event, Refusal};
-use crate::operators::watermark::ReferenceTime;
+use crate::operators::watermark::PartitionTime;
 use crate::resume::Resume;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
@@ -28,8 +28,8 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 pub struct Arrival {
     /// The transaction.
     pub transaction: Arc<Transaction>,
-    /// The partition's reference time with this event, microseconds since 1970.
-    pub reference_time: i64,
+    /// The partition time with this event, microseconds since 1970.
+    pub partition_time: i64,
     /// The schema version that it claims.
     pub schema_version: u32,
     /// The record's key.
@@ -73,8 +73,8 @@ pub struct Admitted<'s> {
     pub tallies: StreamVec<'s, u64, Tally>,
     /// How far each partition has been read.
     pub progress: StreamVec<'s, u64, PartitionPosition>,
-    /// The partitions' reference times.
-    pub references: StreamVec<'s, u64, ReferenceTime>,
+    /// The time of each partition with new records.
+    pub partition_times: StreamVec<'s, u64, PartitionTime>,
 }
 
 /// Admits the events that this worker's sources deliver, going on from `resume`.
@@ -85,7 +85,7 @@ pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64
     let (letters_out, dead_letters) = builder.new_output();
     let (tallies_out, tallies) = builder.new_output();
     let (progress_out, progress) = builder.new_output();
-    let (references_out, references) = builder.new_output();
+    let (partition_times_out, partition_times) = builder.new_output();
     let mut admission = Admission::new(settings, resume);
     builder.build(move |_| {
         let mut arrivals_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Arrival>>>::from(arrivals_out);
@@ -94,15 +94,15 @@ pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64
         let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
         let mut progress_out =
             OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionPosition>>>::from(progress_out);
-        let mut references_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<ReferenceTime>>>::from(references_out);
+        let mut partition_times_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionTime>>>::from(partition_times_out);
         move |_| {
             if streamflow_failpoint::is_stalled(streamflow_failpoint::ADMITTED) {
                 return;
             }
             let (mut arrivals_out, mut letters_out) = (arrivals_out.activate(), letters_out.activate());
             let (mut tallies_out, mut progress_out) = (tallies_out.activate(), progress_out.activate());
-            let mut references_out = references_out.activate();
+            let mut partition_times_out = partition_times_out.activate();
             input.for_each(|capability, events| {
                 let mut arrivals = Vec::with_capacity(events.len());
                 let mut letters = letters_out.session(&capability);
@@ -116,15 +116,15 @@ pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64
                 tallies_out.session(&capability).give_iterator(admission.tallies.take());
                 let progress = admission.take_progress();
                 let known = progress.iter().filter_map(|progress| {
-                    let time = progress.reference_time?;
-                    Some(ReferenceTime { partition: progress.partition, time })
+                    let time = progress.partition_time?;
+                    Some(PartitionTime { partition: progress.partition, time })
                 });
-                references_out.session(&capability).give_iterator(known);
+                partition_times_out.session(&capability).give_iterator(known);
                 progress_out.session(&capability).give_iterator(progress.into_iter());
             });
         }
     });
-    Admitted { arrivals, dead_letters, tallies, progress, references }
+    Admitted { arrivals, dead_letters, tallies, progress, partition_times }
 }
 
 /// Where each partition stands.
@@ -139,15 +139,15 @@ struct Admission {
 #[derive(Default)]
 struct Partition {
     next_offset: u64,
-    reference_time: Option<i64>,
+    partition_time: Option<i64>,
     moved: bool,
 }
 
 impl Admission {
     fn new(settings: &Settings, resume: &Resume) -> Self {
         let stood = |progress: &PartitionPosition| {
-            let PartitionPosition { partition, next_offset, reference_time } = *progress;
-            (partition, Partition { next_offset, reference_time, moved: false })
+            let PartitionPosition { partition, next_offset, partition_time } = *progress;
+            (partition, Partition { next_offset, partition_time, moved: false })
         };
         Self {
             horizon: settings.correction_horizon,
@@ -171,17 +171,17 @@ impl Admission {
             let now = record.appended_at.unwrap_or(self.file_now);
             future(event_time, now, self.future_allowance)?;
             // A line that lies in the future must not make all others late, so it has no say before this point.
-            let reference_time = partition.see(record.appended_at.unwrap_or(event_time));
-            late(event_time, reference_time, self.horizon)?;
-            Ok((decoded, reference_time))
+            let partition_time = partition.see(record.appended_at.unwrap_or(event_time));
+            late(event_time, partition_time, self.horizon)?;
+            Ok((decoded, partition_time))
         });
         // Before a file's first readable line there is no time to file an event under.
-        let observed_at = partition.reference_time.unwrap_or(0);
+        let observed_at = partition.partition_time.unwrap_or(0);
         let topic = record.source.partition().topic();
         self.tallies.open(topic, observed_at);
         self.tallies.count(Observation::Read);
         match decoded {
-            Ok((decoded, reference_time)) => Ok(arrival(record, decoded, reference_time)),
+            Ok((decoded, partition_time)) => Ok(arrival(record, decoded, partition_time)),
             Err(refusal) => {
                 self.tallies.count(Observation::DeadLetter(refusal.reason));
                 if refusal.invalid_amount {
@@ -197,7 +197,7 @@ impl Admission {
             std::mem::take(&mut state.moved).then_some(PartitionPosition {
                 partition: *partition,
                 next_offset: state.next_offset,
-                reference_time: state.reference_time,
+                partition_time: state.partition_time,
             })
         });
         progress.collect()
@@ -205,11 +205,11 @@ impl Admission {
 }
 
 impl Partition {
-    /// Takes note of a record's time and returns the reference time.
+    /// Takes note of a record's time and returns the partition time.
     fn see(&mut self, time: i64) -> i64 {
-        let reference_time = self.reference_time.map_or(time, |known| known.max(time));
-        self.reference_time = Some(reference_time);
-        reference_time
+        let partition_time = self.partition_time.map_or(time, |known| known.max(time));
+        self.partition_time = Some(partition_time);
+        partition_time
     }
 }
 
@@ -226,8 +226,8 @@ fn future(event_time: i64, now: i64, allowance: i64) -> Result<(), Refusal> {
     Err(Refusal::new(Reason::FutureTimestamp, message))
 }
 
-fn late(event_time: i64, reference_time: i64, horizon: i64) -> Result<(), Refusal> {
-    let limit = reference_time.saturating_sub(horizon);
+fn late(event_time: i64, partition_time: i64, horizon: i64) -> Result<(), Refusal> {
+    let limit = partition_time.saturating_sub(horizon);
     if event_time >= limit {
         return Ok(());
     }
@@ -235,10 +235,10 @@ fn late(event_time: i64, reference_time: i64, horizon: i64) -> Result<(), Refusa
     Err(Refusal::new(Reason::TooLate, message))
 }
 
-fn arrival(record: Record, decoded: Decoded, reference_time: i64) -> Arrival {
+fn arrival(record: Record, decoded: Decoded, partition_time: i64) -> Arrival {
     Arrival {
         transaction: decoded.transaction,
-        reference_time,
+        partition_time,
         schema_version: decoded.schema_version,
         key: record.key,
         payload: record.payload.unwrap_or_default(),

@@ -20,7 +20,7 @@ pub struct PartitionPosition {
     /// The offset to read next.
     pub next_offset: u64,
     /// The largest record timestamp read, microseconds since 1970; `None` before the first.
-    pub reference_time: Option<i64>,
+    pub partition_time: Option<i64>,
 }
 
 /// One change of one view: what sinks receive.
@@ -54,6 +54,6 @@ pub enum ViewChange {
     RulesChange(RulesChange),
     /// `streamflow.progress`.
     Progress(PartitionPosition),
-    /// The smallest reference time of all partitions, microseconds since 1970: what lies a horizon behind it is final.
+    /// The smallest partition time, microseconds since 1970: what lies a horizon behind it is final.
     Watermark(i64),
 }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! transactions ─ admission ─ identity ─ history ─┬─ scored ─┬─ facts ─ aggregates ──┐
-//!      (reference time)                          │          └─ aggregates ──────────┤
-//! reference topics ─ reference ─ list changes ───┤                                  ├─ views
+//!      (partition times)                         │          └─ aggregates ──────────┤
+//! dimension topics ─ dimensions ─ list changes ──┤                                  ├─ views
 //! rules ─────────────────────────────────────────┼─ alert changes, profiles ────────┤
 //!                                                └─ settled                         │
 //! dead letters, books, quality, progress, watermark ────────────────────────────────┘
@@ -14,12 +14,12 @@ use crate::changes::ViewChange;
 use crate::controls::ControlChange;
 use crate::decode::Event;
 use crate::detectors::RulesChange;
+use crate::dimensions::{Role, dimensions};
 use crate::history::{self, history};
 use crate::identity::{self, identify};
 use crate::operators::forgetting::Forgetting;
 use crate::operators::ordered;
-use crate::operators::watermark::{self, ReferenceTime};
-use crate::reference::{Role, reference};
+use crate::operators::watermark::{self, PartitionTime};
 use crate::resume::{Restored, Resume};
 use crate::score::Settled;
 use crate::settings::Settings;
@@ -34,12 +34,12 @@ use timely::dataflow::{ProbeHandle, StreamVec};
 pub struct Inputs<'s> {
     /// Decoded records of transaction topics.
     pub transactions: StreamVec<'s, u64, Event>,
-    /// Records of reference topics.
-    pub reference: StreamVec<'s, u64, Record>,
+    /// Records of dimension topics and the blacklist.
+    pub dimensions: StreamVec<'s, u64, Record>,
     /// Changes of the rules.
     pub rules: StreamVec<'s, u64, RulesChange>,
     /// Partitions that are announced, that follow the clock, or that have ended.
-    pub references: StreamVec<'s, u64, ReferenceTime>,
+    pub partition_times: StreamVec<'s, u64, PartitionTime>,
     /// What the tables hold where a graph goes on.
     pub restored: Restored<'s>,
 }
@@ -84,13 +84,13 @@ pub fn build<'s>(
     let (rows, entries, counts) =
         (inputs.restored.rows(), inputs.restored.books(), inputs.restored.quality());
     let Restored { transactions: past, customers, views: _ } = inputs.restored;
-    let reference = reference(settings, roles, inputs.reference);
+    let dimensions = dimensions(settings, roles, inputs.dimensions);
     let admitted = admit(settings, resume, inputs.transactions);
-    let own_times = [inputs.references, admitted.references, reference.references];
+    let own_times = [inputs.partition_times, admitted.partition_times, dimensions.partition_times];
     let times = watermark::broadcast(scope.concatenate(own_times));
     let known = identity::Past { resume, transactions: past.clone() };
     let identified = identify(settings, wanted.transactions, known, admitted.arrivals, times.clone());
-    let list_changes = ordered::flat_map("list changes", reference.changes.clone(), list_change);
+    let list_changes = ordered::flat_map("list changes", dimensions.changes.clone(), list_change);
     let rules_changes = ordered::flat_map("rules changes", inputs.rules.clone(), rules_change);
     let controls = ordered::broadcast("controls", scope.concatenate([list_changes, rules_changes]));
     let before = history::Past { resume, transactions: past, customers };
@@ -102,15 +102,15 @@ pub fn build<'s>(
     let (history_probe, alert_changes) = histories.alert_changes.probe();
     let stages = Stages { admitted: admitted_probe, history: history_probe };
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
-    let tallies = scope.concatenate([events.clone(), reference.tallies]);
+    let tallies = scope.concatenate([events.clone(), dimensions.tallies]);
 
     let mut changes = vec![
-        reference.changes,
+        dimensions.changes,
         told(inputs.rules, ViewChange::RulesChange),
         told(admitted.dead_letters, ViewChange::DeadLetter),
         told(identified.dead_letters, ViewChange::DeadLetter),
         told(progress, ViewChange::Progress),
-        told(reference.progress, ViewChange::Progress),
+        told(dimensions.progress, ViewChange::Progress),
         told(watermark::watermark(times.clone()), ViewChange::Watermark),
         told(alert_changes, ViewChange::AlertChange),
         told(histories.profiles, ViewChange::Profile),

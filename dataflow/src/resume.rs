@@ -5,7 +5,7 @@
 
 use crate::changes::{PartitionPosition, Upsert, ViewChange};
 use crate::controls::ControlChange;
-use crate::operators::watermark::{self, ReferenceTime};
+use crate::operators::watermark::{self, PartitionTime};
 use crate::settings::Settings;
 use crate::views::ViewRow;
 use crate::views::customer_profile::Profile;
@@ -50,10 +50,10 @@ impl Resume {
 
     /// What to announce of a partition before anything else is said: it does not hold back what was final before.
     #[must_use]
-    pub fn announcement(&self, partition: PartitionId) -> ReferenceTime {
+    pub fn announcement(&self, partition: PartitionId) -> PartitionTime {
         let known = self.partitions.iter().find(|progress| progress.partition == partition);
-        let time = known.and_then(|progress| progress.reference_time).unwrap_or(i64::MIN);
-        ReferenceTime { partition, time: time.max(self.watermark) }
+        let time = known.and_then(|progress| progress.partition_time).unwrap_or(i64::MIN);
+        PartitionTime { partition, time: time.max(self.watermark) }
     }
 }
 

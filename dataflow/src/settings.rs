@@ -5,7 +5,7 @@ use crate::detectors::Rules;
 /// What the views depend on beside the events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// How far behind its partition's reference time an event is still accepted, microseconds.
+    /// How far behind its partition time an event is still accepted, microseconds.
     pub correction_horizon: i64,
     /// How long ids are remembered beyond the horizon, microseconds.
     pub identity_retention: i64,

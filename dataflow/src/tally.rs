@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{Account, Reason};
 
-/// Length of a data-quality window in reference time, microseconds.
+/// Length of a data-quality window in partition time, microseconds.
 pub const WINDOW: i64 = 15 * MINUTE;
 
 /// Something that happened to one event.
@@ -22,7 +22,7 @@ pub enum Observation {
     NewerSchema,
     /// Its amount is invalid.
     InvalidAmount,
-    /// It lies more than a minute behind the reference time.
+    /// It lies more than a minute behind the partition time.
     Late,
     /// It ended in an account other than a dead letter's.
     Ended(Account),
@@ -77,7 +77,7 @@ fn slot(observation: Observation) -> usize {
     }
 }
 
-/// How often something happened to events of one topic in one window of reference time.
+/// How often something happened to events of one topic in one window of partition time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tally {
     /// The topic's place in the configuration.

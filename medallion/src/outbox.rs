@@ -26,7 +26,7 @@ pub struct Committed {
     pub alert_number: i64,
     /// Number of the last dead letter.
     pub dead_letter_number: i64,
-    /// Smallest reference time of all partitions, microseconds since 1970.
+    /// Smallest partition time, microseconds since 1970.
     pub watermark: Option<i64>,
 }
 

@@ -29,7 +29,7 @@ pub struct Progress {
     pub reference_times: ByPartition<i64>,
     /// Events by topic and account; the account `read` has all of them.
     pub books: BTreeMap<String, BTreeMap<String, i64>>,
-    /// Smallest reference time of all partitions, microseconds since 1970.
+    /// Smallest partition time, microseconds since 1970.
     pub watermark: Option<i64>,
     /// Zone of local days and hours.
     pub time_zone: Option<String>,
@@ -103,7 +103,7 @@ impl Progress {
             let topic = topics.name(progress.partition.topic());
             let partition = progress.partition.partition();
             self.offsets.entry(topic.to_owned()).or_default().insert(partition, progress.next_offset);
-            if let Some(time) = progress.reference_time {
+            if let Some(time) = progress.partition_time {
                 self.reference_times.entry(topic.to_owned()).or_default().insert(partition, time);
             }
         }

@@ -18,7 +18,7 @@ pub struct Expected {
     pub dead_letters: BTreeMap<Coordinates, DeadLetterRow>,
     /// Events by topic and account; `read` is an account of its own.
     pub books: BTreeMap<(u16, String), i64>,
-    /// Counts behind the data-quality checks by start of the quarter hour of reference time and measure.
+    /// Counts behind the data-quality checks by start of the quarter hour of partition time and measure.
     pub quality: BTreeMap<(i64, String), i64>,
     /// Profiles by customer.
     pub profiles: BTreeMap<String, ProfileRow>,
@@ -226,5 +226,5 @@ pub struct ProgressRow {
     /// The offset to read next.
     pub next_offset: u64,
     /// The largest record time read.
-    pub reference_time: Option<i64>,
+    pub partition_time: Option<i64>,
 }

@@ -1,4 +1,4 @@
-//! Taking events in, one by one in order: admission by reference time, identity, bronze, dead letters and the books.
+//! Taking events in, one by one in order: admission by partition time, identity, bronze, dead letters and the books.
 
 use crate::decode::{Decoded, PAYLOAD_LIMIT, decode};
 use crate::event::{Coordinates, RawEvent, TopicRole};
@@ -67,7 +67,7 @@ impl<'a> Intake<'a> {
     pub(crate) fn take(&mut self, event: &RawEvent) {
         let progress = self.progress.entry((event.topic, event.partition)).or_default();
         progress.next_offset = event.offset + 1;
-        progress.reference_time = progress.reference_time.max(event.appended_at);
+        progress.partition_time = progress.partition_time.max(event.appended_at);
         *self.books.entry((event.topic, "read".to_owned())).or_default() += 1;
         match self.settings.topics.get(usize::from(event.topic)) {
             Some(TopicRole::Transactions) => self.transaction(event),
@@ -138,7 +138,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// The partition's reference time with this event, and the transaction if it is neither invalid, future nor too late.
+    /// The partition time with this event, and the transaction if it is neither invalid, future nor too late.
     fn admit(&mut self, event: &RawEvent) -> (Option<i64>, Result<Decoded, crate::Refusal>) {
         let progress = self.progress.entry((event.topic, event.partition)).or_default();
         let admitted = decode(event.payload.as_deref()).and_then(|decoded| {
@@ -147,14 +147,14 @@ impl<'a> Intake<'a> {
                 return Err(crate::Refusal::new("future_timestamp"));
             }
             let own_time = event.appended_at.unwrap_or(decoded.event_time);
-            progress.reference_time = progress.reference_time.max(Some(own_time));
-            let limit = progress.reference_time.map(|time| time - self.settings.horizon);
+            progress.partition_time = progress.partition_time.max(Some(own_time));
+            let limit = progress.partition_time.map(|time| time - self.settings.horizon);
             if limit.is_some_and(|limit| decoded.event_time < limit) {
                 return Err(crate::Refusal::new("too_late"));
             }
             Ok(decoded)
         });
-        (progress.reference_time, admitted)
+        (progress.partition_time, admitted)
     }
 
     fn identify(

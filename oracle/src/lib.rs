@@ -35,7 +35,7 @@ pub use rules::Rules;
 pub struct OracleSettings {
     /// What the topic at each place of the configuration holds.
     pub topics: Vec<TopicRole>,
-    /// How far behind its partition's reference time an event is still accepted, microseconds.
+    /// How far behind its partition time an event is still accepted, microseconds.
     pub horizon: i64,
     /// How long ids are remembered beyond the horizon, microseconds.
     pub retention: i64,

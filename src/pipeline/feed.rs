@@ -9,7 +9,7 @@ use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
-use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_dataflow::operators::watermark::PartitionTime;
 use streamflow_model::{PartitionId, Record};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;
@@ -27,10 +27,10 @@ pub struct Inbound {
     /// Decoded records of transaction topics.
     pub transactions: Handle<Event>,
     /// Records of dimension topics and the blacklist.
-    pub reference: Handle<Record>,
+    pub dimensions: Handle<Record>,
     pub rules: Handle<RulesChange>,
     /// Announcements and times of partitions.
-    pub references: Handle<ReferenceTime>,
+    pub partition_times: Handle<PartitionTime>,
     /// The last epoch that was opened.
     epoch: u64,
 }
@@ -40,11 +40,11 @@ impl Inbound {
     pub fn new(
         epoch: u64,
         transactions: Handle<Event>,
-        reference: Handle<Record>,
+        dimensions: Handle<Record>,
         rules: Handle<RulesChange>,
-        references: Handle<ReferenceTime>,
+        partition_times: Handle<PartitionTime>,
     ) -> Self {
-        Self { transactions, reference, rules, references, epoch }
+        Self { transactions, dimensions, rules, partition_times, epoch }
     }
 
     /// Opens the first epoch, which is the same on all workers.
@@ -76,9 +76,9 @@ impl Inbound {
 
     fn advance_to(&mut self, epoch: u64) {
         self.transactions.advance_to(epoch);
-        self.reference.advance_to(epoch);
+        self.dimensions.advance_to(epoch);
         self.rules.advance_to(epoch);
-        self.references.advance_to(epoch);
+        self.partition_times.advance_to(epoch);
     }
 }
 
@@ -202,10 +202,10 @@ impl Idle {
     }
 
     /// The partition times of idle partitions: `allowance` microseconds before the last confirmation.
-    pub fn reference_times(&self, allowance: i64) -> impl Iterator<Item = ReferenceTime> + '_ {
+    pub fn partition_times(&self, allowance: i64) -> impl Iterator<Item = PartitionTime> + '_ {
         let time = move |as_of: u64| (as_of as i64) * 1000 - allowance;
         self.0
             .iter()
-            .map(move |(partition, as_of)| ReferenceTime { partition: *partition, time: time(*as_of) })
+            .map(move |(partition, as_of)| PartitionTime { partition: *partition, time: time(*as_of) })
     }
 }

@@ -20,8 +20,8 @@ use streamflow_connectors::source::now_ms;
 use streamflow_connectors::source::{SourceEvent, Wake};
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
+use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::graph::{self, Inputs, Stages, Wanted};
-use streamflow_dataflow::reference::Role;
 use streamflow_dataflow::resume::Restored;
 use streamflow_model::{PartitionId, Record};
 use timely::dataflow::ProbeHandle;
@@ -31,7 +31,7 @@ use timely::worker::Worker;
 /// The most batches of one epoch, so that epochs stay short under load.
 const BATCHES_AN_EPOCH: usize = 4;
 
-/// How often idle partitions' reference times are sent to the graph.
+/// How often the times of idle partitions are sent to the graph.
 const IDLE_NEWS: Duration = Duration::from_secs(1);
 
 /// Runs one worker until a stop is requested and everything is committed.
@@ -108,17 +108,17 @@ fn build(
     let roles: Vec<Role> = plan.topics.iter().map(|(_, role)| *role).collect();
     worker.dataflow(|scope| {
         let (transactions, transactions_in) = scope.new_input();
-        let (reference, reference_in) = scope.new_input();
+        let (dimensions, dimensions_in) = scope.new_input();
         let (rules, rules_in) = scope.new_input();
-        let (references, references_in) = scope.new_input();
+        let (partition_times, partition_times_in) = scope.new_input();
         let (restored, transactions_restored) = scope.new_input();
         let (customers, customers_restored) = scope.new_input();
         let (views, views_restored) = scope.new_input();
         let inputs = Inputs {
             transactions: transactions_in,
-            reference: reference_in,
+            dimensions: dimensions_in,
             rules: rules_in,
-            references: references_in,
+            partition_times: partition_times_in,
             restored: Restored {
                 transactions: transactions_restored,
                 customers: customers_restored,
@@ -129,7 +129,7 @@ fn build(
         let outputs = graph::build(&plan.settings, &roles, wanted, &plan.resume, inputs);
         let durable = ProbeHandle::new();
         sink(outputs.changes, committing, Arc::clone(stop), Arc::clone(status)).probe_with(&durable);
-        let inbound = Inbound::new(plan.progress.frontier, transactions, reference, rules, references);
+        let inbound = Inbound::new(plan.progress.frontier, transactions, dimensions, rules, partition_times);
         let restoring = Restoring { transactions: restored, customers, views };
         Built { inbound, restoring, stages: outputs.stages, durable }
     })
@@ -168,7 +168,7 @@ impl Feeder<'_> {
         self.inbound.open_first_epoch();
         for partition in partitions {
             if matches!(self.plan.role(*partition), Role::Transactions | Role::Blacklist) {
-                self.inbound.references.send(self.plan.resume.announcement(*partition));
+                self.inbound.partition_times.send(self.plan.resume.announcement(*partition));
             }
         }
         self.inbound.complete_epoch();
@@ -210,7 +210,7 @@ impl Feeder<'_> {
             Some(Role::Transactions) => {
                 records.into_iter().for_each(|record| self.inbound.transactions.send(Event::from(record)));
             }
-            _ => self.inbound.reference.send_batch(&mut records),
+            _ => self.inbound.dimensions.send_batch(&mut records),
         }
     }
 
@@ -220,9 +220,9 @@ impl Feeder<'_> {
         }
         self.idle_sent = Instant::now();
         let allowance = i64::from(self.plan.pipeline.idle_allowance_seconds) * 1_000_000;
-        for reference in self.idle.reference_times(allowance) {
-            if matches!(self.plan.role(reference.partition), Role::Transactions | Role::Blacklist) {
-                self.inbound.references.send(reference);
+        for time in self.idle.partition_times(allowance) {
+            if matches!(self.plan.role(time.partition), Role::Transactions | Role::Blacklist) {
+                self.inbound.partition_times.send(time);
             }
         }
     }

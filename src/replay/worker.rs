@@ -10,9 +10,9 @@ use streamflow_connectors::file::{FileSettings, FileSource};
 use streamflow_connectors::source::{SourceEvent, Wake};
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
+use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::graph::{self, Inputs, Wanted};
-use streamflow_dataflow::operators::watermark::ReferenceTime;
-use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::operators::watermark::PartitionTime;
 use streamflow_dataflow::resume::{Restored, Resume};
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{PartitionId, Record};
@@ -46,17 +46,17 @@ type Handle<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
 
 struct Inbound {
     transactions: Handle<Event>,
-    reference: Handle<Record>,
+    dimensions: Handle<Record>,
     rules: Handle<RulesChange>,
-    references: Handle<ReferenceTime>,
+    partition_times: Handle<PartitionTime>,
 }
 
 impl Inbound {
     fn advance_to(&mut self, epoch: u64) {
         self.transactions.advance_to(epoch);
-        self.reference.advance_to(epoch);
+        self.dimensions.advance_to(epoch);
         self.rules.advance_to(epoch);
-        self.references.advance_to(epoch);
+        self.partition_times.advance_to(epoch);
     }
 }
 
@@ -68,7 +68,7 @@ struct Source {
     ended: bool,
     /// The latest event time that the graph has been given.
     newest: Option<i64>,
-    /// The reference time that the graph has been told since the end.
+    /// The partition time that the graph has been told since the end.
     told: Option<i64>,
 }
 
@@ -86,9 +86,9 @@ impl Source {
         self.newest = self.newest.max(times.filter(|time| *time <= limit).max());
     }
 
-    /// The reference time behind the file's end: time goes on until everything is final, one step an epoch, so that
+    /// The partition time behind the file's end: time goes on until everything is final, one step an epoch, so that
     /// never more than a step's transactions become final at once.
-    fn reference_behind_end(&self, horizon: i64) -> i64 {
+    fn time_behind_end(&self, horizon: i64) -> i64 {
         let (Some(newest), step) = (self.newest, horizon / CLOSING_STEPS) else { return i64::MAX };
         let next = self.told.unwrap_or(newest).saturating_add(step.max(1));
         if step == 0 || next > newest.saturating_add(horizon + step) { i64::MAX } else { next }
@@ -109,12 +109,12 @@ pub fn run(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> Resul
     let batch = FileSettings::default();
     if worker.index() == 0 {
         for file in plan.files.iter().filter(|file| file.role != Role::Transactions) {
-            load_reference(worker, file, &mut inbound)?;
+            load_dimensions(worker, file, &mut inbound)?;
         }
     }
     let mut sources = open(worker, plan, &batch)?;
     for source in &sources {
-        inbound.references.send(ReferenceTime { partition: source.partition, time: i64::MIN });
+        inbound.partition_times.send(PartitionTime { partition: source.partition, time: i64::MIN });
     }
     let mut epoch = 0;
     loop {
@@ -151,14 +151,14 @@ fn build(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> (Inboun
     let (changes_out, settled_out) = (results.clone(), results.clone());
     worker.dataflow(|scope| {
         let (transactions, transactions_in) = scope.new_input();
-        let (reference, reference_in) = scope.new_input();
+        let (dimensions, dimensions_in) = scope.new_input();
         let (rules, rules_in) = scope.new_input();
-        let (references, references_in) = scope.new_input();
+        let (partition_times, partition_times_in) = scope.new_input();
         let inputs = Inputs {
             transactions: transactions_in,
-            reference: reference_in,
+            dimensions: dimensions_in,
             rules: rules_in,
-            references: references_in,
+            partition_times: partition_times_in,
             restored: Restored::none(scope),
         };
         let wanted = Wanted { transactions: false, settled: true };
@@ -166,7 +166,7 @@ fn build(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> (Inboun
         let probe = ProbeHandle::new();
         hand_on(outputs.changes, "write changes", changes_out, Message::Changes).probe_with(&probe);
         hand_on(outputs.settled, "write settled", settled_out, Message::Settled).probe_with(&probe);
-        (Inbound { transactions, reference, rules, references }, probe)
+        (Inbound { transactions, dimensions, rules, partition_times }, probe)
     })
 }
 
@@ -187,14 +187,14 @@ fn hand_on<'s, D: Clone + 'static>(
     })
 }
 
-/// Gives a whole reference file to the graph, as part of the first epoch.
-fn load_reference(worker: &mut Worker, file: &InputFile, inbound: &mut Inbound) -> Result<()> {
+/// Gives a whole file of a dimension or the blacklist to the graph, as part of the first epoch.
+fn load_dimensions(worker: &mut Worker, file: &InputFile, inbound: &mut Inbound) -> Result<()> {
     let nobody_waits: Wake = Arc::new(|| {});
     let source =
         FileSource::<Record>::start(&file.path, file.partition, &FileSettings::default(), &nobody_waits)?;
     for event in source.events() {
         match event {
-            SourceEvent::Batch(mut records) => inbound.reference.send_batch(&mut records),
+            SourceEvent::Batch(mut records) => inbound.dimensions.send_batch(&mut records),
             SourceEvent::EndOfPartition { .. } => break,
             SourceEvent::Failed(error) => return Err(error.into()),
         }
@@ -250,9 +250,9 @@ fn feed(sources: &mut [Source], inbound: &mut Inbound, epoch: u64, batch_lines: 
             source.see(&events, settings);
             inbound.transactions.send_batch(&mut events);
         } else if source.ended && source.waiting.is_none() && !source.is_closed() {
-            let time = source.reference_behind_end(settings.correction_horizon);
+            let time = source.time_behind_end(settings.correction_horizon);
             source.told = Some(time);
-            inbound.references.send(ReferenceTime { partition: source.partition, time });
+            inbound.partition_times.send(PartitionTime { partition: source.partition, time });
         }
     }
 }

@@ -12,7 +12,7 @@
 //! ```text
 //! versions ──(by customer)──┐           ┌── scored (a collection: -1 what was, +1 what is)
 //! list and rule changes ────┤  history  ├── alert changes, numbered within each alert
-//! reference times ──────────┘           ├── profiles of customers (upserts)
+//! partition times ──────────┘           ├── profiles of customers (upserts)
 //!                                       └── settled: transactions as they leave the horizon, for good
 //! ```
 //!

@@ -8,7 +8,7 @@ use crate::controls::ControlChange;
 use crate::identity::Version;
 use crate::operators::holding::HoldingLog;
 use crate::operators::stash::Stash;
-use crate::operators::watermark::{ReferenceTime, Watermark};
+use crate::operators::watermark::{PartitionTime, Watermark};
 use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use crate::score::{Scored, Settled};
 use crate::settings::Settings;
@@ -48,10 +48,10 @@ pub struct Past<'a, 's> {
 #[derive(Clone, Debug)]
 enum Common {
     Control(ControlChange),
-    Reference(ReferenceTime),
+    PartitionTime(PartitionTime),
 }
 
-/// Scores transactions in the context of their customers' histories. `controls` and `references` must hold everything
+/// Scores transactions in the context of their customers' histories. `controls` and `partition_times` must hold everything
 /// on every worker. With `settled_wanted`, transactions are emitted once more when they become final.
 pub fn history<'s>(
     settings: &Settings,
@@ -59,9 +59,9 @@ pub fn history<'s>(
     past: Past<'_, 's>,
     versions: StreamVec<'s, u64, Version>,
     controls: StreamVec<'s, u64, ControlChange>,
-    references: StreamVec<'s, u64, ReferenceTime>,
+    partition_times: StreamVec<'s, u64, PartitionTime>,
 ) -> Histories<'s> {
-    let common = controls.map(Common::Control).concat(references.map(Common::Reference));
+    let common = controls.map(Common::Control).concat(partition_times.map(Common::PartitionTime));
     let scope = versions.scope();
     let mut builder = OperatorBuilder::new("history".to_owned(), scope);
     let holding = HoldingLog::new(scope, &builder.operator_info());
@@ -111,7 +111,7 @@ pub fn history<'s>(
                 for common in epoch.second.drain(..) {
                     match common {
                         Common::Control(change) => history.control(change, &mut out),
-                        Common::Reference(reference) => watermark.update([reference]),
+                        Common::PartitionTime(time) => watermark.update([time]),
                     }
                 }
                 epoch.first.sort_by_key(|version| version.transaction.source);

@@ -17,7 +17,7 @@ use crate::admission::Arrival;
 use crate::decode::SCHEMA_VERSION;
 use crate::operators::holding::HoldingLog;
 use crate::operators::stash::Stash;
-use crate::operators::watermark::{ReferenceTime, Watermark};
+use crate::operators::watermark::{PartitionTime, Watermark};
 use crate::resume::{RestoredTransaction, Resume};
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
@@ -67,14 +67,14 @@ pub fn identify<'s>(
     received_wanted: bool,
     past: Past<'_, 's>,
     arrivals: StreamVec<'s, u64, Arrival>,
-    references: StreamVec<'s, u64, ReferenceTime>,
+    partition_times: StreamVec<'s, u64, PartitionTime>,
 ) -> Identified<'s> {
     let scope = arrivals.scope();
     let mut builder = OperatorBuilder::new("identity".to_owned(), scope);
     let holding = HoldingLog::new(scope, &builder.operator_info());
     let by_id = Exchange::new(|arrival: &Arrival| id::route(&arrival.transaction.id));
     let mut arrivals = builder.new_input(arrivals, by_id);
-    let mut references = builder.new_input(references, Pipeline);
+    let mut partition_times = builder.new_input(partition_times, Pipeline);
     let by_id = |restored: &RestoredTransaction| id::route(&restored.transaction.id);
     let mut restored = builder.new_input(past.transactions, Exchange::new(by_id));
     let (versions_out, versions) = builder.new_output();
@@ -93,7 +93,7 @@ pub fn identify<'s>(
         let mut stash = Stash::new(4);
         move |frontiers| {
             arrivals.for_each(|capability, data| stash.hold_first(&capability, data));
-            references.for_each(|capability, data| stash.hold_second(&capability, data));
+            partition_times.for_each(|capability, data| stash.hold_second(&capability, data));
             restored.for_each(|_, data| {
                 for RestoredTransaction { transaction, .. } in data.drain(..) {
                     if transaction.event_time >= remembered_since {
@@ -174,8 +174,8 @@ impl Identity {
     /// What becomes of an arrival; `fresh` is what would be remembered of it.
     fn decide(&mut self, arrival: &Arrival, fresh: Known) -> Outcome {
         let transaction = &arrival.transaction;
-        self.tallies.open(transaction.source.partition().topic(), arrival.reference_time);
-        let final_before = arrival.reference_time.saturating_sub(self.horizon);
+        self.tallies.open(transaction.source.partition().topic(), arrival.partition_time);
+        let final_before = arrival.partition_time.saturating_sub(self.horizon);
         let forgotten_before = final_before.saturating_sub(self.retention);
         let settled = self.watermark.settled(self.horizon);
         if transaction.event_time < settled {
@@ -228,7 +228,7 @@ impl Identity {
             (transaction.product.is_none(), Observation::NoProduct),
             (transaction.payment_method.is_none(), Observation::NoPaymentMethod),
             (arrival.schema_version > SCHEMA_VERSION, Observation::NewerSchema),
-            (arrival.reference_time - transaction.event_time > MINUTE, Observation::Late),
+            (arrival.partition_time - transaction.event_time > MINUTE, Observation::Late),
         ];
         for (_, observation) in seen.into_iter().filter(|(holds, _)| *holds) {
             self.tallies.count(observation);

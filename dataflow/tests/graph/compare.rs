@@ -92,8 +92,8 @@ fn has_twins(expected: &Expected) -> bool {
 fn frontiers(case: &Case) -> Vec<u64> {
     let events = case.events.iter().map(|event| event.epoch);
     let rules = case.rules_versions.iter().map(|version| version.epoch);
-    let references = case.references.iter().map(|reference| reference.epoch);
-    let mut frontiers: Vec<u64> = events.chain(rules).chain(references).map(|epoch| epoch + 1).collect();
+    let partition_times = case.partition_times.iter().map(|sent| sent.epoch);
+    let mut frontiers: Vec<u64> = events.chain(rules).chain(partition_times).map(|epoch| epoch + 1).collect();
     frontiers.sort_unstable();
     frontiers.dedup();
     frontiers

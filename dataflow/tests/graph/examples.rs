@@ -1,6 +1,6 @@
 //! The specification's worked examples, from records to alerts.
 
-use crate::case::{BLACKLIST, Case, DAY, HOUR, MINUTE, Reference, SECOND};
+use crate::case::{BLACKLIST, Case, DAY, HOUR, MINUTE, SECOND, SentTime};
 use crate::compare::{Differences, differences};
 use crate::run::run;
 use crate::tables::Tables;
@@ -21,7 +21,7 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        let announced = |topic| Reference { epoch: 1, topic, partition: 0, time: i64::MIN };
+        let announced = |topic| SentTime { epoch: 1, topic, partition: 0, time: i64::MIN };
         let case = Case {
             seed: 0,
             horizon: HOUR,
@@ -30,7 +30,7 @@ impl Story {
             rules: Rules::default(),
             events: Vec::new(),
             rules_versions: Vec::new(),
-            references: vec![announced(0), announced(BLACKLIST)],
+            partition_times: vec![announced(0), announced(BLACKLIST)],
             in_flight: 0,
         };
         Self { case, offset: 0 }
@@ -69,8 +69,8 @@ impl Story {
 
     /// Runs to the end, holds every view against the oracle, and tells what is left.
     fn outcome(mut self) -> Outcome {
-        let end = |topic| Reference { epoch: self.offset + 1, topic, partition: 0, time: i64::MAX };
-        self.case.references.extend([end(0), end(BLACKLIST)]);
+        let end = |topic| SentTime { epoch: self.offset + 1, topic, partition: 0, time: i64::MAX };
+        self.case.partition_times.extend([end(0), end(BLACKLIST)]);
         for workers in 2..=3 {
             assert_eq!(differences(&self.case, run(&self.case, workers).unwrap()), Vec::<String>::new());
         }

@@ -9,7 +9,7 @@ use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::graph::{Inputs, Wanted, build};
-use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_dataflow::operators::watermark::PartitionTime;
 use streamflow_dataflow::resume::{Restored, RestoredCustomer, RestoredTransaction};
 use streamflow_dataflow::score::Settled;
 use streamflow_model::{Record, Source};
@@ -85,17 +85,17 @@ fn communication(workers: usize) -> CommunicationConfig {
 
 struct Handles {
     transactions: Handle<u64, Event>,
-    reference: Handle<u64, Record>,
+    dimensions: Handle<u64, Record>,
     rules: Handle<u64, RulesChange>,
-    references: Handle<u64, ReferenceTime>,
+    partition_times: Handle<u64, PartitionTime>,
 }
 
 impl Handles {
     fn advance_to(&mut self, epoch: u64) {
         self.transactions.advance_to(epoch);
-        self.reference.advance_to(epoch);
+        self.dimensions.advance_to(epoch);
         self.rules.advance_to(epoch);
-        self.references.advance_to(epoch);
+        self.partition_times.advance_to(epoch);
     }
 }
 
@@ -118,7 +118,7 @@ impl Restoring {
         past.views.iter().skip(index).step_by(peers).for_each(|row| self.views.send(row.clone()));
         if past.cut > 0 && index == 0 {
             handles.advance_to(past.cut - 1);
-            past.announcements.iter().for_each(|reference| handles.references.send(*reference));
+            past.announcements.iter().for_each(|time| handles.partition_times.send(*time));
         }
     }
 }
@@ -149,7 +149,7 @@ fn drive(
             let transactions = matches!(event.topic, 0 | 5);
             match transactions {
                 true => handles.transactions.send(Event::from(record(event))),
-                false => handles.reference.send(record(event)),
+                false => handles.dimensions.send(record(event)),
             }
         }
         if index == 0 {
@@ -175,9 +175,9 @@ fn say(case: &Case, epoch: u64, handles: &mut Handles) {
         let rules = graph_rules(&version.rules);
         handles.rules.send(RulesChange { applies_from: version.applies_from, rules });
     }
-    for reference in case.references.iter().filter(|reference| reference.epoch == epoch) {
-        let partition = partition_id(reference.topic, reference.partition);
-        handles.references.send(ReferenceTime { partition, time: reference.time });
+    for sent in case.partition_times.iter().filter(|sent| sent.epoch == epoch) {
+        let partition = partition_id(sent.topic, sent.partition);
+        handles.partition_times.send(PartitionTime { partition, time: sent.time });
     }
 }
 
@@ -201,17 +201,17 @@ fn dataflow(
 ) -> (Handles, Restoring) {
     worker.dataflow(|scope| {
         let (transactions, transactions_in) = scope.new_input();
-        let (reference, reference_in) = scope.new_input();
+        let (dimensions, dimensions_in) = scope.new_input();
         let (rules, rules_in) = scope.new_input();
-        let (references, references_in) = scope.new_input();
+        let (partition_times, partition_times_in) = scope.new_input();
         let (restored, transactions_restored) = scope.new_input();
         let (customers, customers_restored) = scope.new_input();
         let (views, views_restored) = scope.new_input();
         let inputs = Inputs {
             transactions: transactions_in,
-            reference: reference_in,
+            dimensions: dimensions_in,
             rules: rules_in,
-            references: references_in,
+            partition_times: partition_times_in,
             restored: Restored {
                 transactions: transactions_restored,
                 customers: customers_restored,
@@ -223,7 +223,7 @@ fn dataflow(
         collect(outputs.changes, changes, probe);
         collect(outputs.settled, settled, probe);
         let restoring = Restoring { transactions: restored, customers, views };
-        (Handles { transactions, reference, rules, references }, restoring)
+        (Handles { transactions, dimensions, rules, partition_times }, restoring)
     })
 }
 

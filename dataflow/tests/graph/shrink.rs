@@ -1,6 +1,6 @@
 //! Making a failing case small.
 
-use crate::case::{Case, Reference};
+use crate::case::{Case, SentTime};
 use std::time::{Duration, Instant};
 
 /// The case with as many inputs left out as can be while it still fails, within `limit`.
@@ -26,8 +26,8 @@ pub(crate) fn shrink(case: &Case, limit: Duration, fails: impl Fn(&Case) -> bool
     }
     drop_one_by_one(&mut small, deadline, |case| &mut case.rules_versions, |_| true, &fails);
     // Announcements and ends belong to the contract.
-    let clock = |reference: &Reference| !matches!(reference.time, i64::MIN | i64::MAX);
-    drop_one_by_one(&mut small, deadline, |case| &mut case.references, clock, &fails);
+    let clock = |sent: &SentTime| !matches!(sent.time, i64::MIN | i64::MAX);
+    drop_one_by_one(&mut small, deadline, |case| &mut case.partition_times, clock, &fails);
     small
 }
 

@@ -65,7 +65,7 @@ impl Tables {
                 let key = (progress.partition.topic(), progress.partition.partition());
                 let row = ProgressRow {
                     next_offset: progress.next_offset,
-                    reference_time: progress.reference_time,
+                    partition_time: progress.partition_time,
                 };
                 views.progress.insert(key, row);
             }

@@ -42,7 +42,7 @@ fn partitions(progress: &Progress, topics: &Topics) -> Vec<PartitionPosition> {
             Some(PartitionPosition {
                 partition: PartitionId::new(number, *partition)?,
                 next_offset: *next_offset,
-                reference_time: times.and_then(|times| times.get(partition)).copied(),
+                partition_time: times.and_then(|times| times.get(partition)).copied(),
             })
         }));
     }

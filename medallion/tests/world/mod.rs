@@ -295,7 +295,7 @@ impl World {
         changes.push(ViewChange::Progress(PartitionPosition {
             partition,
             next_offset: self.offset + 1,
-            reference_time: Some(self.now),
+            partition_time: Some(self.now),
         }));
         changes.push(ViewChange::Watermark(self.now));
     }

@@ -24,7 +24,7 @@ pub use batch::{OpenBatch, OpenBuilder, OpenSpine, Update};
 pub use readers::OpenArrangement;
 
 use super::stash::Stash;
-use super::watermark::{ReferenceTime, Watermark};
+use super::watermark::{PartitionTime, Watermark};
 use batch::OpenBatcher;
 use differential_dataflow::difference::Semigroup;
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
@@ -97,8 +97,8 @@ impl Forgetting {
 
     /// Lets the arrangements forget: `times` are the partition times, on every worker; what lies `horizon` (microseconds)
     /// behind their smallest is settled.
-    pub fn settle<'s>(self, horizon: i64, times: StreamVec<'s, u64, ReferenceTime>) {
-        let mut stash = Stash::<ReferenceTime>::new(0);
+    pub fn settle<'s>(self, horizon: i64, times: StreamVec<'s, u64, PartitionTime>) {
+        let mut stash = Stash::<PartitionTime>::new(0);
         let mut watermark = Watermark::default();
         times.sink(Pipeline, "settle", move |(input, frontier)| {
             input.for_each(|capability, times| stash.hold_first(&capability, times));

@@ -3,7 +3,7 @@
 use super::{Closes, Forgetting};
 use crate::operators::holding::{Holding, HoldingBuilder, LOG};
 use crate::operators::sums::Key;
-use crate::operators::watermark::ReferenceTime;
+use crate::operators::watermark::PartitionTime;
 use differential_dataflow::VecCollection;
 use differential_dataflow::input::InputSession;
 use differential_dataflow::trace::ExertionLogic;
@@ -144,7 +144,7 @@ fn run(worker: &mut Worker, epochs: &Epochs) -> Outputs {
     let mut sales = InputSession::<u64, Sold, isize>::new();
     let mut names = InputSession::<u64, (u8, char), isize>::new();
     let (mut times, outputs) = worker.dataflow(|scope| {
-        let (times, times_in): (_, StreamVec<'_, u64, ReferenceTime>) = scope.new_input();
+        let (times, times_in): (_, StreamVec<'_, u64, PartitionTime>) = scope.new_input();
         let forgetting = Forgetting::new(0);
         let sold = sales.to_collection(scope);
         let by_key = || sold.clone().map(|key| (key, ()));
@@ -180,7 +180,7 @@ fn run(worker: &mut Worker, epochs: &Epochs) -> Outputs {
     (0..SHOPS).for_each(|shop| names.insert((shop, char::from(b'a' + shop))));
     for (epoch, (contributions, time)) in (0..).zip(epochs) {
         contributions.iter().for_each(|sale| sales.update(sale.key, sale.amount));
-        times.send(ReferenceTime { partition: PartitionId::FIRST, time: *time });
+        times.send(PartitionTime { partition: PartitionId::FIRST, time: *time });
         sales.advance_to(epoch + 1);
         names.advance_to(epoch + 1);
         times.advance_to(epoch + 1);

@@ -1,6 +1,6 @@
 //! Random cases: few customers and stores, so that everything that can collide does.
 
-mod reference;
+mod dimensions;
 
 use crate::case::{Case, DAY, HOUR, MINUTE, SECOND};
 use crate::cut;
@@ -90,7 +90,7 @@ pub(crate) fn case(seed: u64, scope: Scope) -> Case {
         rules,
         events: generator.events,
         rules_versions: Vec::new(),
-        references: Vec::new(),
+        partition_times: Vec::new(),
         in_flight: 0,
     };
     cut::cut(&mut case, &mut generator.dice);

@@ -1,14 +1,14 @@
-//! Reference topics: customers, stores, products and the blacklist, as upserts by key.
+//! Dimension topics - customers, stores and products - and the blacklist, as upserts by key.
 //!
-//! A record replaces what was there under its key; one without a value removes it. A record that cannot be read is a dead
-//! letter, and what was there stays.
+//! A record replaces the row of its key; one without a value deletes it. A record that cannot be read becomes a dead letter,
+//! and the row stays as it was.
 
 use crate::admission::dead_letter;
 use crate::changes::PartitionPosition;
 use crate::changes::{Upsert, ViewChange};
 use crate::decode::Refusal;
 use crate::decode::object::Object;
-use crate::operators::watermark::ReferenceTime;
+use crate::operators::watermark::PartitionTime;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use std::collections::BTreeMap;
@@ -40,30 +40,31 @@ pub enum Role {
     Blacklist,
 }
 
-/// What comes of reference records.
-pub struct References<'s> {
+/// The outputs of [`dimensions`].
+pub struct Dimensions<'s> {
     /// Changes of dimensions and of the list, and dead letters.
     pub changes: StreamVec<'s, u64, ViewChange>,
     /// What was counted.
     pub tallies: StreamVec<'s, u64, Tally>,
     /// How far each partition has been read.
     pub progress: StreamVec<'s, u64, PartitionPosition>,
-    /// The reference times of the blacklist's partitions.
-    pub references: StreamVec<'s, u64, ReferenceTime>,
+    /// The blacklist's partition times.
+    pub partition_times: StreamVec<'s, u64, PartitionTime>,
 }
 
-/// Reads the records of reference topics; `roles` gives what the topic at each place of the configuration holds.
-pub fn reference<'s>(
+/// Reads the records of dimension topics and the blacklist; `roles` says what the topic at each index of the configuration
+/// holds.
+pub fn dimensions<'s>(
     settings: &Settings,
     roles: &[Role],
     records: StreamVec<'s, u64, Record>,
-) -> References<'s> {
-    let mut builder = OperatorBuilder::new("reference".to_owned(), records.scope());
+) -> Dimensions<'s> {
+    let mut builder = OperatorBuilder::new("dimensions".to_owned(), records.scope());
     let mut input = builder.new_input(records, Pipeline);
     let (changes_out, changes) = builder.new_output();
     let (tallies_out, tallies) = builder.new_output();
     let (progress_out, progress) = builder.new_output();
-    let (references_out, references) = builder.new_output();
+    let (partition_times_out, partition_times) = builder.new_output();
     let roles = roles.to_vec();
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
@@ -72,11 +73,11 @@ pub fn reference<'s>(
         let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
         let mut progress_out =
             OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionPosition>>>::from(progress_out);
-        let mut references_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<ReferenceTime>>>::from(references_out);
+        let mut partition_times_out =
+            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionTime>>>::from(partition_times_out);
         let mut tallies = Tallies::default();
         move |_| {
-            let mut references_out = references_out.activate();
+            let mut partition_times_out = partition_times_out.activate();
             input.for_each(|capability, records| {
                 let mut moved = BTreeMap::new();
                 let mut changes_out = changes_out.activate();
@@ -87,7 +88,7 @@ pub fn reference<'s>(
                         roles.get(usize::from(partition.topic())).copied().unwrap_or(Role::Transactions);
                     let next_offset = record.source.offset() + 1;
                     let progress =
-                        PartitionPosition { partition, next_offset, reference_time: record.appended_at };
+                        PartitionPosition { partition, next_offset, partition_time: record.appended_at };
                     moved.insert(partition, (progress, role));
                     tallies.open(partition.topic(), record.appended_at.unwrap_or(0));
                     tallies.count(Observation::Read);
@@ -107,16 +108,16 @@ pub fn reference<'s>(
                 tallies_out.activate().session(&capability).give_iterator(tallies.take());
                 let list = moved.values().filter(|(_, role)| *role == Role::Blacklist);
                 let known = list.filter_map(|(progress, _)| {
-                    let time = progress.reference_time?;
-                    Some(ReferenceTime { partition: progress.partition, time })
+                    let time = progress.partition_time?;
+                    Some(PartitionTime { partition: progress.partition, time })
                 });
-                references_out.session(&capability).give_iterator(known);
+                partition_times_out.session(&capability).give_iterator(known);
                 let progress = moved.values().map(|(progress, _)| *progress);
                 progress_out.activate().session(&capability).give_iterator(progress);
             });
         }
     });
-    References { changes, tallies, progress, references }
+    Dimensions { changes, tallies, progress, partition_times }
 }
 
 /// The change that a record stands for.
