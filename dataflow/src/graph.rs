@@ -12,37 +12,22 @@
 use crate::admission::admit;
 use crate::changes::ViewChange;
 use crate::controls::ControlChange;
-use crate::decode::Event;
 use crate::detectors::RulesChange;
 use crate::dimensions::{Role, dimensions};
 use crate::history::{self, history};
 use crate::identity::{self, identify};
+use crate::inputs::Inputs;
 use crate::operators::forgetting::Forgetting;
 use crate::operators::ordered;
-use crate::operators::watermark::{self, PartitionTime};
+use crate::operators::watermark;
 use crate::resume::{Restored, Resume};
 use crate::score::Settled;
 use crate::settings::Settings;
 use crate::views::books::books;
 use crate::views::quality::quality;
 use crate::views::{Facts, maintain_all};
-use streamflow_model::record::Record;
 use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
-
-/// What flows in, on each worker what its own sources deliver.
-pub struct Inputs<'s> {
-    /// Decoded records of transaction topics.
-    pub transactions: StreamVec<'s, u64, Event>,
-    /// Records of dimension topics and the blacklist.
-    pub dimensions: StreamVec<'s, u64, Record>,
-    /// Changes of the rules.
-    pub rules: StreamVec<'s, u64, RulesChange>,
-    /// Partitions that are announced, that follow the clock, or that have ended.
-    pub partition_times: StreamVec<'s, u64, PartitionTime>,
-    /// What the tables hold where a graph goes on.
-    pub restored: Restored<'s>,
-}
 
 /// Which of the graph's outputs are wanted beside the views.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

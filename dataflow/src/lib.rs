@@ -12,6 +12,7 @@ pub mod dimensions;
 pub mod graph;
 pub mod history;
 pub mod identity;
+pub mod inputs;
 pub mod operators;
 pub mod resume;
 pub mod roster;

@@ -13,9 +13,8 @@ use crate::views::quality::QualityKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use streamflow_model::{BooksEntry, Id, PartitionId, Transaction};
-use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::StreamVec;
 use timely::dataflow::operators::vec::Map;
-use timely::dataflow::{Scope, StreamVec};
 
 /// What every worker knows before the graph is built; the default is the beginning of everything.
 #[derive(Clone, Debug)]
@@ -90,12 +89,6 @@ pub struct Restored<'s> {
 }
 
 impl<'s> Restored<'s> {
-    /// Nothing.
-    #[must_use]
-    pub fn none(scope: Scope<'s, u64>) -> Self {
-        Self { transactions: empty(scope), customers: empty(scope), views: empty(scope) }
-    }
-
     /// The rows of views over facts.
     #[must_use]
     pub fn rows(&self) -> StreamVec<'s, u64, ViewRow> {
