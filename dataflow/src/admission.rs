@@ -5,6 +5,7 @@
 
 use crate::changes::PartitionPosition;
 use crate::decode::{Decoded, Event, Refusal};
+use crate::operators::output;
 use crate::operators::watermark::PartitionTime;
 use crate::resume::Resume;
 use crate::settings::Settings;
@@ -17,10 +18,8 @@ use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::record::Record;
 use streamflow_model::timestamp::{Rfc3339, SECOND};
 use streamflow_model::{DeadLetter, PartitionId, Reason, Received, Transaction};
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 /// An event that passed admission: its identity is yet to be looked at.
@@ -81,21 +80,13 @@ pub struct Admitted<'s> {
 pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64, Event>) -> Admitted<'s> {
     let mut builder = OperatorBuilder::new("admission".to_owned(), events.scope());
     let mut input = builder.new_input(events, Pipeline);
-    let (arrivals_out, arrivals) = builder.new_output();
-    let (letters_out, dead_letters) = builder.new_output();
-    let (tallies_out, tallies) = builder.new_output();
-    let (progress_out, progress) = builder.new_output();
-    let (partition_times_out, partition_times) = builder.new_output();
+    let (mut arrivals_out, arrivals) = output::add(&mut builder);
+    let (mut letters_out, dead_letters) = output::add(&mut builder);
+    let (mut tallies_out, tallies) = output::add(&mut builder);
+    let (mut progress_out, progress) = output::add(&mut builder);
+    let (mut partition_times_out, partition_times) = output::add(&mut builder);
     let mut admission = Admission::new(settings, resume);
     builder.build(move |_| {
-        let mut arrivals_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Arrival>>>::from(arrivals_out);
-        let mut letters_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<DeadLetter>>>::from(letters_out);
-        let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
-        let mut progress_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionPosition>>>::from(progress_out);
-        let mut partition_times_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionTime>>>::from(partition_times_out);
         move |_| {
             if streamflow_failpoint::is_stalled(streamflow_failpoint::ADMITTED) {
                 return;

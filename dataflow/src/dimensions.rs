@@ -8,6 +8,7 @@ use crate::changes::PartitionPosition;
 use crate::changes::{Upsert, ViewChange};
 use crate::decode::Refusal;
 use crate::decode::object::Object;
+use crate::operators::output;
 use crate::operators::watermark::PartitionTime;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
@@ -19,10 +20,8 @@ use streamflow_model::timestamp;
 use streamflow_model::{
     Account, Cents, Customer, DeadLetter, Entity, Id, ListChange, ListEntry, Place, Product, Reason, Store,
 };
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 /// What a topic holds.
@@ -61,20 +60,13 @@ pub fn dimensions<'s>(
 ) -> Dimensions<'s> {
     let mut builder = OperatorBuilder::new("dimensions".to_owned(), records.scope());
     let mut input = builder.new_input(records, Pipeline);
-    let (changes_out, changes) = builder.new_output();
-    let (tallies_out, tallies) = builder.new_output();
-    let (progress_out, progress) = builder.new_output();
-    let (partition_times_out, partition_times) = builder.new_output();
+    let (mut changes_out, changes) = output::add(&mut builder);
+    let (mut tallies_out, tallies) = output::add(&mut builder);
+    let (mut progress_out, progress) = output::add(&mut builder);
+    let (mut partition_times_out, partition_times) = output::add(&mut builder);
     let roles = roles.to_vec();
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
-        let mut changes_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<ViewChange>>>::from(changes_out);
-        let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
-        let mut progress_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionPosition>>>::from(progress_out);
-        let mut partition_times_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionTime>>>::from(partition_times_out);
         let mut tallies = Tallies::default();
         move |_| {
             let mut partition_times_out = partition_times_out.activate();

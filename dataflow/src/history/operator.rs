@@ -7,6 +7,7 @@ use crate::changes::Upsert;
 use crate::controls::ControlChange;
 use crate::identity::Version;
 use crate::operators::holding::HoldingLog;
+use crate::operators::output;
 use crate::operators::stash::Stash;
 use crate::operators::watermark::{PartitionTime, Watermark};
 use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
@@ -15,10 +16,8 @@ use crate::settings::Settings;
 use crate::views::customer_profile::Profile;
 use differential_dataflow::{AsCollection, VecCollection};
 use streamflow_model::{Id, id};
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::{Concat, vec::Map};
 
@@ -72,20 +71,13 @@ pub fn history<'s>(
     let mut transactions = builder.new_input(past.transactions, Exchange::new(by_customer));
     let by_id = |restored: &RestoredCustomer| id::route(&restored.id);
     let mut customers = builder.new_input(past.customers, Exchange::new(by_id));
-    let (scored_out, scored) = builder.new_output();
-    let (changes_out, alert_changes) = builder.new_output();
-    let (profiles_out, profiles) = builder.new_output();
-    let (settled_out, settled) = builder.new_output();
+    let (mut scored_out, scored) = output::add(&mut builder);
+    let (mut changes_out, alert_changes) = output::add(&mut builder);
+    let (mut profiles_out, profiles) = output::add(&mut builder);
+    let (mut settled_out, settled) = output::add(&mut builder);
     let mut history = History::new(settings, settled_wanted, past.resume);
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
-        let mut scored_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<(Scored, u64, isize)>>>::from(scored_out);
-        let mut changes_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<AlertChange>>>::from(changes_out);
-        let mut profiles_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<Upsert<Id, Profile>>>>::from(profiles_out);
-        let mut settled_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Settled>>>::from(settled_out);
         let mut stash = Stash::new(4);
         let mut watermark = Watermark::default();
         let mut out = Outcome::default();

@@ -16,6 +16,7 @@ mod known;
 use crate::admission::Arrival;
 use crate::decode::SCHEMA_VERSION;
 use crate::operators::holding::HoldingLog;
+use crate::operators::output;
 use crate::operators::stash::Stash;
 use crate::operators::watermark::{PartitionTime, Watermark};
 use crate::resume::{RestoredTransaction, Resume};
@@ -26,10 +27,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use streamflow_model::timestamp::{MINUTE, Rfc3339};
 use streamflow_model::{Account, DeadLetter, Id, Reason, Received, Transaction, id};
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 /// A version of a transaction that becomes current.
@@ -77,19 +76,13 @@ pub fn identify<'s>(
     let mut partition_times = builder.new_input(partition_times, Pipeline);
     let by_id = |restored: &RestoredTransaction| id::route(&restored.transaction.id);
     let mut restored = builder.new_input(past.transactions, Exchange::new(by_id));
-    let (versions_out, versions) = builder.new_output();
-    let (received_out, received) = builder.new_output();
-    let (letters_out, dead_letters) = builder.new_output();
-    let (tallies_out, tallies) = builder.new_output();
+    let (mut versions_out, versions) = output::add(&mut builder);
+    let (mut received_out, received) = output::add(&mut builder);
+    let (mut letters_out, dead_letters) = output::add(&mut builder);
+    let (mut tallies_out, tallies) = output::add(&mut builder);
     let mut identity = Identity::new(settings);
     let remembered_since = past.resume.settled(settings).saturating_sub(settings.identity_retention);
     builder.build(move |_| {
-        let mut versions_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Version>>>::from(versions_out);
-        let mut received_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<Received>>>::from(received_out);
-        let mut letters_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<DeadLetter>>>::from(letters_out);
-        let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
         let mut stash = Stash::new(4);
         move |frontiers| {
             arrivals.for_each(|capability, data| stash.hold_first(&capability, data));

@@ -2,8 +2,8 @@
 //!
 //! An operator whose worker has no such log tells nothing, at no cost.
 
+use crate::operators::output::VecBuilder;
 use std::time::Duration;
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Scope;
 use timely::dataflow::operators::generic::OperatorInfo;
 use timely::logging_core::Logger;
@@ -12,7 +12,7 @@ use timely::logging_core::Logger;
 pub const LOG: &str = "streamflow/holding";
 
 /// What gathers the log's events.
-pub type HoldingBuilder = CapacityContainerBuilder<Vec<(Duration, Holding)>>;
+pub type HoldingBuilder = VecBuilder<(Duration, Holding)>;
 
 /// What an operator holds after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 pub mod forgetting;
 pub mod holding;
 pub mod ordered;
+pub mod output;
 pub mod stash;
 pub mod sums;
 pub mod watermark;

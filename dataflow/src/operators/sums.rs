@@ -22,11 +22,11 @@
 
 use super::forgetting::{Closes, Forgetting};
 use crate::operators::Upsert;
+use crate::operators::output::VecBuilder;
 use differential_dataflow::difference::{Abelian, Multiply};
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
 use std::hash::Hash;
 use std::rc::Rc;
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::{Stream, StreamVec};
@@ -126,7 +126,7 @@ pub fn sum_by<'s, D: Clone + 'static, K: Key, V: Sum, I: IntoIterator<Item = (K,
     data: SharedCollection<'s, D>,
     contributions: impl Fn(&D) -> I + 'static,
 ) -> VecCollection<'s, u64, K, V> {
-    let summed = data.unary::<CapacityContainerBuilder<Vec<(K, u64, V)>>, _, _, _>(Pipeline, name, |_, _| {
+    let summed = data.unary::<VecBuilder<(K, u64, V)>, _, _, _>(Pipeline, name, |_, _| {
         let mut sums = ByKey::<(K, u64), V>::default();
         move |input, output| {
             input.for_each(|capability, data| {

@@ -1,13 +1,13 @@
 //! What views need of a transaction.
 
 use super::Sales;
+use crate::operators::output::VecBuilder;
 use crate::operators::sums::{self, Key, SharedCollection, Sum};
 use crate::score::Scored;
 use crate::settings::Settings;
 use differential_dataflow::VecCollection;
 use streamflow_model::Calendar;
 use streamflow_model::timestamp::MINUTE;
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::rc::SharedStream;
@@ -55,21 +55,17 @@ impl<'s> Facts<'s> {
     /// The facts of scored transactions.
     pub fn new(settings: &Settings, scored: VecCollection<'s, u64, Scored, isize>) -> Self {
         let calendar = Calendar::new(settings.time_zone);
-        let facts = scored.inner.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
-            Pipeline,
-            "facts",
-            move |_, _| {
-                move |input, output| {
-                    input.for_each(|capability, data| {
-                        let current = data.drain(..).filter(|(scored, _, _)| !scored.transaction.voided);
-                        let mut facts: Vec<_> = current
-                            .map(|(scored, time, diff)| (Fact::new(&calendar, scored), time, diff))
-                            .collect();
-                        output.session(&capability).give_container(&mut facts);
-                    });
-                }
-            },
-        );
+        let facts = scored.inner.unary::<VecBuilder<_>, _, _, _>(Pipeline, "facts", move |_, _| {
+            move |input, output| {
+                input.for_each(|capability, data| {
+                    let current = data.drain(..).filter(|(scored, _, _)| !scored.transaction.voided);
+                    let mut facts: Vec<_> = current
+                        .map(|(scored, time, diff)| (Fact::new(&calendar, scored), time, diff))
+                        .collect();
+                    output.session(&capability).give_container(&mut facts);
+                });
+            }
+        });
         Self(facts.shared())
     }
 

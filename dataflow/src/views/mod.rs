@@ -32,10 +32,10 @@ pub use sales::Sales;
 use crate::operators::Upsert;
 use crate::operators::forgetting::Forgetting;
 use crate::operators::ordered;
+use crate::operators::output::VecBuilder;
 use crate::operators::sums::{self, Key, Sum};
 use crate::tally::Tally;
 use differential_dataflow::{AsCollection, VecCollection};
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
@@ -93,7 +93,7 @@ fn maintain_counts<'s, K: Key>(
     key: impl Fn(&Tally) -> Option<K> + 'static,
 ) -> StreamVec<'s, u64, Upsert<K, i64>> {
     let restored = restored.flat_map(|(key, events)| Some((key, 0, events? as isize))).as_collection();
-    let counted = tallies.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, name, move |_, _| {
+    let counted = tallies.unary::<VecBuilder<_>, _, _, _>(Pipeline, name, move |_, _| {
         move |input, output| {
             input.for_each(|capability, tallies| {
                 let Some(time) = capability.least().copied() else { return };

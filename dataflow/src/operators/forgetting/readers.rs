@@ -5,6 +5,7 @@ use super::batch::{Chunk, Datum, Difference};
 use super::{Closes, Forgetting, OpenBatch, OpenBuilder, OpenSpine};
 use crate::operators::Upsert;
 use crate::operators::holding::HoldingLog;
+use crate::operators::output::VecBuilder;
 use differential_dataflow::difference::{Abelian, Monoid, Multiply, Semigroup};
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::operators::{CountTotal, ThresholdTotal};
@@ -13,7 +14,6 @@ use differential_dataflow::trace::{BatchCursor, Cursor, Navigable, SpanOf, Trace
 use differential_dataflow::{AsCollection, Data, ExchangeData, VecCollection};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
@@ -135,7 +135,7 @@ where
         let Self { arranged: Arranged { stream, mut trace }, forgetting } = self;
         let scope = stream.scope();
         let first_epoch = forgetting.first_epoch;
-        let totals = stream.unary::<CapacityContainerBuilder<Vec<Upsert<K, R>>>, _, _, _>(
+        let totals = stream.unary::<VecBuilder<Upsert<K, R>>, _, _, _>(
             Pipeline,
             &format!("{name}: totals"),
             move |_, info| {
