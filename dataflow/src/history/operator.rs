@@ -6,9 +6,9 @@ use crate::alerts::AlertChange;
 use crate::changes::Upsert;
 use crate::controls::ControlChange;
 use crate::identity::Version;
-use crate::operators::holding::HoldingLog;
 use crate::operators::output;
 use crate::operators::stash::Stash;
+use crate::operators::state_size::StateSizeLog;
 use crate::operators::watermark::{PartitionTime, Watermark};
 use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use crate::score::{Scored, Settled};
@@ -63,7 +63,7 @@ pub fn history<'s>(
     let common = controls.map(Common::Control).concat(partition_times.map(Common::PartitionTime));
     let scope = versions.scope();
     let mut builder = OperatorBuilder::new("history".to_owned(), scope);
-    let holding = HoldingLog::new(scope, &builder.operator_info());
+    let state_size = StateSizeLog::new(scope, &builder.operator_info());
     let by_customer = Exchange::new(|version: &Version| id::route(&version.transaction.customer));
     let mut versions = builder.new_input(versions, by_customer);
     let mut common = builder.new_input(common, Pipeline);
@@ -127,7 +127,7 @@ pub fn history<'s>(
                     .activate()
                     .session(on_profiles)
                     .give_iterator(history.take_profiles().into_iter());
-                holding.tell(|| {
+                state_size.report(|| {
                     let bytes = history.customers.bytes() + history.entries * size_of::<Entry>();
                     (history.entries, bytes)
                 });

@@ -15,9 +15,9 @@ mod known;
 
 use crate::admission::Arrival;
 use crate::decode::SCHEMA_VERSION;
-use crate::operators::holding::HoldingLog;
 use crate::operators::output;
 use crate::operators::stash::Stash;
+use crate::operators::state_size::StateSizeLog;
 use crate::operators::watermark::{PartitionTime, Watermark};
 use crate::resume::{RestoredTransaction, Resume};
 use crate::settings::Settings;
@@ -70,7 +70,7 @@ pub fn identify<'s>(
 ) -> Identified<'s> {
     let scope = arrivals.scope();
     let mut builder = OperatorBuilder::new("identity".to_owned(), scope);
-    let holding = HoldingLog::new(scope, &builder.operator_info());
+    let state_size = StateSizeLog::new(scope, &builder.operator_info());
     let by_id = Exchange::new(|arrival: &Arrival| id::route(&arrival.transaction.id));
     let mut arrivals = builder.new_input(arrivals, by_id);
     let mut partition_times = builder.new_input(partition_times, Pipeline);
@@ -131,7 +131,7 @@ pub fn identify<'s>(
                 tallies_out.activate().session(on_tallies).give_iterator(identity.tallies.take());
                 identity.watermark.update(epoch.second.drain(..));
                 identity.forget();
-                holding.tell(|| (identity.known.len(), identity.known.bytes()));
+                state_size.report(|| (identity.known.len(), identity.known.bytes()));
             }
         }
     });

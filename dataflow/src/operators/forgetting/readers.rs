@@ -4,8 +4,8 @@
 use super::batch::{Chunk, Datum, Difference};
 use super::{Closes, Forgetting, OpenBatch, OpenBuilder, OpenSpine};
 use crate::operators::Upsert;
-use crate::operators::holding::HoldingLog;
 use crate::operators::output::VecBuilder;
+use crate::operators::state_size::StateSizeLog;
 use differential_dataflow::difference::{Abelian, Monoid, Multiply, Semigroup};
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::operators::{CountTotal, ThresholdTotal};
@@ -139,7 +139,7 @@ where
             Pipeline,
             &format!("{name}: totals"),
             move |_, info| {
-                let holding = HoldingLog::new(scope, &info);
+                let state_size = StateSizeLog::new(scope, &info);
                 let mut upper = Antichain::from_elem(0);
                 move |spans, output| {
                     if streamflow_failpoint::is_stalled(streamflow_failpoint::AGGREGATES) {
@@ -154,7 +154,7 @@ where
                     trace.advance_upper(&mut upper);
                     trace.set_logical_compaction(upper.borrow());
                     trace.set_physical_compaction(upper.borrow());
-                    holding.tell(|| held(&trace));
+                    state_size.report(|| held(&trace));
                 }
             },
         );

@@ -1,7 +1,7 @@
 //! Random contributions and times: every reader of a forgetting arrangement says what plain sums say.
 
 use super::{Closes, Forgetting};
-use crate::operators::holding::{Holding, HoldingBuilder, LOG};
+use crate::operators::state_size::{LOG, StateSize, StateSizeBuilder};
 use crate::operators::sums::Key;
 use crate::operators::watermark::PartitionTime;
 use differential_dataflow::VecCollection;
@@ -134,9 +134,11 @@ fn run(worker: &mut Worker, epochs: &Epochs) -> Outputs {
     let held: Rc<RefCell<Vec<u64>>> = Rc::default();
     let log = held.clone();
     if let Some(mut register) = worker.log_register() {
-        register.insert::<HoldingBuilder, _>(LOG, move |_, events| {
-            let records =
-                events.iter().flat_map(|events| events.iter()).map(|(_, event): &(_, Holding)| event.records);
+        register.insert::<StateSizeBuilder, _>(LOG, move |_, events| {
+            let records = events
+                .iter()
+                .flat_map(|events| events.iter())
+                .map(|(_, event): &(_, StateSize)| event.records);
             log.borrow_mut().extend(records);
         });
     }
