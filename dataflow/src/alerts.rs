@@ -30,11 +30,11 @@ pub struct Alert {
 impl Alert {
     /// The alert of `scored`, if it is alerted.
     pub fn of(scored: &Scored) -> Option<Self> {
-        Self::judged(&scored.transaction, &scored.verdict)
+        Self::from_verdict(&scored.transaction, &scored.verdict)
     }
 
-    /// The alert that the verdict on a transaction is, if it is one.
-    pub fn judged(transaction: &Transaction, verdict: &Verdict) -> Option<Self> {
+    /// The alert of a transaction, if its verdict is one.
+    pub fn from_verdict(transaction: &Transaction, verdict: &Verdict) -> Option<Self> {
         verdict.alert.then(|| Self {
             transaction: transaction.id.clone(),
             customer: transaction.customer.clone(),

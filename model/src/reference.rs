@@ -118,7 +118,7 @@ impl ListEntry {
 pub struct ListChange {
     /// Who is concerned.
     pub entity: Entity,
-    /// The event time from which transactions are judged by it, microseconds since 1970: its record's time less the
+    /// The first event time to which it applies, microseconds since 1970: its record's time less the
     /// horizon. What is older stays final.
     pub applies_from: i64,
     /// The new entry; `None` takes the entity off the list.

@@ -51,7 +51,7 @@ pub(crate) struct Case<'a> {
 }
 
 /// Sum of score * weight over sum of weights of the detectors that triggered.
-pub(crate) fn judge(case: &Case<'_>) -> Verdict {
+pub(crate) fn evaluate(case: &Case<'_>) -> Verdict {
     let found = [
         high_value(case),
         velocity(case),

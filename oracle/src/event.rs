@@ -59,7 +59,7 @@ impl RawEvent {
 pub struct RulesVersion {
     /// The epoch in which it was made.
     pub epoch: u64,
-    /// The event time from which transactions are judged by it, microseconds since 1970.
+    /// The first event time to which it applies, microseconds since 1970.
     pub applies_from: i64,
     /// The new rules.
     pub rules: Rules,

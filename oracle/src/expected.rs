@@ -214,7 +214,7 @@ pub struct ListEntry {
 pub struct ListVersion {
     /// Who is concerned.
     pub entity: Entity,
-    /// The event time from which transactions are judged by it; `None` is from the beginning.
+    /// The first event time to which it applies; `None` for all.
     pub applies_from: Option<i64>,
     /// The new entry; `None` takes the entity off the list.
     pub entry: Option<ListEntry>,

@@ -2,7 +2,7 @@
 //!
 //! It shares no code with the dataflow and knows nothing of epochs' cuts, workers, horizons that fold or buckets that close. Each
 //! event is decoded, admitted and identified in the order of (epoch, topic, partition, offset); each current transaction is then
-//! judged by a look at all earlier ones of its customer; each view is one loop over the outcome. What is compared with a
+//! scored from all earlier ones of its customer; each view is one loop over the outcome. What is compared with a
 //! threshold is compared as an exact number, so that a tie is a tie.
 //!
 //! ```text

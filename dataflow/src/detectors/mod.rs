@@ -140,7 +140,7 @@ impl Rules {
 /// A change of the rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RulesChange {
-    /// The event time from which transactions are judged by them, microseconds since 1970.
+    /// The first event time to which they apply, microseconds since 1970.
     pub applies_from: i64,
     /// The new rules.
     pub rules: Rules,

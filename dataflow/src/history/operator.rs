@@ -21,7 +21,7 @@ use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::{Concat, vec::Map};
 
-/// What leaves the histories.
+/// The outputs of [`history`].
 pub struct Histories<'s> {
     /// Each current transaction with its verdict, voided ones included.
     pub scored: VecCollection<'s, u64, Scored, isize>,
@@ -29,21 +29,21 @@ pub struct Histories<'s> {
     pub alert_changes: StreamVec<'s, u64, AlertChange>,
     /// The profiles of customers.
     pub profiles: StreamVec<'s, u64, Upsert<Id, Profile>>,
-    /// Transactions as they leave the horizon; empty unless asked for.
+    /// Transactions as they leave the horizon; empty unless wanted.
     pub settled: StreamVec<'s, u64, Settled>,
 }
 
-/// What a history goes on from.
+/// The state that histories resume from.
 pub struct Past<'a, 's> {
-    /// What is known before anything is read.
+    /// Positions, watermark, rules and lists.
     pub resume: &'a Resume,
-    /// Transactions that can still be seen.
+    /// Transactions that can still change or that detectors can still see.
     pub transactions: StreamVec<'s, u64, RestoredTransaction>,
     /// All customers.
     pub customers: StreamVec<'s, u64, RestoredCustomer>,
 }
 
-/// What concerns all customers: changes of lists and rules, and the time.
+/// Input for all customers: changes of lists and rules, and partition times.
 #[derive(Clone, Debug)]
 enum Common {
     Control(ControlChange),

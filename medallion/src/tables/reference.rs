@@ -2,7 +2,7 @@
 //!
 //! A dimension's member never leaves: one without reference data is an inferred member without attributes.
 
-use super::view::{Column, Commit, Surroundings, Table, Value, arrays, sets, types, written};
+use super::view::{Column, Commit, RowContext, Table, Value, arrays, sets, types, written};
 use crate::changes::{Changes, Latest};
 use crate::encoding::{Columns, Fields};
 use crate::keys::{Dimensions, Keys};
@@ -126,10 +126,10 @@ impl<V> Dimension<V> {
             members.begin();
             members.int4(key);
             members.text(id);
-            let mut surroundings = Surroundings { dimensions, time: entity.time, frontier: 0 };
+            let mut context = RowContext { dimensions, time: entity.time, frontier: 0 };
             for column in self.attributes() {
                 match &entity.value {
-                    Some(entity) => column.push(&mut members, entity, &mut surroundings),
+                    Some(entity) => column.push(&mut members, entity, &mut context),
                     None => members.null(),
                 }
             }
