@@ -1,4 +1,4 @@
-//! Admission: from events of transaction topics to arrivals, partition by partition, in the order of offsets.
+//! Admission: which events of transaction topics are taken, partition by partition, in the order of offsets.
 //!
 //! A partition time is the largest record timestamp seen so far in a partition. Whether an event is too late is decided from
 //! that alone, so any replay decides the same. In files a line's record timestamp is its own event time.
@@ -22,14 +22,14 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-/// An event that passed admission: its identity is yet to be looked at.
+/// An event that is neither refused nor too late; whether it is a duplicate is not known yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Arrival {
+pub struct AdmittedEvent {
     /// The transaction.
     pub transaction: Arc<Transaction>,
     /// The partition time with this event, microseconds since 1970.
     pub partition_time: i64,
-    /// The schema version that it claims.
+    /// The schema version that the payload states.
     pub schema_version: u32,
     /// The record's key.
     pub key: Option<Bytes>,
@@ -37,8 +37,8 @@ pub struct Arrival {
     pub payload: Bytes,
 }
 
-impl Arrival {
-    /// The arrival as a dead letter.
+impl AdmittedEvent {
+    /// The event as a dead letter.
     pub fn dead_letter(self, reason: Reason, message: String) -> DeadLetter {
         DeadLetter {
             source: self.transaction.source,
@@ -50,7 +50,7 @@ impl Arrival {
         }
     }
 
-    /// The arrival as a row of bronze, and its transaction.
+    /// The event as a row of bronze, and its transaction.
     pub fn received(self) -> (Received, Arc<Transaction>) {
         let received = Received {
             source: self.transaction.source,
@@ -62,25 +62,25 @@ impl Arrival {
     }
 }
 
-/// What admission makes of the records.
+/// The outputs of [`admit`].
 pub struct Admitted<'s> {
-    /// Events that passed.
-    pub arrivals: StreamVec<'s, u64, Arrival>,
-    /// Events that did not.
+    /// Events that are admitted.
+    pub events: StreamVec<'s, u64, AdmittedEvent>,
+    /// Events that are not.
     pub dead_letters: StreamVec<'s, u64, DeadLetter>,
-    /// What was counted.
+    /// Counts of observations.
     pub tallies: StreamVec<'s, u64, Tally>,
-    /// How far each partition has been read.
+    /// The position of each partition with new records.
     pub progress: StreamVec<'s, u64, PartitionPosition>,
     /// The time of each partition with new records.
     pub partition_times: StreamVec<'s, u64, PartitionTime>,
 }
 
-/// Admits the events that this worker's sources deliver, going on from `resume`.
+/// Admits the events that this worker's sources deliver, from the positions in `resume` on.
 pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64, Event>) -> Admitted<'s> {
     let mut builder = OperatorBuilder::new("admission".to_owned(), events.scope());
     let mut input = builder.new_input(events, Pipeline);
-    let (mut arrivals_out, arrivals) = output::add(&mut builder);
+    let (mut admitted_out, admitted) = output::add(&mut builder);
     let (mut letters_out, dead_letters) = output::add(&mut builder);
     let (mut tallies_out, tallies) = output::add(&mut builder);
     let (mut progress_out, progress) = output::add(&mut builder);
@@ -91,34 +91,31 @@ pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64
             if streamflow_failpoint::is_stalled(streamflow_failpoint::ADMITTED) {
                 return;
             }
-            let (mut arrivals_out, mut letters_out) = (arrivals_out.activate(), letters_out.activate());
+            let (mut admitted_out, mut letters_out) = (admitted_out.activate(), letters_out.activate());
             let (mut tallies_out, mut progress_out) = (tallies_out.activate(), progress_out.activate());
             let mut partition_times_out = partition_times_out.activate();
             input.for_each(|capability, events| {
-                let mut arrivals = Vec::with_capacity(events.len());
+                let mut admitted = Vec::with_capacity(events.len());
                 let mut letters = letters_out.session(&capability);
                 for event in events.drain(..) {
                     match admission.admit(event) {
-                        Ok(arrival) => arrivals.push(arrival),
+                        Ok(event) => admitted.push(event),
                         Err(letter) => letters.give(letter),
                     }
                 }
-                arrivals_out.session(&capability).give_container(&mut arrivals);
+                admitted_out.session(&capability).give_container(&mut admitted);
                 tallies_out.session(&capability).give_iterator(admission.tallies.take());
                 let progress = admission.take_progress();
-                let known = progress.iter().filter_map(|progress| {
-                    let time = progress.partition_time?;
-                    Some(PartitionTime { partition: progress.partition, time })
-                });
-                partition_times_out.session(&capability).give_iterator(known);
+                let times = progress.iter().filter_map(PartitionPosition::time);
+                partition_times_out.session(&capability).give_iterator(times);
                 progress_out.session(&capability).give_iterator(progress.into_iter());
             });
         }
     });
-    Admitted { arrivals, dead_letters, tallies, progress, partition_times }
+    Admitted { events: admitted, dead_letters, tallies, progress, partition_times }
 }
 
-/// Where each partition stands.
+/// The state of admission: the position of each partition.
 struct Admission {
     horizon: i64,
     future_allowance: i64,
@@ -136,7 +133,7 @@ struct Partition {
 
 impl Admission {
     fn new(settings: &Settings, resume: &Resume) -> Self {
-        let stood = |progress: &PartitionPosition| {
+        let restore = |progress: &PartitionPosition| {
             let PartitionPosition { partition, next_offset, partition_time } = *progress;
             (partition, Partition { next_offset, partition_time, moved: false })
         };
@@ -144,35 +141,35 @@ impl Admission {
             horizon: settings.correction_horizon,
             future_allowance: settings.future_allowance,
             file_now: settings.file_now,
-            partitions: resume.partitions.iter().map(stood).collect(),
+            partitions: resume.partitions.iter().map(restore).collect(),
             tallies: Tallies::default(),
         }
     }
 
-    fn admit(&mut self, event: Event) -> Result<Arrival, DeadLetter> {
+    fn admit(&mut self, event: Event) -> Result<AdmittedEvent, DeadLetter> {
         let Event { record, decoded } = event;
         let partition = self.partitions.entry(record.source.partition()).or_default();
         partition.next_offset = record.source.offset() + 1;
         partition.moved = true;
         if let Some(appended_at) = record.appended_at {
-            partition.see(appended_at);
+            partition.observe(appended_at);
         }
         let decoded = decoded.and_then(|decoded| {
             let event_time = decoded.transaction.event_time;
             let now = record.appended_at.unwrap_or(self.file_now);
             future(event_time, now, self.future_allowance)?;
-            // A line that lies in the future must not make all others late, so it has no say before this point.
-            let partition_time = partition.see(record.appended_at.unwrap_or(event_time));
+            // A line in the future must not make all others late, so its time counts only from here on.
+            let partition_time = partition.observe(record.appended_at.unwrap_or(event_time));
             late(event_time, partition_time, self.horizon)?;
             Ok((decoded, partition_time))
         });
-        // Before a file's first readable line there is no time to file an event under.
+        // Before a file's first readable line there is no time to count under.
         let observed_at = partition.partition_time.unwrap_or(0);
         let topic = record.source.partition().topic();
         self.tallies.open(topic, observed_at);
         self.tallies.count(Observation::Read);
         match decoded {
-            Ok((decoded, partition_time)) => Ok(arrival(record, decoded, partition_time)),
+            Ok((decoded, partition_time)) => Ok(admitted(record, decoded, partition_time)),
             Err(refusal) => {
                 self.tallies.count(Observation::DeadLetter(refusal.reason));
                 if refusal.invalid_amount {
@@ -196,8 +193,8 @@ impl Admission {
 }
 
 impl Partition {
-    /// Takes note of a record's time and returns the partition time.
-    fn see(&mut self, time: i64) -> i64 {
+    /// Raises the partition time to a record's time and returns it.
+    fn observe(&mut self, time: i64) -> i64 {
         let partition_time = self.partition_time.map_or(time, |known| known.max(time));
         self.partition_time = Some(partition_time);
         partition_time
@@ -226,8 +223,8 @@ fn late(event_time: i64, partition_time: i64, horizon: i64) -> Result<(), Refusa
     Err(Refusal::new(Reason::TooLate, message))
 }
 
-fn arrival(record: Record, decoded: Decoded, partition_time: i64) -> Arrival {
-    Arrival {
+fn admitted(record: Record, decoded: Decoded, partition_time: i64) -> AdmittedEvent {
+    AdmittedEvent {
         transaction: decoded.transaction,
         partition_time,
         schema_version: decoded.schema_version,

@@ -43,9 +43,9 @@ pub enum Role {
 pub struct Dimensions<'s> {
     /// Changes of dimensions and of the list, and dead letters.
     pub changes: StreamVec<'s, u64, ViewChange>,
-    /// What was counted.
+    /// Counts of observations.
     pub tallies: StreamVec<'s, u64, Tally>,
-    /// How far each partition has been read.
+    /// The position of each partition with new records.
     pub progress: StreamVec<'s, u64, PartitionPosition>,
     /// The blacklist's partition times.
     pub partition_times: StreamVec<'s, u64, PartitionTime>,
@@ -99,11 +99,8 @@ pub fn dimensions<'s>(
                 drop(changes);
                 tallies_out.activate().session(&capability).give_iterator(tallies.take());
                 let list = moved.values().filter(|(_, role)| *role == Role::Blacklist);
-                let known = list.filter_map(|(progress, _)| {
-                    let time = progress.partition_time?;
-                    Some(PartitionTime { partition: progress.partition, time })
-                });
-                partition_times_out.session(&capability).give_iterator(known);
+                let times = list.filter_map(|(progress, _)| progress.time());
+                partition_times_out.session(&capability).give_iterator(times);
                 let progress = moved.values().map(|(progress, _)| *progress);
                 progress_out.activate().session(&capability).give_iterator(progress);
             });
@@ -112,7 +109,7 @@ pub fn dimensions<'s>(
     Dimensions { changes, tallies, progress, partition_times }
 }
 
-/// The change that a record stands for.
+/// Decodes a record into the change that it describes.
 fn read(role: Role, record: &Record, horizon: i64) -> Result<ViewChange, Refusal> {
     if record.full_length > PAYLOAD_LIMIT as u64 {
         let message = format!("{} bytes: must be at most {PAYLOAD_LIMIT}", record.full_length);
@@ -143,7 +140,7 @@ fn key(record: &Record) -> Result<&str, Refusal> {
     std::str::from_utf8(key).map_err(|_| Refusal::new(Reason::InvalidField, "key: must be UTF-8"))
 }
 
-/// The entity's identity.
+/// The id in field `name`, of at most `limit` bytes.
 fn id(object: &Object<'_>, name: &str, limit: usize) -> Result<Id, Refusal> {
     let missing = || Refusal::new(Reason::MissingField, format!("{name}: is required"));
     bounded_id(&object.text(name)?.ok_or_else(missing)?, limit)
@@ -234,7 +231,7 @@ fn product(payload: &[u8]) -> Result<(Id, Product), Refusal> {
     Ok((product_id, product))
 }
 
-/// A record of the blacklist; in files the line names the entity, in Kafka the key may do so too.
+/// Decodes a record of the blacklist. In files the line names the entity; in Kafka the key may do so instead.
 fn list_change(record: &Record, horizon: i64) -> Result<ListChange, Refusal> {
     let object = record.payload.as_deref().map(Object::parse).transpose()?;
     let entity = match object.as_ref().map(named).transpose()?.flatten() {
@@ -253,12 +250,12 @@ fn list_change(record: &Record, horizon: i64) -> Result<ListChange, Refusal> {
             })
         })
         .transpose()?;
-    // A file's list is there from the beginning.
+    // A list from a file applies to all event times.
     let applies_from = record.appended_at.map_or(i64::MIN, |at| at.saturating_sub(horizon));
     Ok(ListChange { entity, applies_from, entry })
 }
 
-/// Kind and id of the entity, where the record tells both.
+/// Kind and id of the entity, where the record has both.
 fn named(object: &Object<'_>) -> Result<Option<(String, String)>, Refusal> {
     Ok(object.text("entity")?.zip(object.text("id")?))
 }

@@ -74,7 +74,7 @@ pub fn build<'s>(
     let own_times = [inputs.partition_times, admitted.partition_times, dimensions.partition_times];
     let times = watermark::broadcast(scope.concatenate(own_times));
     let known = identity::Past { resume, transactions: past.clone() };
-    let identified = identify(settings, wanted.transactions, known, admitted.arrivals, times.clone());
+    let identified = identify(settings, wanted.transactions, known, admitted.events, times.clone());
     let list_changes = ordered::flat_map("list changes", dimensions.changes.clone(), list_change);
     let rules_changes = ordered::flat_map("rules changes", inputs.rules.clone(), rules_change);
     let controls = ordered::broadcast("controls", scope.concatenate([list_changes, rules_changes]));

@@ -1,11 +1,11 @@
-//! Identity: a transaction is its id; duplicates, corrections and voids are told apart here.
+//! Identity: a transaction is its id; here events become new transactions, duplicates, corrections or voids.
 //!
 //! Law: events are taken in the order of (epoch, partition, offset). Producers keep a customer's events in one partition, so
 //! for them this is the order of offsets, however the epochs were cut. The highest revision is current; of several
 //! events with it, the one in the smallest (partition, offset).
 //!
 //! ```text
-//! arrivals ──(by transaction id)── known ids ──┬── versions ──> history
+//! events ────(by transaction id)── known ids ──┬── versions ──> history
 //!                                              ├── received ──> bronze
 //!                                              ├── dead letters (conflicting identity, late corrections)
 //!                                              └── tallies
@@ -13,7 +13,7 @@
 
 mod known;
 
-use crate::admission::Arrival;
+use crate::admission::AdmittedEvent;
 use crate::decode::SCHEMA_VERSION;
 use crate::operators::output;
 use crate::operators::stash::Stash;
@@ -40,7 +40,7 @@ pub struct Version {
     pub replaces: Option<i64>,
 }
 
-/// What identity makes of the arrivals.
+/// The outputs of [`identify`].
 pub struct Identified<'s> {
     /// Versions that become current.
     pub versions: StreamVec<'s, u64, Version>,
@@ -48,31 +48,32 @@ pub struct Identified<'s> {
     pub received: StreamVec<'s, u64, Received>,
     /// Conflicting identities, and corrections that come too late.
     pub dead_letters: StreamVec<'s, u64, DeadLetter>,
-    /// What was counted.
+    /// Counts of observations.
     pub tallies: StreamVec<'s, u64, Tally>,
 }
 
-/// What identity goes on from.
+/// The state that identity resumes from.
 pub struct Past<'a, 's> {
-    /// What is known before anything is read.
+    /// The watermark at which it resumes.
     pub resume: &'a Resume,
     /// Transactions whose ids are remembered.
     pub transactions: StreamVec<'s, u64, RestoredTransaction>,
 }
 
-/// Tells new transactions, duplicates, corrections and voids apart. Without `received_wanted` nothing is received.
+/// Decides for each event whether it is a new transaction, a duplicate, a correction or a void. Without `received_wanted`,
+/// `received` is empty.
 pub fn identify<'s>(
     settings: &Settings,
     received_wanted: bool,
     past: Past<'_, 's>,
-    arrivals: StreamVec<'s, u64, Arrival>,
+    events: StreamVec<'s, u64, AdmittedEvent>,
     partition_times: StreamVec<'s, u64, PartitionTime>,
 ) -> Identified<'s> {
-    let scope = arrivals.scope();
+    let scope = events.scope();
     let mut builder = OperatorBuilder::new("identity".to_owned(), scope);
     let state_size = StateSizeLog::new(scope, &builder.operator_info());
-    let by_id = Exchange::new(|arrival: &Arrival| id::route(&arrival.transaction.id));
-    let mut arrivals = builder.new_input(arrivals, by_id);
+    let by_id = Exchange::new(|event: &AdmittedEvent| id::route(&event.transaction.id));
+    let mut events = builder.new_input(events, by_id);
     let mut partition_times = builder.new_input(partition_times, Pipeline);
     let by_id = |restored: &RestoredTransaction| id::route(&restored.transaction.id);
     let mut restored = builder.new_input(past.transactions, Exchange::new(by_id));
@@ -85,7 +86,7 @@ pub fn identify<'s>(
     builder.build(move |_| {
         let mut stash = Stash::new(4);
         move |frontiers| {
-            arrivals.for_each(|capability, data| stash.hold_first(&capability, data));
+            events.for_each(|capability, data| stash.hold_first(&capability, data));
             partition_times.for_each(|capability, data| stash.hold_second(&capability, data));
             restored.for_each(|_, data| {
                 for RestoredTransaction { transaction, .. } in data.drain(..) {
@@ -106,17 +107,17 @@ pub fn identify<'s>(
                 let mut received = received_out.session(on_received);
                 let mut letters = letters_out.session(on_letters);
                 // Nearly always in order already, which costs one comparison each.
-                epoch.first.sort_by_key(|arrival| arrival.transaction.source);
-                let mut arrivals = epoch.first.into_iter();
-                while !arrivals.as_slice().is_empty() {
-                    let entries = identity.known.look_ahead(arrivals.as_slice());
-                    for (entry, arrival) in entries.into_iter().zip(arrivals.by_ref()) {
-                        match identity.decide(&arrival, entry) {
+                epoch.first.sort_by_key(|event| event.transaction.source);
+                let mut events = epoch.first.into_iter();
+                while !events.as_slice().is_empty() {
+                    let entries = identity.known.look_ahead(events.as_slice());
+                    for (entry, event) in entries.into_iter().zip(events.by_ref()) {
+                        match identity.decide(&event, entry) {
                             Outcome::Refused(reason, message) => {
-                                letters.give(arrival.dead_letter(reason, message));
+                                letters.give(event.dead_letter(reason, message));
                             }
                             outcome => {
-                                let (row, transaction) = arrival.received();
+                                let (row, transaction) = event.received();
                                 if received_wanted {
                                     received.give(row);
                                 }
@@ -164,15 +165,15 @@ impl Identity {
         }
     }
 
-    /// What becomes of an arrival; `fresh` is what would be remembered of it.
-    fn decide(&mut self, arrival: &Arrival, fresh: Known) -> Outcome {
-        let transaction = &arrival.transaction;
-        self.tallies.open(transaction.source.partition().topic(), arrival.partition_time);
-        let final_before = arrival.partition_time.saturating_sub(self.horizon);
+    /// Decides an event; `fresh` is its entry, to be remembered if it becomes current.
+    fn decide(&mut self, event: &AdmittedEvent, fresh: Known) -> Outcome {
+        let transaction = &event.transaction;
+        self.tallies.open(transaction.source.partition().topic(), event.partition_time);
+        let final_before = event.partition_time.saturating_sub(self.horizon);
         let forgotten_before = final_before.saturating_sub(self.retention);
         let settled = self.watermark.settled(self.horizon);
         if transaction.event_time < settled {
-            // Only where a broker's clock runs behind the others' by more than the allowance for idle partitions.
+            // Only where a broker's clock is behind the others by more than the allowance for idle partitions.
             return self.refuse(
                 Reason::TooLate,
                 format!("timestamp: what lies before {} is final", Rfc3339(settled)),
@@ -183,11 +184,11 @@ impl Identity {
             Some((number, known)) if known.event_time >= forgotten_before => (number, known),
             Some((number, _)) => {
                 self.known.replace(number, fresh);
-                return self.accept(arrival, account, None);
+                return self.accept(event, account, None);
             }
             None => {
                 self.known.add(fresh);
-                return self.accept(arrival, account, None);
+                return self.accept(event, account, None);
             }
         };
         if known.customer != fresh.customer {
@@ -205,7 +206,7 @@ impl Identity {
             std::cmp::Ordering::Greater if replaceable => {
                 self.known.replace(number, fresh);
                 let account = if transaction.voided { Account::Voiding } else { Account::Correcting };
-                self.accept(arrival, account, Some(known.event_time))
+                self.accept(event, account, Some(known.event_time))
             }
             std::cmp::Ordering::Greater => {
                 self.refuse(Reason::TooLate, late_correction(&known, final_before))
@@ -213,15 +214,15 @@ impl Identity {
         }
     }
 
-    fn accept(&mut self, arrival: &Arrival, account: Account, replaces: Option<i64>) -> Outcome {
+    fn accept(&mut self, event: &AdmittedEvent, account: Account, replaces: Option<i64>) -> Outcome {
         self.tallies.count(Observation::Ended(account));
-        let transaction = &arrival.transaction;
+        let transaction = &event.transaction;
         let seen = [
             (transaction.place.is_none(), Observation::NoPlace),
             (transaction.product.is_none(), Observation::NoProduct),
             (transaction.payment_method.is_none(), Observation::NoPaymentMethod),
-            (arrival.schema_version > SCHEMA_VERSION, Observation::NewerSchema),
-            (arrival.partition_time - transaction.event_time > MINUTE, Observation::Late),
+            (event.schema_version > SCHEMA_VERSION, Observation::NewerSchema),
+            (event.partition_time - transaction.event_time > MINUTE, Observation::Late),
         ];
         for (_, observation) in seen.into_iter().filter(|(holds, _)| *holds) {
             self.tallies.count(observation);
