@@ -39,7 +39,7 @@ pub enum Role {
     Blacklist,
 }
 
-/// The outputs of [`dimensions`].
+/// The outputs of [`decode_dimensions`].
 pub struct Dimensions<'s> {
     /// Changes of dimensions and of the list, and dead letters.
     pub changes: StreamVec<'s, u64, ViewChange>,
@@ -53,7 +53,7 @@ pub struct Dimensions<'s> {
 
 /// Reads the records of dimension topics and the blacklist; `roles` says what the topic at each index of the configuration
 /// holds.
-pub fn dimensions<'s>(
+pub fn decode_dimensions<'s>(
     settings: &Settings,
     roles: &[Role],
     records: StreamVec<'s, u64, Record>,

@@ -29,5 +29,5 @@ mod slicing;
 mod state;
 mod symbols;
 
-pub use operator::{Histories, Past, history};
+pub use operator::{Histories, history};
 pub use slicing::Slicing;

@@ -10,7 +10,7 @@ use crate::operators::output;
 use crate::operators::stash::Stash;
 use crate::operators::state_size::StateSizeLog;
 use crate::operators::watermark::{PartitionTime, Watermark};
-use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
+use crate::resume::{Restored, RestoredCustomer, RestoredTransaction, Resume};
 use crate::score::{Scored, Settled};
 use crate::settings::Settings;
 use crate::views::customer_profile::Profile;
@@ -33,16 +33,6 @@ pub struct Histories<'s> {
     pub settled: StreamVec<'s, u64, Settled>,
 }
 
-/// The state that histories resume from.
-pub struct Past<'a, 's> {
-    /// Positions, watermark, rules and lists.
-    pub resume: &'a Resume,
-    /// Transactions that can still change or that detectors can still see.
-    pub transactions: StreamVec<'s, u64, RestoredTransaction>,
-    /// All customers.
-    pub customers: StreamVec<'s, u64, RestoredCustomer>,
-}
-
 /// Input for all customers: changes of lists and rules, and partition times.
 #[derive(Clone, Debug)]
 enum Common {
@@ -55,7 +45,8 @@ enum Common {
 pub fn history<'s>(
     settings: &Settings,
     settled_wanted: bool,
-    past: Past<'_, 's>,
+    resume: &Resume,
+    restored: &Restored<'s>,
     versions: StreamVec<'s, u64, Version>,
     controls: StreamVec<'s, u64, ControlChange>,
     partition_times: StreamVec<'s, u64, PartitionTime>,
@@ -68,14 +59,14 @@ pub fn history<'s>(
     let mut versions = builder.new_input(versions, by_customer);
     let mut common = builder.new_input(common, Pipeline);
     let by_customer = |restored: &RestoredTransaction| id::route(&restored.transaction.customer);
-    let mut transactions = builder.new_input(past.transactions, Exchange::new(by_customer));
+    let mut transactions = builder.new_input(restored.transactions.clone(), Exchange::new(by_customer));
     let by_id = |restored: &RestoredCustomer| id::route(&restored.id);
-    let mut customers = builder.new_input(past.customers, Exchange::new(by_id));
+    let mut customers = builder.new_input(restored.customers.clone(), Exchange::new(by_id));
     let (mut scored_out, scored) = output::add(&mut builder);
     let (mut changes_out, alert_changes) = output::add(&mut builder);
     let (mut profiles_out, profiles) = output::add(&mut builder);
     let (mut settled_out, settled) = output::add(&mut builder);
-    let mut history = History::new(settings, settled_wanted, past.resume);
+    let mut history = History::new(settings, settled_wanted, resume);
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
         let mut stash = Stash::new(4);

@@ -19,7 +19,7 @@ use crate::operators::output;
 use crate::operators::stash::Stash;
 use crate::operators::state_size::StateSizeLog;
 use crate::operators::watermark::{PartitionTime, Watermark};
-use crate::resume::{RestoredTransaction, Resume};
+use crate::resume::{Restored, RestoredTransaction, Resume};
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use known::{Known, KnownIds};
@@ -52,20 +52,13 @@ pub struct Identified<'s> {
     pub tallies: StreamVec<'s, u64, Tally>,
 }
 
-/// The state that identity resumes from.
-pub struct Past<'a, 's> {
-    /// The watermark at which it resumes.
-    pub resume: &'a Resume,
-    /// Transactions whose ids are remembered.
-    pub transactions: StreamVec<'s, u64, RestoredTransaction>,
-}
-
 /// Decides for each event whether it is a new transaction, a duplicate, a correction or a void. Without `received_wanted`,
 /// `received` is empty.
 pub fn identify<'s>(
     settings: &Settings,
     received_wanted: bool,
-    past: Past<'_, 's>,
+    resume: &Resume,
+    restored: &Restored<'s>,
     events: StreamVec<'s, u64, AdmittedEvent>,
     partition_times: StreamVec<'s, u64, PartitionTime>,
 ) -> Identified<'s> {
@@ -76,13 +69,13 @@ pub fn identify<'s>(
     let mut events = builder.new_input(events, by_id);
     let mut partition_times = builder.new_input(partition_times, Pipeline);
     let by_id = |restored: &RestoredTransaction| id::route(&restored.transaction.id);
-    let mut restored = builder.new_input(past.transactions, Exchange::new(by_id));
+    let mut restored = builder.new_input(restored.transactions.clone(), Exchange::new(by_id));
     let (mut versions_out, versions) = output::add(&mut builder);
     let (mut received_out, received) = output::add(&mut builder);
     let (mut letters_out, dead_letters) = output::add(&mut builder);
     let (mut tallies_out, tallies) = output::add(&mut builder);
     let mut identity = Identity::new(settings);
-    let remembered_since = past.resume.settled(settings).saturating_sub(settings.identity_retention);
+    let remembered_since = resume.settled(settings).saturating_sub(settings.identity_retention);
     builder.build(move |_| {
         let mut stash = Stash::new(4);
         move |frontiers| {
