@@ -23,7 +23,7 @@ pub struct Alert {
     pub score: Score,
     /// The detectors that triggered, by rule id.
     pub hits: Vec<Hit>,
-    /// The event that the transaction's current version came with.
+    /// Position of the event with the current version.
     pub source: Source,
 }
 
@@ -67,11 +67,11 @@ impl Alert {
 /// What happened to an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ChangeKind {
-    /// It is there now.
+    /// It is new.
     Raised,
     /// Its score or rules changed.
     Revised,
-    /// It is gone; the alert is as it last was.
+    /// It is retracted; the alert is as it last was.
     Withdrawn,
 }
 

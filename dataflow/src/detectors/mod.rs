@@ -164,7 +164,7 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// The evidence as what all have in common.
+    /// The evidence as a [`Finding`].
     pub fn finding(&self) -> &dyn Finding {
         match self {
             Self::HighValue(evidence) => evidence,

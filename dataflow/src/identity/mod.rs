@@ -133,7 +133,7 @@ pub fn identify<'s>(
 }
 
 enum Outcome {
-    /// Becomes current, in place of the version at this event time.
+    /// Becomes current and replaces the version at this event time, if any.
     Current(Option<i64>),
     NoEffect,
     Refused(Reason, String),

@@ -39,13 +39,13 @@ impl Watermark {
         self.partitions.values().copied().min().unwrap_or(i64::MIN)
     }
 
-    /// What lies before this instant is final.
+    /// The instant before which everything is final, `horizon` microseconds behind the watermark.
     pub fn settled(&self, horizon: i64) -> i64 {
         settled(self.time(), horizon)
     }
 }
 
-/// What lies before this instant is final at a watermark, all in microseconds; once nothing more can come, everything is.
+/// The instant before which everything is final at a watermark; `i64::MAX` once no more input can arrive. All in microseconds.
 pub fn settled(watermark: i64, horizon: i64) -> i64 {
     match watermark {
         i64::MAX => i64::MAX,
@@ -53,14 +53,14 @@ pub fn settled(watermark: i64, horizon: i64) -> i64 {
     }
 }
 
-/// Every partition time, on every worker.
+/// Sends every partition time to every worker.
 pub fn broadcast<'s>(
     partition_times: StreamVec<'s, u64, PartitionTime>,
 ) -> StreamVec<'s, u64, PartitionTime> {
     partition_times.broadcast()
 }
 
-/// The watermark itself, at each complete epoch in which it grows, on the first worker only.
+/// The watermark, at each complete epoch in which it grows, on the first worker only.
 pub fn watermark<'s>(partition_times: StreamVec<'s, u64, PartitionTime>) -> StreamVec<'s, u64, i64> {
     let first_worker = partition_times.scope().index() == 0;
     partition_times.unary_frontier(Pipeline, "watermark", move |_, _| {

@@ -6,8 +6,8 @@
 //!                   └── ...                                                            ┘
 //! ```
 //!
-//! Law: at a complete epoch each open key has the sum of what all current transactions contribute to it, and the upserts,
-//! folded by key, say so. A key whose bucket lies wholly before settled is forgotten; its row in the table stays.
+//! Law: at a complete epoch the last upsert of each open key is the sum of what all current transactions contribute to it. A key
+//! whose bucket ends before settled is forgotten; its row in the table stays.
 //!
 //! A new view is a module with a type that implements [`View`], and its line in [`for_each_view`](crate::for_each_view).
 
@@ -83,8 +83,7 @@ fn maintain<'s, V: View>(
     ordered::flat_map("rows", totals, |upsert| [V::row(upsert)])
 }
 
-/// Maintains the number of events by key: of `tallies`, each of which has a key or none, and of the `restored` ones that the
-/// tables hold.
+/// Maintains the number of events by key: those of `tallies` that have a key, and the `restored` numbers that the tables hold.
 fn maintain_counts<'s, K: Key>(
     name: &str,
     forgetting: &Forgetting,

@@ -13,7 +13,7 @@ const MIDNIGHT: i64 = 1_767_571_200 * SECOND;
 const SAO_PAULO: (f64, f64) = (-23.55052, -46.63331);
 const MANAUS: (f64, f64) = (-3.11903, -60.02173);
 
-/// A case of one partition in UTC, an epoch to each record, whose record time is the event's unless told otherwise.
+/// A case of one partition in UTC, an epoch to each record, whose record time is the event's unless set.
 struct Story {
     case: Case,
     offset: u64,
@@ -67,7 +67,7 @@ impl Story {
         });
     }
 
-    /// Runs to the end, holds every view against the oracle, and tells what is left.
+    /// Runs to the end, compares every view with the oracle, and returns the tables.
     fn outcome(mut self) -> Outcome {
         let end = |topic| SentTime { epoch: self.offset + 1, topic, partition: 0, time: i64::MAX };
         self.case.partition_times.extend([end(0), end(BLACKLIST)]);

@@ -38,11 +38,11 @@ fn drop_one_by_one<T>(
     may_go: impl Fn(&T) -> bool,
     fails: impl Fn(&Case) -> bool,
 ) {
-    let mut place = inputs(small).len();
-    while place > 0 && Instant::now() < deadline {
-        place -= 1;
+    let mut index = inputs(small).len();
+    while index > 0 && Instant::now() < deadline {
+        index -= 1;
         let mut fewer = small.clone();
-        let dropped = inputs(&mut fewer).remove(place);
+        let dropped = inputs(&mut fewer).remove(index);
         if may_go(&dropped) && fails(&fewer) {
             *small = fewer;
         }

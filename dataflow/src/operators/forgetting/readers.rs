@@ -126,8 +126,8 @@ where
         self.register(distinct)
     }
 
-    /// The sum of each key's differences, as upserts: one for each epoch that changed it, none where it came to zero. What
-    /// `count_total` says, at half the data.
+    /// The sum of each key's differences, as upserts: one for each epoch that changed it, none where it became zero. The
+    /// same as `count_total`, with half the data.
     pub fn totals(self, name: &str) -> StreamVec<'s, u64, Upsert<K, R>>
     where
         R: Monoid,

@@ -1,4 +1,4 @@
-//! Random contributions and times: every reader of a forgetting arrangement says what plain sums say.
+//! Random contributions and times: every reader of a forgetting arrangement agrees with plain sums.
 
 use super::{Closes, Forgetting};
 use crate::operators::state_size::{LOG, StateSize, StateSizeBuilder};

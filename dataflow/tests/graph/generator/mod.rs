@@ -255,8 +255,8 @@ impl Generator {
             return None;
         }
         let reach = if self.dice.chance(80) { self.live.len().min(10) } else { self.live.len() };
-        let place = self.live.len() - 1 - self.dice.below(reach);
-        Some(self.live[place].clone())
+        let index = self.live.len() - 1 - self.dice.below(reach);
+        Some(self.live[index].clone())
     }
 
     fn keep(&mut self, draft: &Draft, partition: (u16, u16)) {
