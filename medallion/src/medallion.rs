@@ -216,7 +216,7 @@ impl Medallion {
         }
         .write(output, changes)?;
         tables::lists::write(output, changes)?;
-        tables::reference::write(output, changes, dimensions, commit)?;
+        tables::dimensions::write(output, changes, dimensions, commit)?;
         // Last, as it ends the transaction of a writer whose lease was taken.
         progress.write(output)?;
         self.pending = Some(progress);

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Thousandths(pub u32);
 
 impl Thousandths {
-    /// One.
+    /// The number one.
     pub const ONE: Self = Self(1000);
 
     /// `None` where `value` is negative, not finite, above four million or has more than three decimals.

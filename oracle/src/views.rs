@@ -1,13 +1,13 @@
 //! The views: the current transactions with their verdicts, and one loop for each aggregate.
 
 use crate::detectors::{Case, Verdict, evaluate};
+use crate::dimensions::units;
 use crate::expected::{
     AlertRow, DailyFraudRow, Entity, Expected, ListEntry, ListVersion, ProfileRow, RulePerformanceRow,
     SalesRow, TransactionRow,
 };
 use crate::instant::{date_key, floor_to, hour_start};
 use crate::intake::{Current, Intake};
-use crate::reference::units;
 use crate::{OracleSettings, Rules, RulesVersion};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
