@@ -1,6 +1,6 @@
 //! `silver.customers`, `stores`, `products`, and the dimensions of gold.
 //!
-//! A dimension's member never leaves: one without reference data is an inferred member without attributes.
+//! A dimension's member is never deleted: one without a record is an inferred member without attributes.
 
 use super::view::{Column, Commit, RowContext, Table, Value, arrays, sets, types, written};
 use crate::changes::{Changes, Latest};
@@ -78,7 +78,7 @@ struct Statements {
     upsert: String,
 }
 
-/// Brings reference rows and dimensions to their latest state. Comes after everything that assigns keys.
+/// Writes the latest rows of silver and the dimensions, after everything that assigns keys.
 pub(crate) fn write(
     output: &mut Output<'_, '_>,
     changes: &Changes,

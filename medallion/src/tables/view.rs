@@ -118,18 +118,18 @@ impl<T> Value<T> {
         }
     }
 
-    /// Whether a recomputation can know it.
+    /// Whether a recomputation has it.
     pub(crate) fn is_recomputed(&self) -> bool {
         !matches!(self, Self::ChangedAt | Self::ChangedFrontier)
     }
 }
 
-/// What a row needs to be written.
+/// What the columns of a row depend on beside the row.
 pub(super) struct RowContext<'a> {
     pub(super) dimensions: &'a mut Dimensions,
     /// Ingest time of the change, ms since 1970.
     pub(super) time: u64,
-    /// Of the commit, ms since 1970.
+    /// The frontier of the commit, ms since 1970.
     pub(super) frontier: i64,
 }
 
@@ -195,7 +195,7 @@ impl<K, S> Table<K, S> {
         Self { stored, shown: stored, key, values, window: Some(window), statements: OnceLock::new() }
     }
 
-    /// Brings the table to the latest rows.
+    /// Writes the latest rows.
     pub(crate) fn write(
         &'static self,
         output: &mut Output<'_, '_>,
@@ -278,7 +278,7 @@ impl<K, S> Table<K, S> {
 const OPEN_DAYS: i64 = 4;
 
 impl<K, S> Aggregate<K, S> {
-    /// Gives the rows that can still change to `give`; what lies before `settled`, microseconds since 1970, is final.
+    /// Gives the rows that can still change to `give`; buckets before `settled`, microseconds since 1970, are final.
     pub(crate) fn restore(
         &self,
         snapshot: &mut Transaction<'_>,
