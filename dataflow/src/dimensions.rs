@@ -51,8 +51,8 @@ pub struct Dimensions<'s> {
     pub partition_times: StreamVec<'s, u64, PartitionTime>,
 }
 
-/// Reads the records of dimension topics and the blacklist; `roles` says what the topic at each index of the configuration
-/// holds.
+/// Reads the records of dimension topics and the blacklist; `roles` are those of the topics, by index in the
+/// configuration.
 pub fn decode_dimensions<'s>(
     settings: &Settings,
     roles: &[Role],

@@ -56,8 +56,7 @@ pub struct Stages {
     pub history: ProbeHandle<u64>,
 }
 
-/// Builds the graph. `roles` says what the topic at each index of the configuration holds; `resume` is the state that the tables
-/// hold.
+/// Builds the graph. `roles` are those of the topics, by index in the configuration.
 pub fn build<'s>(
     settings: &Settings,
     roles: &[Role],

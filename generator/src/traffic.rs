@@ -35,7 +35,7 @@ pub struct Traffic {
     settings: Settings,
     population: Population,
     histories: Histories,
-    /// Purchases of episodes under way, by event time.
+    /// Purchases of open episodes, by event time.
     planned: Agenda<Injection>,
     /// Transactions to be emitted later, by due time.
     pending: Agenda<Emission>,

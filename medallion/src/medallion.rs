@@ -34,7 +34,7 @@ pub struct Medallion {
     pending: Option<Progress>,
     loaded: Option<Loaded>,
     partitions_due: u64,
-    /// The batch under way has ids of transactions that the dataflow has forgotten.
+    /// The batch in progress has ids of transactions that the dataflow has forgotten.
     reused_ids: bool,
 }
 

@@ -57,7 +57,7 @@ struct Ports {
 pub struct Security {
     /// The broker's certificate.
     pub identity: Identity,
-    /// The name that the broker tells clients to connect to.
+    /// The name under which the broker is advertised to clients.
     pub host: String,
     /// A user that can prove its password by SCRAM.
     pub user: String,

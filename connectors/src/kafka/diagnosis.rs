@@ -16,14 +16,14 @@ use super::client::Logging;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Diagnosis {
     /// The settings to look at.
-    pub(super) mend: &'static str,
+    pub(super) settings: &'static str,
     /// The client library's message.
     pub(super) problem: String,
     /// Whether it is certain: a well-configured broker never causes it, however busy.
     pub(super) is_certain: bool,
 }
 
-/// Words of the client library, the first that fit count; what to mend; whether that is certain.
+/// Parts of the client library's messages, of which the first match wins; the settings to fix; whether that is certain.
 const SYMPTOMS: [(&str, &str, bool); 7] = [
     ("SASL authentication error", "`username`, its password and `mechanism`", true),
     ("mechanism handshake failed", "`mechanism` and `protocol`", true),
@@ -42,10 +42,10 @@ const SYMPTOMS: [(&str, &str, bool); 7] = [
 
 impl Diagnosis {
     fn of(message: &str) -> Option<Self> {
-        let (_, mend, is_certain) = SYMPTOMS.into_iter().find(|(words, ..)| message.contains(words))?;
+        let (_, settings, is_certain) = SYMPTOMS.into_iter().find(|(words, ..)| message.contains(words))?;
         // Behind the name of a thread, which nobody knows.
         let problem = message.split_once("]: ").map_or(message, |(_, problem)| problem);
-        Some(Self { mend, problem: problem.to_owned(), is_certain })
+        Some(Self { settings, problem: problem.to_owned(), is_certain })
     }
 }
 

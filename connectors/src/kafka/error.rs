@@ -1,4 +1,4 @@
-//! What can go wrong with Kafka outside of reading, and who can mend it.
+//! Errors of Kafka outside of reading, and who can fix them.
 
 use rdkafka::error::KafkaError as ClientError;
 use thiserror::Error;
@@ -29,10 +29,10 @@ pub enum KafkaError {
     },
     /// Brokers answer and do not let this client in: password, certificate or protocol do not fit. The user fixes it; no
     /// retry.
-    #[error("Kafka does not let this client in; check {mend} ({problem})")]
+    #[error("Kafka does not let this client in; check {settings} ({problem})")]
     Unfit {
         /// The settings to look at, below `kafka`.
-        mend: &'static str,
+        settings: &'static str,
         /// The client's message.
         problem: String,
     },
@@ -50,7 +50,7 @@ pub enum KafkaError {
     /// Records may carry the producer's clock where the broker's is needed. The operator fixes it; no retry.
     #[error("topic {0} has message.timestamp.type=CreateTime: set it to LogAppendTime")]
     NotLogAppendTime(String),
-    /// A record cannot be sent: it is too large or its topic unknown. Whoever makes the record mends it; no retry.
+    /// A record cannot be sent: it is too large or its topic unknown. Whoever makes the record fixes it; no retry.
     #[error("record for topic {topic} cannot be sent: {cause}")]
     Record {
         /// The record's topic.

@@ -1,6 +1,6 @@
 //! The reader thread of one topic: polls, gathers, sends.
 //!
-//! A broker that is away is waited for, since the client library reconnects by itself; what cannot mend itself ends
+//! A broker that is away is waited for, since the client library reconnects by itself; a permanent error ends
 //! the reader with [`SourceEvent::Failed`].
 
 use std::time::{Duration, Instant};
@@ -206,8 +206,8 @@ impl Reader {
         u64::try_from(end).ok()
     }
 
-    /// Waits until there is room and sends. While it takes long nothing is fetched, but the client is listened to, else what it
-    /// tells would pile up.
+    /// Waits until there is room and sends. If that takes long, fetching is paused, but the client is still polled, else its
+    /// events would pile up.
     fn send(&mut self, event: SourceEvent) -> Result<(), End> {
         let Some(mut event) = self.outbox.offer(event)? else { return Ok(()) };
         let begun = Instant::now();
@@ -226,7 +226,7 @@ impl Reader {
         self.consumer.resume(&assigned).map_err(|error| self.stopped(&error))
     }
 
-    /// Takes what the client has to tell while it is paused, and looks how far the partitions' ends have moved.
+    /// Handles the client's events while it is paused, and checks how far the partitions' ends have moved.
     fn listen(&mut self) -> Result<(), End> {
         self.poll(Some(Duration::ZERO))?;
         if self.looked.elapsed() < LOOK_EVERY {

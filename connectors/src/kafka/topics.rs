@@ -214,8 +214,8 @@ impl Topics {
             let _ = self.consumer.poll(Duration::ZERO);
         }
         match self.diagnosing.last() {
-            Some(Diagnosis { mend, problem, is_certain }) if is_certain || attempt > 1 => {
-                Err(KafkaError::Unfit { mend, problem })
+            Some(Diagnosis { settings, problem, is_certain }) if is_certain || attempt > 1 => {
+                Err(KafkaError::Unfit { settings, problem })
             }
             _ => Ok(()),
         }

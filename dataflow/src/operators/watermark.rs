@@ -10,7 +10,7 @@ use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Broadcast;
 
 /// The largest record time seen in a partition, microseconds since 1970. `i64::MIN` announces a partition, which holds the
-/// watermark back until its first record; `i64::MAX` says that nothing more comes from it.
+/// watermark back until its first record; `i64::MAX` ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PartitionTime {
     /// The partition.

@@ -51,7 +51,7 @@ pub(crate) struct Case {
     pub events: Vec<RawEvent>,
     pub rules_versions: Vec<RulesVersion>,
     pub partition_times: Vec<SentTime>,
-    /// Epochs that may be under way before a worker steps until they are done.
+    /// Epochs that may be in flight before a worker steps until they are done.
     pub in_flight: u64,
 }
 

@@ -125,7 +125,7 @@ struct Outputs {
     distinct: Seen<Sold>,
     positive: Seen<(Sold, isize)>,
     named: Seen<(Sold, char)>,
-    /// Records that `totals` says it holds, after each of its epochs.
+    /// The number of records that `totals` reports, after each of its epochs.
     held: Rc<RefCell<Vec<u64>>>,
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Generator {
     horizon: i64,
     /// All records are lines of files.
     files: bool,
-    /// Event times stand on a coarse grid, so that ties and round deviations are frequent.
+    /// Event times are on a coarse grid, so that ties and round deviations are frequent.
     grid: i64,
     /// Typical step of the clock.
     step: i64,
