@@ -10,7 +10,7 @@ use std::path::Path;
 use streamflow_connectors::kafka::{KafkaSettings, TopicSettings};
 use streamflow_connectors::postgres;
 use streamflow_dataflow::detectors::Rules;
-use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::timestamp::SECOND;
 

@@ -1,4 +1,4 @@
-//! Pauses between retries: exponential, with jitter so that several clients do not come back in step.
+//! Pauses between retries: exponential, with jitter, so that several clients do not retry at the same time.
 
 use std::time::Duration;
 

@@ -4,14 +4,14 @@ use crate::backoff::Backoff;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// Somebody's attempts, from a first failure to the next success; over and over.
+/// Counts failed attempts from the first failure to the next success, and logs both.
 pub struct Outage {
     words: Words,
     pauses: Pauses,
     under_way: Option<UnderWay>,
 }
 
-/// What the log says.
+/// Texts of the log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Words {
     /// When it begins, such as "commits wait".
@@ -25,7 +25,7 @@ pub struct Words {
 pub struct Pauses {
     /// Before the first retry.
     pub shortest: Duration,
-    /// At the most.
+    /// The longest pause.
     pub longest: Duration,
 }
 
@@ -36,13 +36,13 @@ struct UnderWay {
 }
 
 impl Outage {
-    /// None yet.
+    /// Creates an outage that has not begun.
     #[must_use]
     pub fn new(words: Words, pauses: Pauses) -> Self {
         Self { words, pauses, under_way: None }
     }
 
-    /// Takes note of an error and returns how long to pause.
+    /// Records a failure and returns how long to pause.
     pub fn note(&mut self, error: &dyn Display) -> Duration {
         let Words { wait, .. } = self.words;
         if let Some(UnderWay { attempts, .. }) = self.under_way {
@@ -60,7 +60,7 @@ impl Outage {
         under_way.backoff.pause()
     }
 
-    /// Takes note of a success.
+    /// Records a success.
     pub fn over(&mut self) {
         if let Some(UnderWay { since, attempts, .. }) = self.under_way.take() {
             tracing::info!(attempts, outage = ?since.elapsed(), "{}", self.words.go_on);

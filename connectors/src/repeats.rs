@@ -1,16 +1,16 @@
-//! Warnings that repeat: the first of a kind is told at once, later ones at most once a minute, with how many were left out.
+//! Limits repeated warnings: the first of a kind is logged at once, later ones at most once a minute, with the number left out.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// The least time between two of one kind.
+/// The shortest time between two warnings of one kind.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// What has been told, by kind. There should be few kinds: they are remembered for good.
-pub(crate) struct Repeats<K>(HashMap<K, Told>);
+/// The last logged warning of each kind. There should be few kinds: they are never forgotten.
+pub(crate) struct Repeats<K>(HashMap<K, Logged>);
 
-struct Told {
+struct Logged {
     at: Instant,
     left_out: u64,
 }
@@ -22,18 +22,18 @@ impl<K> Default for Repeats<K> {
 }
 
 impl<K: Hash + Eq> Repeats<K> {
-    /// Takes note of one at the instant `now`. Where it is to be told, the number of those before it that were not.
+    /// Counts a warning at the instant `now`. If it is to be logged, returns the number left out before it.
     pub(crate) fn note(&mut self, kind: K, now: Instant) -> Option<u64> {
-        let Some(told) = self.0.get_mut(&kind) else {
-            self.0.insert(kind, Told { at: now, left_out: 0 });
+        let Some(logged) = self.0.get_mut(&kind) else {
+            self.0.insert(kind, Logged { at: now, left_out: 0 });
             return Some(0);
         };
-        if now.duration_since(told.at) < INTERVAL {
-            told.left_out += 1;
+        if now.duration_since(logged.at) < INTERVAL {
+            logged.left_out += 1;
             return None;
         }
-        told.at = now;
-        Some(std::mem::take(&mut told.left_out))
+        logged.at = now;
+        Some(std::mem::take(&mut logged.left_out))
     }
 }
 
@@ -44,14 +44,14 @@ mod tests {
     #[test]
     fn of_each_kind_the_first_is_told_and_then_one_a_minute() {
         let (begun, mut repeats) = (Instant::now(), Repeats::default());
-        let mut told = Vec::new();
+        let mut logged = Vec::new();
         // Twenty a second of the one, for two minutes and a bit, and a single other.
         for number in 0..2450 {
             if let Some(left_out) = repeats.note("codec", begun + Duration::from_millis(50) * number) {
-                told.push((number, left_out));
+                logged.push((number, left_out));
             }
         }
-        assert_eq!(told, [(0, 0), (1200, 1199), (2400, 1199)]);
+        assert_eq!(logged, [(0, 0), (1200, 1199), (2400, 1199)]);
         assert_eq!(repeats.note("broker", begun), Some(0));
     }
 }

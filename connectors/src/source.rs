@@ -1,4 +1,4 @@
-//! What every source does the same way: a reader thread sends batches of records through a bounded channel.
+//! The frame of all sources: a reader thread sends batches of records through a bounded channel.
 //!
 //! ```text
 //!  reader thread ── SourceEvent ──> bounded channel ──> dataflow worker (never blocks: try_recv)
@@ -20,11 +20,11 @@ use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::{PartitionId, Record};
 use thiserror::Error;
 
-/// Bytes that a source keeps of a record's payload, and of its key: one more than is accepted or shown, so that what was cut
-/// can be told.
+/// Bytes that a source keeps of a record's payload, and of its key: one more than is accepted or shown, so that a cut one
+/// is recognized.
 pub const KEPT_BYTES: usize = PAYLOAD_LIMIT + 1;
 
-/// How often a reader that waits looks whether it is to stop.
+/// How often a waiting reader checks whether it is to stop.
 pub(crate) const STOP_CHECK: Duration = Duration::from_millis(100);
 
 /// Called after each event, so that a parked worker looks at the channel: usually unparks its thread.
@@ -33,14 +33,14 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// What a source delivers.
 #[derive(Debug)]
 pub enum SourceEvent<T = Record> {
-    /// Records, or what was made of them, those of one partition in the order of their offsets. Never empty.
+    /// Records, perhaps decoded, those of one partition in the order of their offsets. Never empty.
     Batch(Vec<T>),
-    /// The partition has been read to its end: all records below `offset`, and all that stood in it before `as_of`, have been
-    /// delivered before. Comes anew about once a second while that is so; from files once.
+    /// The partition has been read to its end: all records below `offset`, and all that were in it before `as_of`, have been
+    /// delivered. Repeated about once a second while that is so; from files sent once.
     EndOfPartition {
         /// Which partition.
         partition: PartitionId,
-        /// The first offset not yet delivered; transaction markers may stand between it and the true end.
+        /// The first offset not yet delivered; transaction markers may be between it and the true end.
         offset: u64,
         /// An instant at which it ended there, ms since 1970.
         as_of: u64,
@@ -52,7 +52,7 @@ pub enum SourceEvent<T = Record> {
 /// Why a source stopped.
 #[derive(Debug, Error)]
 pub enum SourceError {
-    /// The records to start from are gone, or not there yet. Going on would leave a silent gap, so the operator
+    /// The records to start from are deleted, or not written yet. Reading on would leave a silent gap, so the operator
     /// decides: restore the topic, or begin again with an empty database. No retry.
     #[error(
         "topic {topic} partition {partition}: offset {offset} is not there, only {earliest} to {latest}; \
@@ -65,9 +65,9 @@ pub enum SourceError {
         partition: u16,
         /// The offset asked for.
         offset: u64,
-        /// The first offset there is.
+        /// The first available offset.
         earliest: u64,
-        /// One past the last offset there is.
+        /// One past the last available offset.
         latest: u64,
     },
     /// Kafka refuses to let this client read. The operator grants access; no retry.
@@ -75,35 +75,35 @@ pub enum SourceError {
     Denied {
         /// The topic's name.
         topic: String,
-        /// Kafka's words.
+        /// Kafka's message.
         cause: String,
     },
-    /// The topic or the partition has gone, or the client cannot go on. Open the source again after a pause.
+    /// The topic or the partition is deleted, or the client has failed. Open the source again after a pause.
     #[error("topic {topic}: reading stopped: {cause}")]
     Interrupted {
         /// The topic's name.
         topic: String,
-        /// Kafka's words.
+        /// Kafka's message.
         cause: String,
     },
-    /// The client cannot be made: settings it does not accept, or a topic assigned twice. The user mends it; no retry.
+    /// The client cannot be created: settings it does not accept, or a topic assigned twice. The user fixes it; no retry.
     #[error("cannot read from Kafka: {0}")]
     Client(String),
-    /// The system has no thread left. The operator mends it; retry.
+    /// The system has no thread left. The operator fixes it; retry.
     #[error("cannot start a reader thread: {0}")]
     Thread(io::Error),
-    /// A file cannot be opened or read. The user mends it; no retry.
+    /// A file cannot be opened or read. The user fixes it; no retry.
     #[error("cannot read {}: {cause}", path.display())]
     File {
         /// The file; `-` is standard input.
         path: PathBuf,
-        /// The system's words.
+        /// The system's message.
         cause: io::Error,
     },
 }
 
 impl SourceError {
-    /// Whether opening the source again at the same offsets can succeed without anybody's doing.
+    /// Whether opening the source again at the same offsets can succeed without a change by anybody.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Interrupted { .. } | Self::Thread(_))
     }

@@ -1,11 +1,12 @@
-//! Admission: from events of transaction topics to arrivals, partition by partition, in the order of offsets.
+//! Admission: which events of transaction topics are taken, partition by partition, in the order of offsets.
 //!
-//! The reference time of a partition is the largest record timestamp seen so far in it. Whether an event is too late is
-//! decided from that alone, so any replay decides the same. In files a line's record timestamp is its own event time.
+//! A partition time is the largest record timestamp seen so far in a partition. Whether an event is too late is decided from
+//! that alone, so any replay decides the same. In files a line's record timestamp is its own event time.
 
 use crate::changes::PartitionPosition;
 use crate::decode::{Decoded, Event, Refusal};
-use crate::operators::watermark::ReferenceTime;
+use crate::operators::output;
+use crate::operators::watermark::PartitionTime;
 use crate::resume::Resume;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
@@ -17,20 +18,18 @@ use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::record::Record;
 use streamflow_model::timestamp::{Rfc3339, SECOND};
 use streamflow_model::{DeadLetter, PartitionId, Reason, Received, Transaction};
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-/// An event that passed admission: its identity is yet to be looked at.
+/// An event that is neither refused nor too late; whether it is a duplicate is not known yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Arrival {
+pub struct AdmittedEvent {
     /// The transaction.
     pub transaction: Arc<Transaction>,
-    /// The partition's reference time with this event, microseconds since 1970.
-    pub reference_time: i64,
-    /// The schema version that it claims.
+    /// The partition time with this event, microseconds since 1970.
+    pub partition_time: i64,
+    /// The schema version that the payload states.
     pub schema_version: u32,
     /// The record's key.
     pub key: Option<Bytes>,
@@ -38,8 +37,8 @@ pub struct Arrival {
     pub payload: Bytes,
 }
 
-impl Arrival {
-    /// The arrival as a dead letter.
+impl AdmittedEvent {
+    /// The event as a dead letter.
     pub fn dead_letter(self, reason: Reason, message: String) -> DeadLetter {
         DeadLetter {
             source: self.transaction.source,
@@ -51,7 +50,7 @@ impl Arrival {
         }
     }
 
-    /// The arrival as a row of bronze, and its transaction.
+    /// The event as a row of bronze, and its transaction.
     pub fn received(self) -> (Received, Arc<Transaction>) {
         let received = Received {
             source: self.transaction.source,
@@ -63,71 +62,60 @@ impl Arrival {
     }
 }
 
-/// What admission makes of the records.
+/// The outputs of [`admit`].
 pub struct Admitted<'s> {
-    /// Events that passed.
-    pub arrivals: StreamVec<'s, u64, Arrival>,
-    /// Events that did not.
+    /// Events that are admitted.
+    pub events: StreamVec<'s, u64, AdmittedEvent>,
+    /// Events that are not.
     pub dead_letters: StreamVec<'s, u64, DeadLetter>,
-    /// What was counted.
+    /// Counts of observations.
     pub tallies: StreamVec<'s, u64, Tally>,
-    /// How far each partition has been read.
+    /// The position of each partition with new records.
     pub progress: StreamVec<'s, u64, PartitionPosition>,
-    /// The partitions' reference times.
-    pub references: StreamVec<'s, u64, ReferenceTime>,
+    /// The time of each partition with new records.
+    pub partition_times: StreamVec<'s, u64, PartitionTime>,
 }
 
-/// Admits the events that this worker's sources deliver, going on from `resume`.
+/// Admits the events that this worker's sources deliver, from the positions in `resume` on.
 pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64, Event>) -> Admitted<'s> {
     let mut builder = OperatorBuilder::new("admission".to_owned(), events.scope());
     let mut input = builder.new_input(events, Pipeline);
-    let (arrivals_out, arrivals) = builder.new_output();
-    let (letters_out, dead_letters) = builder.new_output();
-    let (tallies_out, tallies) = builder.new_output();
-    let (progress_out, progress) = builder.new_output();
-    let (references_out, references) = builder.new_output();
+    let (mut admitted_out, admitted) = output::add(&mut builder);
+    let (mut letters_out, dead_letters) = output::add(&mut builder);
+    let (mut tallies_out, tallies) = output::add(&mut builder);
+    let (mut progress_out, progress) = output::add(&mut builder);
+    let (mut partition_times_out, partition_times) = output::add(&mut builder);
     let mut admission = Admission::new(settings, resume);
     builder.build(move |_| {
-        let mut arrivals_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Arrival>>>::from(arrivals_out);
-        let mut letters_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<DeadLetter>>>::from(letters_out);
-        let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
-        let mut progress_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionPosition>>>::from(progress_out);
-        let mut references_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<ReferenceTime>>>::from(references_out);
         move |_| {
             if streamflow_failpoint::is_stalled(streamflow_failpoint::ADMITTED) {
                 return;
             }
-            let (mut arrivals_out, mut letters_out) = (arrivals_out.activate(), letters_out.activate());
+            let (mut admitted_out, mut letters_out) = (admitted_out.activate(), letters_out.activate());
             let (mut tallies_out, mut progress_out) = (tallies_out.activate(), progress_out.activate());
-            let mut references_out = references_out.activate();
+            let mut partition_times_out = partition_times_out.activate();
             input.for_each(|capability, events| {
-                let mut arrivals = Vec::with_capacity(events.len());
+                let mut admitted = Vec::with_capacity(events.len());
                 let mut letters = letters_out.session(&capability);
                 for event in events.drain(..) {
                     match admission.admit(event) {
-                        Ok(arrival) => arrivals.push(arrival),
+                        Ok(event) => admitted.push(event),
                         Err(letter) => letters.give(letter),
                     }
                 }
-                arrivals_out.session(&capability).give_container(&mut arrivals);
+                admitted_out.session(&capability).give_container(&mut admitted);
                 tallies_out.session(&capability).give_iterator(admission.tallies.take());
                 let progress = admission.take_progress();
-                let known = progress.iter().filter_map(|progress| {
-                    let time = progress.reference_time?;
-                    Some(ReferenceTime { partition: progress.partition, time })
-                });
-                references_out.session(&capability).give_iterator(known);
+                let times = progress.iter().filter_map(PartitionPosition::time);
+                partition_times_out.session(&capability).give_iterator(times);
                 progress_out.session(&capability).give_iterator(progress.into_iter());
             });
         }
     });
-    Admitted { arrivals, dead_letters, tallies, progress, references }
+    Admitted { events: admitted, dead_letters, tallies, progress, partition_times }
 }
 
-/// Where each partition stands.
+/// The state of admission: the position of each partition.
 struct Admission {
     horizon: i64,
     future_allowance: i64,
@@ -139,49 +127,49 @@ struct Admission {
 #[derive(Default)]
 struct Partition {
     next_offset: u64,
-    reference_time: Option<i64>,
+    partition_time: Option<i64>,
     moved: bool,
 }
 
 impl Admission {
     fn new(settings: &Settings, resume: &Resume) -> Self {
-        let stood = |progress: &PartitionPosition| {
-            let PartitionPosition { partition, next_offset, reference_time } = *progress;
-            (partition, Partition { next_offset, reference_time, moved: false })
+        let restore = |progress: &PartitionPosition| {
+            let PartitionPosition { partition, next_offset, partition_time } = *progress;
+            (partition, Partition { next_offset, partition_time, moved: false })
         };
         Self {
             horizon: settings.correction_horizon,
             future_allowance: settings.future_allowance,
             file_now: settings.file_now,
-            partitions: resume.partitions.iter().map(stood).collect(),
+            partitions: resume.partitions.iter().map(restore).collect(),
             tallies: Tallies::default(),
         }
     }
 
-    fn admit(&mut self, event: Event) -> Result<Arrival, DeadLetter> {
+    fn admit(&mut self, event: Event) -> Result<AdmittedEvent, DeadLetter> {
         let Event { record, decoded } = event;
         let partition = self.partitions.entry(record.source.partition()).or_default();
         partition.next_offset = record.source.offset() + 1;
         partition.moved = true;
         if let Some(appended_at) = record.appended_at {
-            partition.see(appended_at);
+            partition.observe(appended_at);
         }
         let decoded = decoded.and_then(|decoded| {
             let event_time = decoded.transaction.event_time;
             let now = record.appended_at.unwrap_or(self.file_now);
             future(event_time, now, self.future_allowance)?;
-            // A line that lies in the future must not make all others late, so it has no say before this point.
-            let reference_time = partition.see(record.appended_at.unwrap_or(event_time));
-            late(event_time, reference_time, self.horizon)?;
-            Ok((decoded, reference_time))
+            // A line in the future must not make all others late, so its time counts only from here on.
+            let partition_time = partition.observe(record.appended_at.unwrap_or(event_time));
+            late(event_time, partition_time, self.horizon)?;
+            Ok((decoded, partition_time))
         });
-        // Before a file's first readable line there is no time to file an event under.
-        let observed_at = partition.reference_time.unwrap_or(0);
+        // Before a file's first readable line there is no time to count under.
+        let observed_at = partition.partition_time.unwrap_or(0);
         let topic = record.source.partition().topic();
         self.tallies.open(topic, observed_at);
         self.tallies.count(Observation::Read);
         match decoded {
-            Ok((decoded, reference_time)) => Ok(arrival(record, decoded, reference_time)),
+            Ok((decoded, partition_time)) => Ok(admitted(record, decoded, partition_time)),
             Err(refusal) => {
                 self.tallies.count(Observation::DeadLetter(refusal.reason));
                 if refusal.invalid_amount {
@@ -197,7 +185,7 @@ impl Admission {
             std::mem::take(&mut state.moved).then_some(PartitionPosition {
                 partition: *partition,
                 next_offset: state.next_offset,
-                reference_time: state.reference_time,
+                partition_time: state.partition_time,
             })
         });
         progress.collect()
@@ -205,11 +193,11 @@ impl Admission {
 }
 
 impl Partition {
-    /// Takes note of a record's time and returns the reference time.
-    fn see(&mut self, time: i64) -> i64 {
-        let reference_time = self.reference_time.map_or(time, |known| known.max(time));
-        self.reference_time = Some(reference_time);
-        reference_time
+    /// Raises the partition time to a record's time and returns it.
+    fn observe(&mut self, time: i64) -> i64 {
+        let partition_time = self.partition_time.map_or(time, |known| known.max(time));
+        self.partition_time = Some(partition_time);
+        partition_time
     }
 }
 
@@ -226,8 +214,8 @@ fn future(event_time: i64, now: i64, allowance: i64) -> Result<(), Refusal> {
     Err(Refusal::new(Reason::FutureTimestamp, message))
 }
 
-fn late(event_time: i64, reference_time: i64, horizon: i64) -> Result<(), Refusal> {
-    let limit = reference_time.saturating_sub(horizon);
+fn late(event_time: i64, partition_time: i64, horizon: i64) -> Result<(), Refusal> {
+    let limit = partition_time.saturating_sub(horizon);
     if event_time >= limit {
         return Ok(());
     }
@@ -235,10 +223,10 @@ fn late(event_time: i64, reference_time: i64, horizon: i64) -> Result<(), Refusa
     Err(Refusal::new(Reason::TooLate, message))
 }
 
-fn arrival(record: Record, decoded: Decoded, reference_time: i64) -> Arrival {
-    Arrival {
+fn admitted(record: Record, decoded: Decoded, partition_time: i64) -> AdmittedEvent {
+    AdmittedEvent {
         transaction: decoded.transaction,
-        reference_time,
+        partition_time,
         schema_version: decoded.schema_version,
         key: record.key,
         payload: record.payload.unwrap_or_default(),

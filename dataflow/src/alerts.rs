@@ -23,18 +23,18 @@ pub struct Alert {
     pub score: Score,
     /// The detectors that triggered, by rule id.
     pub hits: Vec<Hit>,
-    /// The event that the transaction's current version came with.
+    /// Position of the event with the current version.
     pub source: Source,
 }
 
 impl Alert {
     /// The alert of `scored`, if it is alerted.
     pub fn of(scored: &Scored) -> Option<Self> {
-        Self::judged(&scored.transaction, &scored.verdict)
+        Self::from_verdict(&scored.transaction, &scored.verdict)
     }
 
-    /// The alert that the verdict on a transaction is, if it is one.
-    pub fn judged(transaction: &Transaction, verdict: &Verdict) -> Option<Self> {
+    /// The alert of a transaction, if its verdict is one.
+    pub fn from_verdict(transaction: &Transaction, verdict: &Verdict) -> Option<Self> {
         verdict.alert.then(|| Self {
             transaction: transaction.id.clone(),
             customer: transaction.customer.clone(),
@@ -67,11 +67,11 @@ impl Alert {
 /// What happened to an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ChangeKind {
-    /// It is there now.
+    /// It is new.
     Raised,
     /// Its score or rules changed.
     Revised,
-    /// It is gone; the alert is as it last was.
+    /// It is retracted; the alert is as it last was.
     Withdrawn,
 }
 

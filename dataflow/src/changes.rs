@@ -1,8 +1,9 @@
-//! What leaves the graph: the changes of every table.
+//! The output of the graph: changes of every table.
 
 use crate::alerts::AlertChange;
 use crate::detectors::RulesChange;
 pub use crate::operators::Upsert;
+use crate::operators::watermark::PartitionTime;
 use crate::score::Scored;
 use crate::views::ViewRow;
 use crate::views::customer_profile::Profile;
@@ -12,7 +13,7 @@ use streamflow_model::{
     BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Store,
 };
 
-/// How far a partition has been read.
+/// How far a partition has been read, and the largest record time seen in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PartitionPosition {
     /// The partition.
@@ -20,10 +21,18 @@ pub struct PartitionPosition {
     /// The offset to read next.
     pub next_offset: u64,
     /// The largest record timestamp read, microseconds since 1970; `None` before the first.
-    pub reference_time: Option<i64>,
+    pub partition_time: Option<i64>,
 }
 
-/// One change of one view: what sinks receive.
+impl PartitionPosition {
+    /// The partition time, if a record has one.
+    #[must_use]
+    pub fn time(&self) -> Option<PartitionTime> {
+        self.partition_time.map(|time| PartitionTime { partition: self.partition, time })
+    }
+}
+
+/// One change of one table, as sinks receive it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ViewChange {
     /// `bronze.raw_transactions` gains a row.
@@ -32,7 +41,7 @@ pub enum ViewChange {
     DeadLetter(DeadLetter),
     /// `bronze.raw_fraud_alerts` gains a row; `gold.fact_fraud_alerts` follows.
     AlertChange(AlertChange),
-    /// A transaction's row loses (-1) or gains (+1) a version. A transaction never leaves: each -1 is followed by a +1.
+    /// A version of a transaction is retracted (-1) or emitted (+1). A transaction never disappears: each -1 is followed by a +1.
     Scored(Scored, i8),
     /// `gold.customer_profile`.
     Profile(Upsert<Id, Profile>),
@@ -48,12 +57,12 @@ pub enum ViewChange {
     Store(Upsert<Id, Store>),
     /// `silver.products`, `gold.dim_product`.
     Product(Upsert<Id, Product>),
-    /// `silver.blacklist`: a version more of an entity's entry.
+    /// `silver.blacklist` gains a version of an entity's entry.
     ListChange(ListChange),
-    /// `streamflow.rules`: a version more of the rules.
+    /// `streamflow.rules` gains a version of the rules.
     RulesChange(RulesChange),
     /// `streamflow.progress`.
     Progress(PartitionPosition),
-    /// The smallest reference time of all partitions, microseconds since 1970: what lies a horizon behind it is final.
+    /// The smallest partition time, microseconds since 1970: what lies a horizon behind it is final.
     Watermark(i64),
 }

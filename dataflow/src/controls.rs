@@ -1,10 +1,14 @@
-//! Changes of what verdicts depend on beside the transactions.
+//! Controls: changes of the rules and the blacklist, on which verdicts depend beside the transactions.
 
+use crate::changes::ViewChange;
 use crate::detectors::RulesChange;
+use crate::operators::ordered;
 use serde::{Deserialize, Serialize};
 use streamflow_model::ListChange;
+use timely::dataflow::StreamVec;
+use timely::dataflow::operators::Concat;
 
-/// A change of what verdicts depend on.
+/// A change of the rules or the blacklist.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ControlChange {
     /// Of the blacklist.
@@ -22,4 +26,17 @@ impl ControlChange {
         };
         *applies_from = (*applies_from).max(event_time);
     }
+}
+
+/// All changes of the rules and the blacklist, on every worker, in the order of each sender.
+pub fn controls<'s>(
+    changes: StreamVec<'s, u64, ViewChange>,
+    rules: StreamVec<'s, u64, RulesChange>,
+) -> StreamVec<'s, u64, ControlChange> {
+    let lists = ordered::flat_map("list changes", changes, |change| match change {
+        ViewChange::ListChange(change) => Some(ControlChange::List(change)),
+        _ => None,
+    });
+    let rules = ordered::flat_map("rules changes", rules, |change| [ControlChange::Rules(change)]);
+    ordered::broadcast("controls", lists.concat(rules))
 }

@@ -1,9 +1,9 @@
-//! The graph: every stage, one line each, in the order in which data flows.
+//! The graph: every stage, one line each, in the order of the data.
 //!
 //! ```text
 //! transactions ─ admission ─ identity ─ history ─┬─ scored ─┬─ facts ─ aggregates ──┐
-//!      (reference time)                          │          └─ aggregates ──────────┤
-//! reference topics ─ reference ─ list changes ───┤                                  ├─ views
+//!      (partition times)                         │          └─ transactions ────────┤
+//! dimension topics ─ dimensions ─ list changes ──┤                                  ├─ views
 //! rules ─────────────────────────────────────────┼─ alert changes, profiles ────────┤
 //!                                                └─ settled                         │
 //! dead letters, books, quality, progress, watermark ────────────────────────────────┘
@@ -11,59 +11,43 @@
 
 use crate::admission::admit;
 use crate::changes::ViewChange;
-use crate::controls::ControlChange;
-use crate::decode::Event;
-use crate::detectors::RulesChange;
-use crate::history::{self, history};
-use crate::identity::{self, identify};
+use crate::controls::controls;
+use crate::dimensions::{Role, decode_dimensions};
+use crate::history::history;
+use crate::identity::identify;
+use crate::inputs::Inputs;
 use crate::operators::forgetting::Forgetting;
 use crate::operators::ordered;
-use crate::operators::watermark::{self, ReferenceTime};
-use crate::reference::{Role, reference};
-use crate::resume::{Restored, Resume};
+use crate::operators::watermark;
+use crate::resume::Resume;
 use crate::score::Settled;
 use crate::settings::Settings;
 use crate::views::books::books;
 use crate::views::quality::quality;
 use crate::views::{Facts, maintain_all};
-use streamflow_model::record::Record;
 use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 
-/// What flows in, on each worker what its own sources deliver.
-pub struct Inputs<'s> {
-    /// Decoded records of transaction topics.
-    pub transactions: StreamVec<'s, u64, Event>,
-    /// Records of reference topics.
-    pub reference: StreamVec<'s, u64, Record>,
-    /// Changes of the rules.
-    pub rules: StreamVec<'s, u64, RulesChange>,
-    /// Partitions that are announced, that follow the clock, or that have ended.
-    pub references: StreamVec<'s, u64, ReferenceTime>,
-    /// What the tables hold where a graph goes on.
-    pub restored: Restored<'s>,
-}
-
-/// Which of the graph's outputs are wanted beside the views.
+/// The outputs that are wanted beside the views.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Rows of bronze and the changes of scored transactions.
+    /// Rows of bronze and changes of scored transactions.
     pub transactions: bool,
-    /// Transactions once more when they become final, in no particular order within an epoch.
+    /// Transactions as they become final, in no particular order within an epoch.
     pub settled: bool,
 }
 
-/// What flows out.
+/// The streams out of the graph.
 pub struct Outputs<'s> {
     /// Every change of every view.
     pub changes: StreamVec<'s, u64, ViewChange>,
     /// Transactions that have become final, if wanted.
     pub settled: StreamVec<'s, u64, Settled>,
-    /// How far the stages are.
+    /// Frontiers within the graph.
     pub stages: Stages,
 }
 
-/// Frontiers within the graph: all workers have completed what lies before them.
+/// Frontiers of stages: all workers have completed the epochs before them.
 #[derive(Clone)]
 pub struct Stages {
     /// Of admission.
@@ -72,7 +56,7 @@ pub struct Stages {
     pub history: ProbeHandle<u64>,
 }
 
-/// Builds the graph. `roles` gives what the topic at each place of the configuration holds; `resume` is where it goes on.
+/// Builds the graph. `roles` are those of the topics, by index in the configuration.
 pub fn build<'s>(
     settings: &Settings,
     roles: &[Role],
@@ -80,68 +64,55 @@ pub fn build<'s>(
     resume: &Resume,
     inputs: Inputs<'s>,
 ) -> Outputs<'s> {
-    let scope = inputs.transactions.scope();
-    let (rows, entries, counts) =
-        (inputs.restored.rows(), inputs.restored.books(), inputs.restored.quality());
-    let Restored { transactions: past, customers, views: _ } = inputs.restored;
-    let reference = reference(settings, roles, inputs.reference);
-    let admitted = admit(settings, resume, inputs.transactions);
-    let own_times = [inputs.references, admitted.references, reference.references];
-    let times = watermark::broadcast(scope.concatenate(own_times));
-    let known = identity::Past { resume, transactions: past.clone() };
-    let identified = identify(settings, wanted.transactions, known, admitted.arrivals, times.clone());
-    let list_changes = ordered::flat_map("list changes", reference.changes.clone(), list_change);
-    let rules_changes = ordered::flat_map("rules changes", inputs.rules.clone(), rules_change);
-    let controls = ordered::broadcast("controls", scope.concatenate([list_changes, rules_changes]));
-    let before = history::Past { resume, transactions: past, customers };
-    let histories = history(settings, wanted.settled, before, identified.versions, controls, times.clone());
-    let facts = Facts::new(settings, histories.scored.clone());
+    let Inputs { transactions, dimensions, rules, partition_times, restored } = inputs;
+    let scope = transactions.scope();
     let forgetting = Forgetting::new(resume.first_epoch());
-    // The streams with the fewest data: all outputs of an operator have the same frontier.
+
+    let dimensions = decode_dimensions(settings, roles, dimensions);
+    let admitted = admit(settings, resume, transactions);
+    let times = [partition_times, admitted.partition_times, dimensions.partition_times];
+    let times = watermark::broadcast(scope.concatenate(times));
+    let identified =
+        identify(settings, wanted.transactions, resume, &restored, admitted.events, times.clone());
+    let controls = controls(dimensions.changes.clone(), rules.clone());
+    let histories =
+        history(settings, wanted.settled, resume, &restored, identified.versions, controls, times.clone());
+    let facts = Facts::new(settings, histories.scored.clone());
+    let events = scope.concatenate([admitted.tallies, identified.tallies]);
+    let tallies = scope.concatenate([events.clone(), dimensions.tallies]);
+
+    // All outputs of an operator have the same frontier, so the streams with the fewest data are probed.
     let (admitted_probe, progress) = admitted.progress.probe();
     let (history_probe, alert_changes) = histories.alert_changes.probe();
     let stages = Stages { admitted: admitted_probe, history: history_probe };
-    let events = scope.concatenate([admitted.tallies, identified.tallies]);
-    let tallies = scope.concatenate([events.clone(), reference.tallies]);
 
     let mut changes = vec![
-        reference.changes,
-        told(inputs.rules, ViewChange::RulesChange),
-        told(admitted.dead_letters, ViewChange::DeadLetter),
-        told(identified.dead_letters, ViewChange::DeadLetter),
-        told(progress, ViewChange::Progress),
-        told(reference.progress, ViewChange::Progress),
-        told(watermark::watermark(times.clone()), ViewChange::Watermark),
-        told(alert_changes, ViewChange::AlertChange),
-        told(histories.profiles, ViewChange::Profile),
-        told(maintain_all(&facts, &forgetting, &rows), ViewChange::Row),
-        told(books(&forgetting, entries, tallies), ViewChange::Books),
-        told(quality(&forgetting, counts, events), ViewChange::Quality),
+        dimensions.changes,
+        into_changes(rules, ViewChange::RulesChange),
+        into_changes(admitted.dead_letters, ViewChange::DeadLetter),
+        into_changes(identified.dead_letters, ViewChange::DeadLetter),
+        into_changes(progress, ViewChange::Progress),
+        into_changes(dimensions.progress, ViewChange::Progress),
+        into_changes(watermark::watermark(times.clone()), ViewChange::Watermark),
+        into_changes(alert_changes, ViewChange::AlertChange),
+        into_changes(histories.profiles, ViewChange::Profile),
+        into_changes(maintain_all(&facts, &forgetting, &restored.rows()), ViewChange::Row),
+        into_changes(books(&forgetting, restored.books(), tallies), ViewChange::Books),
+        into_changes(quality(&forgetting, restored.quality(), events), ViewChange::Quality),
     ];
     if wanted.transactions {
-        changes.push(told(identified.received, ViewChange::Received));
-        let scored = histories.scored.inner;
-        changes.push(told(scored, |(scored, _, diff)| ViewChange::Scored(scored, diff as i8)));
+        let scored = |(scored, _, diff)| ViewChange::Scored(scored, diff as i8);
+        changes.push(into_changes(identified.received, ViewChange::Received));
+        changes.push(into_changes(histories.scored.inner, scored));
     }
     forgetting.settle(settings.correction_horizon, times);
     Outputs { changes: scope.concatenate(changes), settled: histories.settled, stages }
 }
 
-/// The changes of a view, in the order in which they are told: of one key and epoch the last counts.
-fn told<'s, D: Clone + 'static>(
-    stream: StreamVec<'s, u64, D>,
-    change: impl Fn(D) -> ViewChange + 'static,
+/// Wraps rows as [`ViewChange`]; within an epoch the last row of a key wins.
+fn into_changes<'s, D: Clone + 'static>(
+    rows: StreamVec<'s, u64, D>,
+    wrap: impl Fn(D) -> ViewChange + 'static,
 ) -> StreamVec<'s, u64, ViewChange> {
-    ordered::flat_map("changes", stream, move |datum| [change(datum)])
-}
-
-fn list_change(change: ViewChange) -> Option<ControlChange> {
-    match change {
-        ViewChange::ListChange(change) => Some(ControlChange::List(change)),
-        _ => None,
-    }
-}
-
-fn rules_change(change: RulesChange) -> Option<ControlChange> {
-    Some(ControlChange::Rules(change))
+    ordered::flat_map("changes", rows, move |row| [wrap(row)])
 }

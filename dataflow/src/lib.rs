@@ -1,6 +1,6 @@
-//! The dataflow of StreamFlow: the graph that scores them and maintains every view.
+//! The dataflow of StreamFlow: the graph that scores transactions and maintains every view.
 //!
-//! No input or output happens here: [`graph::build`] takes streams of records and gives streams of changes.
+//! It does no input or output: [`graph::build`] turns streams of records into streams of changes.
 
 pub mod admission;
 pub mod alerts;
@@ -8,11 +8,12 @@ pub mod changes;
 pub mod controls;
 pub mod decode;
 pub mod detectors;
+pub mod dimensions;
 pub mod graph;
 pub mod history;
 pub mod identity;
+pub mod inputs;
 pub mod operators;
-pub mod reference;
 pub mod resume;
 pub mod roster;
 pub mod score;

@@ -1,11 +1,11 @@
-//! Going on from a committed frontier: the state that the tables hold is given back to the operators.
+//! Resuming from a committed frontier: the operators' state is restored from the tables.
 //!
-//! Law: an operator that was given the state at a frontier behaves as if it had seen every event before it. What is restored
-//! is never told again; nothing is decided before all of it is there, which is when these streams have ended.
+//! Law: an operator that was given the state at a frontier behaves as if it had seen every event before it. Restored rows are
+//! not emitted again. No event is decided before all state is restored, which is when these streams have ended.
 
 use crate::changes::{PartitionPosition, Upsert, ViewChange};
 use crate::controls::ControlChange;
-use crate::operators::watermark::{self, ReferenceTime};
+use crate::operators::watermark::{self, PartitionTime};
 use crate::settings::Settings;
 use crate::views::ViewRow;
 use crate::views::customer_profile::Profile;
@@ -13,18 +13,17 @@ use crate::views::quality::QualityKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use streamflow_model::{BooksEntry, Id, PartitionId, Transaction};
-use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::StreamVec;
 use timely::dataflow::operators::vec::Map;
-use timely::dataflow::{Scope, StreamVec};
 
-/// What every worker knows before the graph is built; the default is the beginning of everything.
+/// What every worker knows before the graph is built; the default is a fresh start.
 #[derive(Clone, Debug)]
 pub struct Resume {
-    /// The committed watermark, microseconds since 1970; `i64::MIN` where nothing was known.
+    /// The committed watermark, microseconds since 1970; `i64::MIN` where there was none.
     pub watermark: i64,
-    /// How far each partition was read.
+    /// The position of each partition.
     pub partitions: Vec<PartitionPosition>,
-    /// All changes of the rules and the list, in the order in which they came.
+    /// All changes of the rules and the list, in order.
     pub controls: Vec<ControlChange>,
 }
 
@@ -35,36 +34,36 @@ impl Default for Resume {
 }
 
 impl Resume {
-    /// What lay before this instant was final, microseconds since 1970.
+    /// The instant before which everything was final, microseconds since 1970.
     #[must_use]
     pub fn settled(&self, settings: &Settings) -> i64 {
         watermark::settled(self.watermark, settings.correction_horizon)
     }
 
-    /// The first epoch in which the graph reads anything itself: what is restored comes in epoch 0.
+    /// The first epoch with new input: state is restored in epoch 0.
     #[must_use]
     pub fn first_epoch(&self) -> u64 {
         let begins = self.watermark == i64::MIN && self.partitions.is_empty() && self.controls.is_empty();
         if begins { 0 } else { 1 }
     }
 
-    /// What to announce of a partition before anything else is said: it does not hold back what was final before.
+    /// The announcement of a partition, to be sent before its records. It does not hold back what was final before.
     #[must_use]
-    pub fn announcement(&self, partition: PartitionId) -> ReferenceTime {
+    pub fn announcement(&self, partition: PartitionId) -> PartitionTime {
         let known = self.partitions.iter().find(|progress| progress.partition == partition);
-        let time = known.and_then(|progress| progress.reference_time).unwrap_or(i64::MIN);
-        ReferenceTime { partition, time: time.max(self.watermark) }
+        let time = known.and_then(|progress| progress.partition_time).unwrap_or(i64::MIN);
+        PartitionTime { partition, time: time.max(self.watermark) }
     }
 }
 
-/// A current transaction, voided or not, that can still be seen.
+/// A current transaction, voided or not, that operators still need.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RestoredTransaction {
     /// The transaction.
     pub transaction: Arc<Transaction>,
-    /// Some detector hits it.
+    /// A rule triggered on it.
     pub hit: bool,
-    /// How many changes its alert has had.
+    /// Number of changes of its alert.
     pub alert_changes: u32,
 }
 
@@ -75,11 +74,11 @@ pub struct RestoredCustomer {
     pub id: Id,
     /// The profile.
     pub profile: Profile,
-    /// Event time of the last current transaction that is folded, microseconds since 1970.
+    /// Event time of its last folded current transaction, microseconds since 1970.
     pub last_folded: Option<i64>,
 }
 
-/// State by key, from any worker in any order.
+/// State read back from the tables, from any worker in any order.
 pub struct Restored<'s> {
     /// Transactions within the horizon, the identity retention, and what detectors look back.
     pub transactions: StreamVec<'s, u64, RestoredTransaction>,
@@ -90,13 +89,7 @@ pub struct Restored<'s> {
 }
 
 impl<'s> Restored<'s> {
-    /// Nothing.
-    #[must_use]
-    pub fn none(scope: Scope<'s, u64>) -> Self {
-        Self { transactions: empty(scope), customers: empty(scope), views: empty(scope) }
-    }
-
-    /// The rows of views over facts.
+    /// Rows of views over facts.
     #[must_use]
     pub fn rows(&self) -> StreamVec<'s, u64, ViewRow> {
         self.views.clone().flat_map(|change| match change {

@@ -1,26 +1,26 @@
-//! Members by id and by slot: a table that is looked through in batches.
+//! Members by id and by slot: a table with lookups in batches.
 //!
-//! Nearly every event names a member that no cache holds. Looking up one after the other waits for memory each time; looking up
-//! a batch in passes, each of which asks for the memory that the next one needs, lets the waits overlap.
+//! Nearly every event names a member that no cache holds. Single lookups wait for memory each time; in a batch each pass prefetches
+//! the memory that the next one needs, so the waits overlap.
 
 use hashbrown::HashTable;
 use streamflow_model::{Id, id};
 
-/// Members that are looked up together: as many as the first-level cache can hold what they need.
+/// Members that are looked up together: the first-level cache holds what so many need.
 pub const BATCH: usize = 32;
 
-/// Members stand in blocks that never move, so growing copies nothing and wastes at most one block.
+/// Members are in blocks that never move, so growing copies nothing and wastes at most one block.
 const BLOCK: usize = 1024;
 
-/// What stands in a roster.
+/// A member of a roster.
 pub trait Member {
-    /// A member that was not known yet.
+    /// A new member.
     fn new(id: Id) -> Self;
 
     /// Its id.
     fn id(&self) -> &Id;
 
-    /// Reads a little of each cache line of the member itself.
+    /// Prefetches the cache lines of the member itself.
     fn touch(&self);
 }
 
@@ -42,7 +42,7 @@ impl<M> Default for Roster<M> {
 }
 
 impl<M: Member> Roster<M> {
-    /// The slots of members, new ones if need be.
+    /// The slots of members, in the order of `ids`; unknown ones are added.
     pub fn slots<'a>(&mut self, ids: impl Iterator<Item = &'a Id> + Clone) -> Vec<u32> {
         let hashes: Vec<u32> = ids.clone().map(|id| hash(id)).collect();
         let candidates: Vec<Option<u32>> = hashes.iter().map(|hash| self.candidate(*hash)).collect();
@@ -56,7 +56,7 @@ impl<M: Member> Roster<M> {
             .collect()
     }
 
-    /// The slot of a member, a new one if need be.
+    /// The slot of a member; an unknown one is added.
     pub fn slot(&mut self, id: &Id) -> u32 {
         let hash = hash(id);
         self.find_hashed(id, hash).unwrap_or_else(|| self.add(id.clone(), hash))
@@ -67,7 +67,7 @@ impl<M: Member> Roster<M> {
         self.find_hashed(id, hash(id))
     }
 
-    /// Asks for the memory of the members themselves.
+    /// Prefetches the members themselves.
     pub fn touch(&self, slots: impl Iterator<Item = u32>) {
         slots.for_each(|slot| self.get(slot).touch());
     }
@@ -93,7 +93,7 @@ impl<M: Member> Roster<M> {
         self.blocks.len() * BLOCK * size_of::<M>() + self.index.allocation_size()
     }
 
-    /// A member with this hash; nearly always there is but one.
+    /// Some member with this hash; nearly always there is only one.
     fn candidate(&self, hash: u32) -> Option<u32> {
         self.index.find(spread(hash), |indexed| indexed.hash == hash).map(|indexed| indexed.slot)
     }
@@ -120,7 +120,7 @@ fn hash(id: &str) -> u32 {
     (id::route(id) >> 32) as u32
 }
 
-/// The table looks at the lowest bits and at the highest seven.
+/// The hash in the upper and the lower half: the table uses the lowest bits and the highest seven.
 fn spread(hash: u32) -> u64 {
     u64::from(hash) | u64::from(hash) << 32
 }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_that_two_share_does_no_harm() {
+    fn members_with_the_same_hash_have_different_slots() {
         let mut roster = Roster::<Named>::default();
         let ids = [Id::from("a"), Id::from("b")];
         let first = roster.add(ids[0].clone(), 7);

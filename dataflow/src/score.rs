@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use streamflow_model::{Score, Transaction};
 
-/// What the rules say of one transaction.
+/// The outcome of the rules on one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Verdict {
     /// The combined score.
@@ -16,20 +16,20 @@ pub struct Verdict {
     pub hits: Vec<Hit>,
 }
 
-/// A current transaction, voided ones included, with what the rules say of it.
+/// A current transaction, voided ones included, with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Scored {
-    /// The transaction; shared, because it passes through many hands.
+    /// The transaction; shared, because many operators pass it on.
     pub transaction: Arc<Transaction>,
     /// Its score and hits; zero and none for a voided one.
     pub verdict: Verdict,
     /// It is its customer's first in its minute of event time (never for a voided one).
     pub first_in_minute: bool,
-    /// How many changes its alert has had, over all its versions.
+    /// Number of changes of its alert, over all versions.
     pub alert_changes: u32,
 }
 
-/// A transaction that has left the horizon, voided ones included: nothing can change it any more.
+/// A transaction that is final, voided ones included.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Settled {
     /// The transaction.
@@ -47,10 +47,10 @@ pub fn verdict(rules: &Rules, context: &Context<'_>) -> Verdict {
     combine(rules, hits)
 }
 
-/// Sum of score * weight over sum of weights, compared with the threshold before it is rounded for show.
+/// Sum of score * weight over sum of weights, compared with the threshold before it is rounded for display.
 ///
-/// Each hit's score is cut at 1e-15, so the sum may fall short of the exact one, by less than a unit. Rounding up makes good for
-/// that: a combined score that on paper is a decimal comes out as that decimal, and one on the threshold reaches it.
+/// Each hit's score is cut at 1e-15, so the sum may be too small, by less than a unit. Rounding up corrects that: a combined score
+/// that is a decimal in exact arithmetic is that decimal here, and one on the threshold reaches it.
 fn combine(rules: &Rules, hits: Vec<Hit>) -> Verdict {
     let weight = |hit: &Hit| u128::from(rules.detector(hit.rule()).weight().0);
     let total: u128 = hits.iter().map(|hit| u128::from(hit.score.units()) * weight(hit)).sum();

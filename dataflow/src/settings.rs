@@ -1,21 +1,22 @@
-//! What the results depend on beside the events.
+//! Settings of the graph.
 
 use crate::detectors::Rules;
 
-/// What the views depend on beside the events.
+/// Everything that results depend on beside the events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// How far behind its partition's reference time an event is still accepted, microseconds.
+    /// How far behind its partition time an event is still accepted, microseconds.
     pub correction_horizon: i64,
-    /// How long ids are remembered beyond the horizon, microseconds.
+    /// How long ids are remembered after the horizon, microseconds.
     pub identity_retention: i64,
-    /// How far past its record's time an event may lie, microseconds.
+    /// How far after its record's time an event may be, microseconds.
     pub future_allowance: i64,
     /// The zone of local days and hours.
     pub time_zone: chrono_tz::Tz,
     /// The rules at the start.
     pub rules: Rules,
-    /// Record time of the last line that a file can have, microseconds since 1970: stands in for the broker's clock.
+    /// Used for lines of files, which have no record time, where an event time is compared with the broker's clock; microseconds
+    /// since 1970.
     pub file_now: i64,
 }
 

@@ -1,13 +1,13 @@
-//! Counting events on their way, cheaply: the source of the books and of the data-quality views.
+//! Counts events by what was observed of them: the source of the books and of the data-quality view.
 
 use serde::{Deserialize, Serialize};
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{Account, Reason};
 
-/// Length of a data-quality window in reference time, microseconds.
+/// Length of a data-quality window in partition time, microseconds.
 pub const WINDOW: i64 = 15 * MINUTE;
 
-/// Something that happened to one event.
+/// Something observed of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Observation {
     /// It was read.
@@ -18,11 +18,11 @@ pub enum Observation {
     NoProduct,
     /// It has no payment method.
     NoPaymentMethod,
-    /// It claims a schema version that is not known yet.
+    /// Its schema version is newer than the known ones.
     NewerSchema,
     /// Its amount is invalid.
     InvalidAmount,
-    /// It lies more than a minute behind the reference time.
+    /// Its event time is more than a minute before the partition time.
     Late,
     /// It ended in an account other than a dead letter's.
     Ended(Account),
@@ -77,20 +77,20 @@ fn slot(observation: Observation) -> usize {
     }
 }
 
-/// How often something happened to events of one topic in one window of reference time.
+/// Number of events of one topic and window of partition time with an observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tally {
-    /// The topic's place in the configuration.
+    /// The topic's index in the configuration.
     pub topic: u16,
     /// Start of the window, microseconds since 1970.
     pub window_start: i64,
-    /// What happened.
+    /// What was observed.
     pub observation: Observation,
-    /// How often.
+    /// Number of events.
     pub events: i64,
 }
 
-/// Counts by observation for the topic and window that are open; on to the next one, they are set aside.
+/// Counts by observation for one open topic and window; opening another one sets them aside.
 #[derive(Default)]
 pub struct Tallies {
     topic: u16,
@@ -100,7 +100,7 @@ pub struct Tallies {
 }
 
 impl Tallies {
-    /// What is counted next belongs to `topic` and to the window of `observed_at`.
+    /// Counts from now on for `topic` and the window of `observed_at`, microseconds since 1970.
     pub fn open(&mut self, topic: u16, observed_at: i64) {
         let window_start = observed_at - observed_at.rem_euclid(WINDOW);
         if (topic, window_start) != (self.topic, self.window_start) {
@@ -109,12 +109,12 @@ impl Tallies {
         }
     }
 
-    /// One more event to which `observation` applies.
+    /// Counts one event with `observation`.
     pub fn count(&mut self, observation: Observation) {
         self.counts[slot(observation)] += 1;
     }
 
-    /// Everything counted since the last call.
+    /// The counts since the last call.
     pub fn take(&mut self) -> impl Iterator<Item = Tally> + '_ {
         self.set_aside();
         self.aside.drain(..)
@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn each_observation_has_its_slot() {
-        for (place, observation) in OBSERVATIONS.into_iter().enumerate() {
-            assert_eq!(slot(observation), place);
+        for (index, observation) in OBSERVATIONS.into_iter().enumerate() {
+            assert_eq!(slot(observation), index);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Writes events to a file and says how fast: `throughput [LINES] [FILE]`, by default 2,000,000 lines
+//! Writes events to a file and prints the rate: `throughput [LINES] [FILE]`, by default 2,000,000 lines
 //! to `/dev/null`.
 
 use std::fs::File;

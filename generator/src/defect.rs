@@ -20,7 +20,7 @@ pub(crate) enum Defect {
     LatitudeAlone,
     NoSuchMonth,
     NotUtf8,
-    /// A century ahead, so that it lies in the future of every reader's clock.
+    /// A century ahead, so that it is in the future by every reader's clock.
     FromTheFuture,
     Oversized,
 }

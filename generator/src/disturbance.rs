@@ -1,4 +1,4 @@
-//! What may happen to a transaction on its way: at most one of these.
+//! Disturbances of transactions on their way; each meets at most one.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -61,7 +61,7 @@ impl Disturbance {
         }
     }
 
-    /// The amount that finally counts, cents; none where the transaction will not stand.
+    /// The final amount in cents; none where the transaction is voided or not accepted.
     pub(crate) fn final_cents(disturbance: Option<Self>, cents: u64) -> Option<u64> {
         match disturbance {
             None | Some(Self::Duplicate { .. }) => Some(cents),

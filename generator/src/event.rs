@@ -1,4 +1,4 @@
-//! What the traffic emits.
+//! Events as the traffic emits them.
 
 use crate::identity::CUSTOMER_ID_LENGTH;
 use crate::label::Label;

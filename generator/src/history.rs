@@ -1,6 +1,6 @@
-//! What has happened to each customer so far, in order of event time and as it finally stands: late
-//! purchases and final amounts included, voided and unacceptable ones left out. This is what a detector
-//! will see once everything has arrived.
+//! Each customer's purchases so far in order of event time, in their final form: late purchases and final
+//! amounts included, voided and unacceptable ones left out. A detector sees the same once everything has
+//! arrived.
 
 use crate::time::{MINUTE, SECOND, local_minute};
 

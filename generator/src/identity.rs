@@ -1,4 +1,4 @@
-//! Ids: distinct by construction, without a table of those given out.
+//! Ids: distinct by construction, without a table of used ones.
 
 /// Length of `cust-` and 12 hexadecimal digits.
 pub(crate) const CUSTOMER_ID_LENGTH: usize = 17;

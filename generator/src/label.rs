@@ -26,7 +26,7 @@ impl Pattern {
         [Self::HighValue, Self::Velocity, Self::ImpossibleTravel, Self::UnusualHour, Self::Blacklist];
 }
 
-/// Says that a transaction was injected as fraud. As JSON:
+/// Marks a transaction as injected fraud. As JSON:
 /// `{"transaction_id":"txn-...","pattern":"velocity","episode":7}`.
 ///
 /// Every transaction of an episode is labelled, also those that only prepare it: the first five of a
@@ -41,7 +41,7 @@ pub struct Label {
     pub episode: u64,
 }
 
-/// What a label says before the transaction has an id.
+/// A label whose transaction has no id yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) pattern: Pattern,

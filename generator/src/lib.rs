@@ -1,7 +1,7 @@
 //! Synthetic card traffic with labelled fraud, as bytes: no broker, no database, no dataflow.
 //!
 //! ```text
-//! Settings ─> Population ─┬─> reference records, blacklist
+//! Settings ─> Population ─┬─> dimension records, blacklist
 //!                         └─> Traffic ─> Event, Event, ...   (payload, key, due time, label)
 //! ```
 //!

@@ -1,11 +1,11 @@
-//! A purchase: what is decided about a transaction before it is written.
+//! A purchase: the content of a transaction before it is written.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::payment::Payment;
-use crate::population::{Channel, Place, Population};
+use crate::population::{Channel, Coordinates, Population};
 
 /// Most an ordinary purchase costs, cents.
 const DEAREST: f64 = 99_999_999.0;
@@ -19,7 +19,7 @@ pub(crate) struct Purchase {
     pub(crate) product: u32,
     pub(crate) cents: u64,
     pub(crate) payment: Payment,
-    pub(crate) place: Place,
+    pub(crate) place: Coordinates,
 }
 
 impl Purchase {
@@ -62,7 +62,7 @@ impl Purchase {
     }
 }
 
-/// A purchase with an identity, as it stands after some revision.
+/// A purchase with an id, at some revision.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Transaction {
     /// The 64 bits of the transaction_id.

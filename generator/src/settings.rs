@@ -79,7 +79,7 @@ impl Default for Settings {
     }
 }
 
-/// A setting out of its range; whoever wrote the configuration can mend it.
+/// A setting out of its range; whoever wrote the configuration can fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("generator setting {key} is {value}; allowed: {allowed}")]
 pub struct SettingsError {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Purchases happen in order of event time, so that histories are exact; only emission is out of order.
-//! What is kept is bounded: the purchases of open episodes, and what is pending for at most two hours.
+//! State is bounded: the purchases of open episodes, and transactions pending for at most two hours.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -35,9 +35,9 @@ pub struct Traffic {
     settings: Settings,
     population: Population,
     histories: Histories,
-    /// Purchases of episodes under way, by event time.
+    /// Purchases of open episodes, by event time.
     planned: Agenda<Injection>,
-    /// What is emitted later than it happened, by due time.
+    /// Transactions to be emitted later, by due time.
     pending: Agenda<Emission>,
     /// One for each customer an episode keeps to itself, by when that ends.
     reservations: Agenda<()>,
@@ -57,7 +57,7 @@ struct Injection {
     mark: Mark,
 }
 
-/// A transaction on its way out.
+/// A transaction to be emitted.
 #[derive(Clone, Copy)]
 struct Emission {
     transaction: Transaction,
@@ -91,7 +91,7 @@ impl Traffic {
         })
     }
 
-    /// Who takes part: the reference records and the blacklist that belong to this traffic.
+    /// The population of this traffic: its dimension records and blacklist.
     pub fn population(&self) -> &Population {
         &self.population
     }

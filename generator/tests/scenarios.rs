@@ -24,7 +24,7 @@ struct Seen {
 }
 
 struct Run {
-    /// By customer, in the order (event time, transaction_id): what finally stands.
+    /// By customer, in the order (event time, transaction_id): the final versions.
     customers: BTreeMap<String, Vec<Seen>>,
     labels: Vec<Label>,
     blacklist: BTreeMap<String, Value>,

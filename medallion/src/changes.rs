@@ -1,4 +1,4 @@
-//! What one or more frontiers change: view changes, merged by key.
+//! The changes of views in one or more epochs, merged by key.
 
 use crate::encoding::{Fields, micros};
 use crate::topics::Topics;
@@ -23,7 +23,7 @@ use streamflow_model::{
 /// Columns of `bronze.raw_transactions`, in the order of [`Changes::receive`].
 const RECEIVED_COLUMNS: i16 = 7;
 
-/// Something that happened at an ingest time.
+/// A value with its ingest time.
 #[derive(Debug)]
 pub(crate) struct At<T> {
     /// Ingest time, ms since 1970.
@@ -31,7 +31,7 @@ pub(crate) struct At<T> {
     pub(crate) value: T,
 }
 
-/// The last row of each key; `None` removes it.
+/// The last row of each key; `None` deletes it.
 pub(crate) type Latest<K, V> = HashMap<K, At<Option<V>>, RandomState>;
 
 /// The last rows of each view.
@@ -92,7 +92,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// No changes. `topics` names the topics that the changes refer to by number.
+    /// Creates an empty set of changes. `topics` names the topics that the changes refer to by number.
     #[must_use]
     pub fn new(topics: Arc<Topics>) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl Changes {
     }
 
     /// Adds a change of ingest time `time`, ms since 1970. The changes of one key come in the order of their
-    /// times; of one time the last counts.
+    /// times; of one time the last wins.
     pub fn push(&mut self, time: u64, change: ViewChange) {
         self.last_time = self.last_time.max(time);
         match change {
@@ -153,7 +153,7 @@ impl Changes {
         count.0
     }
 
-    /// Encoded at once: these rows need no keys, and this spares the committer's thread.
+    /// Encodes the row at once: it needs no keys, and the committer's thread has less to do.
     fn receive(&mut self, time: u64, received: &Received) {
         let partition = received.source.partition();
         let rows = &mut self.received;

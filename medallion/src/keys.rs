@@ -9,7 +9,7 @@ use streamflow_connectors::postgres::PostgresError;
 use streamflow_model::Id;
 
 /// The keys of one dimension, from 1, in memory as in the table. Those assigned since the last commit are
-/// fresh: their rows are still to be written, and a rollback takes them back.
+/// fresh: their rows are still to be written, and a rollback revokes them.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     known: HashMap<Id, i32, RandomState>,

@@ -1,4 +1,4 @@
-//! The medallion in PostgreSQL: what each change of a view does to its table, and how to check the result.
+//! The medallion in PostgreSQL: writes the changes of views to tables, reads state back, and checks the result.
 //!
 //! ```text
 //! ViewChange ─ push ─> Changes ──────────── Committer ───────────> Medallion ──> one transaction
@@ -6,8 +6,8 @@
 //!                      bronze encoded                              dimension keys, the progress row
 //! ```
 //!
-//! Law: at every committed frontier the tables are what the changes before it add up to, and
-//! `streamflow.progress` says which frontier that is. Errors are [`PostgresError`]: the server's and the
+//! Law: at every committed frontier the tables are the sum of all changes before it, and
+//! `streamflow.progress` holds that frontier. Errors are [`PostgresError`]: the server's and the
 //! connection's, plus [`PostgresError::Fenced`] once a newer worker holds the lease.
 //!
 //! [`PostgresError`]: streamflow_connectors::postgres::PostgresError

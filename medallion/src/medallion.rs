@@ -1,4 +1,4 @@
-//! The writer: everything of a frontier in one transaction.
+//! The writer: all changes before a frontier in one transaction.
 
 use crate::changes::{Changes, Latest, Rows};
 use crate::keys::Dimensions;
@@ -14,11 +14,11 @@ use streamflow_connectors::postgres::{PostgresError, Writer, Written};
 use streamflow_dataflow::views::{View, VisitBoth};
 use streamflow_model::Calendar;
 
-/// How long partitions are not looked after, ms; they are created days ahead.
+/// How often partitions are maintained, ms; they are created days ahead.
 const PARTITIONS_PAUSE: u64 = 6 * 3600 * 1000;
 
-/// Parameters are arrays of unknown length, and a new table grows faster than its statistics: whatever the
-/// planner believes, rows are to be looked up by index, one after the other.
+/// Parameters are arrays of unknown length, and a new table grows faster than its statistics: so the
+/// planner is made to look rows up by index, one after the other.
 const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
      SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET timezone = 'UTC'; \
      SET client_min_messages = warning";
@@ -28,17 +28,17 @@ pub struct Medallion {
     topics: Arc<Topics>,
     calendar: Calendar,
     statements: Statements,
-    /// As committed.
+    /// The committed progress.
     progress: Progress,
-    /// With the batch under way.
+    /// The progress with the batch in progress.
     pending: Option<Progress>,
     loaded: Option<Loaded>,
     partitions_due: u64,
-    /// The batch under way has ids of transactions that the dataflow has forgotten.
+    /// The batch in progress has ids of transactions that the dataflow has forgotten.
     reused_ids: bool,
 }
 
-/// What is read from the tables once and kept up to date since.
+/// State that is read from the tables once and kept up to date.
 struct Loaded {
     dimensions: Dimensions,
     /// Keys of `streamflow.topics` by the topic's number.
@@ -143,7 +143,7 @@ impl Writer for Medallion {
     }
 }
 
-/// Brings the tables of views to their latest rows.
+/// Writes the latest rows of views.
 struct WriteRows<'a, 'b, 'c> {
     output: &'a mut Output<'b, 'c>,
     dimensions: &'a mut Dimensions,
@@ -216,7 +216,7 @@ impl Medallion {
         }
         .write(output, changes)?;
         tables::lists::write(output, changes)?;
-        tables::reference::write(output, changes, dimensions, commit)?;
+        tables::dimensions::write(output, changes, dimensions, commit)?;
         // Last, as it ends the transaction of a writer whose lease was taken.
         progress.write(output)?;
         self.pending = Some(progress);

@@ -1,8 +1,8 @@
-//! What is committed and still to be published: alert changes, dead letters and one-minute windows, in order.
+//! Committed rows to be published: alert changes, dead letters and one-minute windows, in order.
 //!
 //! Law: rows come in an order that never changes behind a position once read. Alert changes and dead letters are
-//! numbered densely in the order of commits. A window stands at the frontier with which it last changed, and moves to
-//! the end when it changes again; so every window after a position is still after it, with its latest row.
+//! numbered densely in the order of commits. A window's position is the frontier of its last change, so it moves
+//! to the end when it changes again; every window after a position is still after it, with its latest row.
 
 use crate::encoding::Instant;
 use postgres::{Client, IsolationLevel, Row, Transaction};
@@ -15,7 +15,7 @@ pub struct Outbox<'a> {
     committed: Committed,
 }
 
-/// How far the snapshot's commits are.
+/// The progress of the snapshot's commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// Number of the lease.
@@ -26,11 +26,11 @@ pub struct Committed {
     pub alert_number: i64,
     /// Number of the last dead letter.
     pub dead_letter_number: i64,
-    /// Smallest reference time of all partitions, microseconds since 1970.
+    /// Smallest partition time, microseconds since 1970.
     pub watermark: Option<i64>,
 }
 
-/// How much is read at once.
+/// Limits of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Rows at most.
@@ -80,7 +80,7 @@ pub struct DeadLetter {
     pub offset: i64,
     /// Why it was not accepted.
     pub reason: String,
-    /// What exactly is wrong.
+    /// Each violated field with its limit.
     pub message: String,
     /// Its key.
     pub key: Option<Vec<u8>>,
@@ -124,12 +124,12 @@ pub struct Store {
     pub id: String,
 }
 
-/// A place among the windows; the default is before all of them.
+/// A position among the windows; the default is before all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WindowPosition {
-    /// All windows that last changed before it are passed, ms since 1970.
+    /// It is after all windows that last changed before this frontier, ms since 1970.
     pub frontier: i64,
-    /// The last window of this very frontier that is passed; `None` is all of them.
+    /// It is after this window of that frontier; `None` is after all of them.
     pub window: Option<WindowKey>,
 }
 
@@ -185,7 +185,7 @@ impl<'a> Outbox<'a> {
     /// Takes a snapshot of what is committed.
     ///
     /// # Errors
-    /// What the server or the connection says, here and below.
+    /// Those of the server and the connection, here and below.
     pub fn open(client: &'a mut Client) -> Result<Self, PostgresError> {
         let transaction =
             client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
@@ -201,7 +201,7 @@ impl<'a> Outbox<'a> {
         Ok(Self { snapshot, committed })
     }
 
-    /// How far the snapshot is.
+    /// The progress of the snapshot.
     #[must_use]
     pub fn committed(&self) -> &Committed {
         &self.committed
@@ -253,7 +253,7 @@ impl<'a> Outbox<'a> {
         limits: Limits,
         read: impl Fn(&Row) -> Result<T, postgres::Error>,
     ) -> Result<Page<T>, PostgresError> {
-        // Most looks find nothing new; that needs no query.
+        // Mostly nothing is new, which needs no query.
         if after >= last {
             return Ok(Page::empty());
         }
@@ -263,8 +263,8 @@ impl<'a> Outbox<'a> {
         Ok(Page { rows, has_more: reached.is_some_and(|reached| reached < last) })
     }
 
-    /// At most `limit` windows after a position. Those that begin before `oldest`, microseconds since 1970, are not
-    /// looked at: for a caller who knows that they have not changed, which spares reading all of the last 24 hours.
+    /// At most `limit` windows after a position. Those that begin before `oldest`, microseconds since 1970, are
+    /// skipped: a caller that knows they have not changed need not read all of the last 24 hours.
     ///
     /// # Errors
     /// As [`Outbox::open`].
@@ -289,7 +289,7 @@ impl<'a> Outbox<'a> {
 }
 
 impl Window {
-    /// The place after it.
+    /// The position after it.
     #[must_use]
     pub fn position(&self) -> WindowPosition {
         let store_key = self.store.as_ref().map(|store| store.key);
@@ -390,7 +390,7 @@ mod tests {
              alert_count, changed_frontier) VALUES ('2026-02-01T05:00Z', 1, 3, 3.00, 0, 11)";
         client.batch_execute(refill).unwrap();
         assert_eq!(windows(&mut client, seven, 100), [(Some(1), 0, 9), (Some(1), 0, 9), (Some(1), 3, 11)]);
-        // What is dropped takes along what was noted of its minute.
+        // Dropped rows take along their minutes' marks.
         let drop = "BEGIN; DELETE FROM gold.realtime_metrics WHERE window_start < '2026-02-01T05:00Z'; \
              UPDATE streamflow.progress SET watermark = '2026-02-02T05:00Z'; COMMIT";
         client.batch_execute(drop).unwrap();

@@ -16,7 +16,7 @@ use streamflow_model::timestamp::{DAY, MINUTE};
 /// A value for each partition of each topic, by the topic's name.
 pub type ByPartition<T> = BTreeMap<String, BTreeMap<u16, T>>;
 
-/// How far the database is.
+/// The progress row: frontier, lease, offsets and counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// All changes of ingest times before it are committed, none from it on; ms since 1970.
@@ -29,7 +29,7 @@ pub struct Progress {
     pub reference_times: ByPartition<i64>,
     /// Events by topic and account; the account `read` has all of them.
     pub books: BTreeMap<String, BTreeMap<String, i64>>,
-    /// Smallest reference time of all partitions, microseconds since 1970.
+    /// Smallest partition time, microseconds since 1970.
     pub watermark: Option<i64>,
     /// Zone of local days and hours.
     pub time_zone: Option<String>,
@@ -47,17 +47,17 @@ const UPDATE: &str = "UPDATE streamflow.progress SET frontier = $2, offsets = $3
      dead_letters = $8, committed_at = clock_timestamp() WHERE generation = $1";
 
 impl Progress {
-    /// Reads it.
+    /// Reads the row.
     ///
     /// # Errors
-    /// What the server or the connection says; the user mends a database without the migrations.
+    /// Those of the server and the connection; the user migrates a database without the tables.
     pub fn read(client: &mut impl GenericClient) -> Result<Self, PostgresError> {
         let row = client.query_one(&format!("SELECT {COLUMNS} FROM streamflow.progress"), &[])?;
         Self::from_row(&row)
     }
 
-    /// Reads it and takes the lease: whoever held it before can no longer commit. Waits for a commit that is
-    /// under way. The zone of local days and hours is fixed by the first one.
+    /// Reads the row and takes the lease: its previous holder can no longer commit. Waits for a commit in
+    /// progress. The zone of local days and hours is fixed by the first one.
     ///
     /// # Errors
     /// [`PostgresError::Settings`] where the database was written in another time zone; else as
@@ -96,14 +96,14 @@ impl Progress {
         })
     }
 
-    /// Takes in what `changes` say of progress and books.
+    /// Applies the changes of progress and books.
     pub(crate) fn advance(&mut self, frontier: u64, changes: &Changes, topics: &Topics) {
         self.frontier = frontier;
         for progress in changes.partitions.values() {
             let topic = topics.name(progress.partition.topic());
             let partition = progress.partition.partition();
             self.offsets.entry(topic.to_owned()).or_default().insert(partition, progress.next_offset);
-            if let Some(time) = progress.reference_time {
+            if let Some(time) = progress.partition_time {
                 self.reference_times.entry(topic.to_owned()).or_default().insert(partition, time);
             }
         }
@@ -127,7 +127,7 @@ impl Progress {
         Some((watermark - watermark.rem_euclid(MINUTE)).saturating_sub(DAY))
     }
 
-    /// Writes it.
+    /// Writes the row.
     pub(crate) fn write(&self, output: &mut Output<'_, '_>) -> Result<(), PostgresError> {
         let rows = output.execute(
             UPDATE,

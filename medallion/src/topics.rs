@@ -1,6 +1,6 @@
 //! The names of the configured topics.
 
-/// Topic names by their place in the configuration, the number in a `PartitionId`.
+/// Topic names by their index in the configuration, the number in a `PartitionId`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topics(Vec<String>);
 
@@ -19,8 +19,8 @@ impl Topics {
     /// The number of a topic; `None` for one that the configuration does not have.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u16> {
-        let place = self.0.iter().position(|topic| topic == name)?;
-        u16::try_from(place).ok()
+        let index = self.0.iter().position(|topic| topic == name)?;
+        u16::try_from(index).ok()
     }
 
     /// All names in order.

@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use std::hash::BuildHasher;
 use streamflow_dataflow::score::Scored;
 
-/// What happens to one transaction's row.
+/// The net change of one transaction's row.
 #[derive(Debug)]
 struct Version {
     scored: Scored,
@@ -17,17 +17,17 @@ struct Version {
     gained: bool,
 }
 
-/// The transactions that a batch changes, each with its last version, in the order in which they first came:
-/// that of event time, more or less, which keeps block ranges narrow.
+/// The transactions that a batch changes, each with its last version, in the order of their first change:
+/// roughly that of event time, which keeps block ranges narrow.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
     versions: Vec<Version>,
-    places: HashTable<u32>,
+    indexes: HashTable<u32>,
     hasher: RandomState,
 }
 
 impl Versions {
-    /// A version gained (+1) or lost (-1) at ingest time `time`. Of those gained at one time the last counts.
+    /// A version gained (+1) or lost (-1) at ingest time `time`. Of those gained at one time the last wins.
     pub(crate) fn push(&mut self, time: u64, scored: Scored, change: i8) {
         self.add(Version { scored, time, net: i64::from(change), gained: change > 0 });
     }
@@ -55,7 +55,7 @@ impl Versions {
             .map(|version| &version.scored)
     }
 
-    /// New versions of transactions that have a row. A version only lost is one that the dataflow forgets.
+    /// New versions of transactions that have a row. A version only lost is one that the dataflow has forgotten.
     pub(crate) fn changed(&self) -> impl Iterator<Item = &Scored> {
         self.versions
             .iter()
@@ -65,19 +65,19 @@ impl Versions {
 
     /// The last version gained of a transaction.
     pub(crate) fn last(&self, id: &str) -> Option<&Scored> {
-        let of_id = |place: &u32| self.versions[*place as usize].scored.transaction.id == id;
-        let place = self.places.find(self.hasher.hash_one(id), of_id)?;
-        let version = &self.versions[*place as usize];
+        let of_id = |index: &u32| self.versions[*index as usize].scored.transaction.id == id;
+        let index = self.indexes.find(self.hasher.hash_one(id), of_id)?;
+        let version = &self.versions[*index as usize];
         version.gained.then_some(&version.scored)
     }
 
     fn add(&mut self, version: Version) {
-        let Self { versions, places, hasher } = self;
+        let Self { versions, indexes, hasher } = self;
         let id = &version.scored.transaction.id;
         let hash = hasher.hash_one(id.as_str());
-        let found = places.find(hash, |place| versions[*place as usize].scored.transaction.id == *id);
-        if let Some(place) = found {
-            let held = &mut versions[*place as usize];
+        let found = indexes.find(hash, |index| versions[*index as usize].scored.transaction.id == *id);
+        if let Some(index) = found {
+            let held = &mut versions[*index as usize];
             held.net += version.net;
             if version.gained && (!held.gained || version.time >= held.time) {
                 held.scored = version.scored;
@@ -86,9 +86,9 @@ impl Versions {
             }
             return;
         }
-        let rehash = |place: &u32| hasher.hash_one(versions[*place as usize].scored.transaction.id.as_str());
+        let rehash = |index: &u32| hasher.hash_one(versions[*index as usize].scored.transaction.id.as_str());
         // A batch holds far fewer than 2^32 transactions: the committer's limits bound it.
-        places.insert_unique(hash, versions.len() as u32, rehash);
+        indexes.insert_unique(hash, versions.len() as u32, rehash);
         versions.push(version);
     }
 }

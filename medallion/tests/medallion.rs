@@ -120,7 +120,7 @@ impl Bench {
         }
     }
 
-    fn check_reference(&mut self, world: &World) {
+    fn check_dimensions(&mut self, world: &World) {
         let rows = self.client.query("SELECT customer_id, name FROM silver.customers", &[]).unwrap();
         assert_eq!(rows.len(), world.customers.len());
         for row in rows {
@@ -187,10 +187,10 @@ fn tables_hold_what_was_pushed() {
             assert_eq!(bench.count("SELECT streamflow.frontier()"), frontier as i64);
             if round % 10 == 9 {
                 bench.check_transactions(&world);
-                bench.check_reference(&world);
+                bench.check_dimensions(&world);
                 bench.check_outbox(&world);
                 bench.check_recomputation();
-                // A new writer goes on where the old one was.
+                // A new writer resumes where the old one stopped.
                 medallion = bench.medallion();
             }
         }

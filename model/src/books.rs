@@ -23,11 +23,11 @@ pub enum Account {
 }
 
 impl Account {
-    /// Those of transaction events, of which bronze holds a row each.
+    /// The accounts of accepted transaction events, each of which has a row in bronze.
     pub const OF_TRANSACTIONS: [Self; 5] =
         [Self::New, Self::Correcting, Self::Voiding, Self::Duplicate, Self::Superseded];
 
-    /// The account of a name.
+    /// The account with this name.
     pub fn named(name: &str) -> Option<Self> {
         let others = [Self::Reference].into_iter().chain(Reason::ALL.map(Self::DeadLetter));
         Self::OF_TRANSACTIONS.into_iter().chain(others).find(|account| account.as_str() == name)
@@ -52,19 +52,19 @@ impl Account {
     }
 }
 
-/// A line of the books: what was read, and where it ended.
+/// A line of the books: events read, or events that ended in an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum BooksEntry {
-    /// Events read from a topic, counted where they enter.
+    /// Events read from a topic, counted at admission.
     Read {
-        /// The topic's place in the configuration.
+        /// The topic's index in the configuration.
         topic: u16,
     },
-    /// Events that ended in an account, counted where that is decided.
+    /// Events that ended in an account, counted where their account is decided.
     Ended {
-        /// The topic's place in the configuration.
+        /// The topic's index in the configuration.
         topic: u16,
-        /// Where they ended.
+        /// The account.
         account: Account,
     },
 }

@@ -20,9 +20,9 @@ pub enum Reason {
     TooLarge,
     /// Event time more than 5 min past the record's own time.
     FutureTimestamp,
-    /// Older than the horizon, or a correction of what is older.
+    /// Older than the horizon, or a correction of a version that is.
     TooLate,
-    /// A known transaction under another customer.
+    /// A known transaction id under another customer.
     ConflictingIdentity,
 }
 
@@ -55,11 +55,11 @@ impl Reason {
 /// An event that is not accepted, with everything needed to understand and resubmit it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// Where it stood.
+    /// The position of its record.
     pub source: Source,
-    /// Why it is here.
+    /// Why it is not accepted.
     pub reason: Reason,
-    /// What exactly is wrong: each violated field with its limit.
+    /// Each violated field with its limit.
     pub message: String,
     /// The record's key; where it is longer than 64 KiB, its first 64 KiB and a byte.
     pub key: Option<Bytes>,

@@ -81,7 +81,7 @@ fn digits(text: &[u8]) -> (&[u8], &[u8]) {
 pub struct Thousandths(pub u32);
 
 impl Thousandths {
-    /// One.
+    /// The number one.
     pub const ONE: Self = Self(1000);
 
     /// The shortest decimal that denotes `value`. `None` where it is negative, has more than three decimals or is above

@@ -1,4 +1,4 @@
-//! Money in integer cents, read from decimals without a binary float in between.
+//! Money in integer cents, parsed from decimals without a binary float.
 
 use super::decimal::{self, DecimalError};
 use rust_decimal::Decimal;
@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cents(pub i64);
 
-/// Why a text is no acceptable amount or price.
+/// Why a text is not an acceptable amount or price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// Not a decimal number.
@@ -98,7 +98,7 @@ pub fn divide_rounded(numerator: i128, denominator: i128) -> i128 {
     quotient + if away { sign } else { 0 }
 }
 
-/// The way nearly all amounts are written: up to ten digits, a point, two digits. `None` for any other, also zero.
+/// Parses the form of nearly all amounts: up to ten digits, a point, two digits. `None` for any other, also zero.
 fn plain(text: &[u8]) -> Option<Cents> {
     let (whole, fraction) = text.split_at_checked(text.len().checked_sub(3)?)?;
     let canonical = matches!(whole, [b'0'] | [b'1'..=b'9', ..]) && whole.len() <= 10 && fraction[0] == b'.';

@@ -18,7 +18,7 @@ pub fn parse_degrees(text: &str, limit: i32) -> Option<i32> {
     (degrees.abs() <= f64::from(limit)).then(|| (degrees * f64::from(DEGREE)).round() as i32)
 }
 
-/// The way nearly all degrees are written: up to three digits, a point, up to seven.
+/// Parses the form of nearly all degrees: up to three digits, a point, up to seven.
 fn plain(text: &[u8]) -> Option<i32> {
     let (negative, text) = match text {
         [b'-', rest @ ..] => (true, rest),

@@ -1,9 +1,9 @@
-//! What a source delivers: one record of one partition, not yet looked at.
+//! Records as sources deliver them, not decoded yet.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// A partition of a configured topic: the topic's place in the configuration (below 16) and Kafka's partition
+/// A partition of a configured topic: the topic's index in the configuration (below 16) and Kafka's partition
 /// number (below 4,096), in one word, ordered by (topic, partition).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PartitionId(u16);
@@ -23,7 +23,7 @@ impl PartitionId {
             .then(|| Self(topic * Self::PARTITIONS + partition))
     }
 
-    /// The topic's place in the configuration.
+    /// The topic's index in the configuration.
     pub fn topic(self) -> u16 {
         self.0 / Self::PARTITIONS
     }
@@ -34,7 +34,7 @@ impl PartitionId {
     }
 }
 
-/// Where a record stands: partition and offset in one word, ordered by (topic, partition, offset).
+/// The position of a record: partition and offset in one word, ordered by (topic, partition, offset).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Source(u64);
 
@@ -42,7 +42,7 @@ impl Source {
     /// Offsets that one partition can hold (2.8e14).
     pub const OFFSETS: u64 = 1 << 48;
 
-    /// The place of `offset` in `partition`; offsets at or beyond [`Source::OFFSETS`] count as the last one.
+    /// The position `offset` in `partition`; offsets at or beyond [`Source::OFFSETS`] count as the last one.
     pub fn new(partition: PartitionId, offset: u64) -> Self {
         Self((u64::from(partition.0) << 48) | offset.min(Self::OFFSETS - 1))
     }
@@ -61,13 +61,13 @@ impl Source {
 /// One record as a source delivers it. A partition's records come in the order of their offsets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Record {
-    /// Where it stands.
+    /// Its position.
     pub source: Source,
-    /// The broker's timestamp, microseconds since 1970; `None` in files, where the event's own time stands in.
+    /// The broker's timestamp, microseconds since 1970; `None` in files, where the event time is used instead.
     pub appended_at: Option<i64>,
-    /// The record's key, perhaps cut by the source (above 64 KiB).
+    /// The record's key; the source may cut it, above 64 KiB.
     pub key: Option<Bytes>,
-    /// The value, perhaps cut by the source (never below 64 KiB); `None` is a tombstone.
+    /// The value; the source may cut it, never below 64 KiB. `None` is a tombstone.
     pub payload: Option<Bytes>,
     /// The value's length before any cut, in bytes.
     pub full_length: u64,

@@ -1,7 +1,7 @@
 //! The square root of a ratio: exact where it is rational, else a float.
 //!
-//! Only a rational number can lie on a limit or exactly between two roundings; there a float's last digit would decide. An
-//! irrational one never does, and a float is precise enough for it.
+//! Only a rational number can be equal to a limit or exactly between two roundings, where a float's last digit would decide. For an
+//! irrational one a float is precise enough.
 
 use super::Score;
 use super::money::divide_rounded;
@@ -11,7 +11,7 @@ use super::money::divide_rounded;
 pub enum Root {
     /// numerator / denominator.
     Rational(i128, i128),
-    /// Irrational, or of numbers too large to tell.
+    /// Irrational, or of numbers too large to decide.
     Irrational(f64),
 }
 
@@ -35,7 +35,7 @@ impl Root {
         }
     }
 
-    /// How far it lies above a limit given in thousandths, as a part of the limit.
+    /// Its excess over a limit given in thousandths, as a fraction of the limit.
     pub fn excess_over(self, thousandths: u32) -> Score {
         match self {
             Self::Rational(numerator, denominator) => {

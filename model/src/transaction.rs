@@ -37,19 +37,19 @@ impl fmt::Display for Currency {
 pub struct Transaction {
     /// Its identity.
     pub id: Id,
-    /// Who paid.
+    /// The customer who paid.
     pub customer: Id,
-    /// Where.
+    /// The store where they paid.
     pub store: Id,
-    /// What, if told.
+    /// The product, if given.
     pub product: Option<Id>,
-    /// How, if told.
+    /// The payment method, if given.
     pub payment_method: Option<Id>,
     /// Amount, > 0.
     pub amount: Cents,
     /// Currency of the amount.
     pub currency: Currency,
-    /// Where the payer was, if told.
+    /// Location of the payer, if given.
     pub place: Option<Place>,
     /// Event time, microseconds since 1970.
     pub event_time: i64,
@@ -57,12 +57,12 @@ pub struct Transaction {
     pub revision: u32,
     /// Withdrawn by its producer.
     pub voided: bool,
-    /// The event that this version came with.
+    /// Position of the event with this version.
     pub source: Source,
 }
 
 impl Transaction {
-    /// The order of a history: by event time, then by id.
+    /// The sort key of a history: by event time, then by id.
     pub fn cmp_in_history(&self, other: &Self) -> std::cmp::Ordering {
         self.event_time.cmp(&other.event_time).then_with(|| self.id.cmp(&other.id))
     }
@@ -71,11 +71,11 @@ impl Transaction {
 /// An event that is no dead letter, as received: a row of `bronze.raw_transactions`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Received {
-    /// Where it stood.
+    /// The position of its record.
     pub source: Source,
     /// Event time, microseconds since 1970.
     pub event_time: i64,
-    /// The version of the schema it claims.
+    /// The schema version that the payload states.
     pub schema_version: u32,
     /// The JSON as received.
     pub payload: Bytes,

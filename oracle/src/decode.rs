@@ -13,9 +13,9 @@ pub struct Decoded {
     pub customer_id: String,
     /// `store_id`.
     pub store_id: String,
-    /// `product_id`, if told and not empty.
+    /// `product_id`, if given and not empty.
     pub product_id: Option<String>,
-    /// `payment_method`, if told and not empty.
+    /// `payment_method`, if given and not empty.
     pub payment_method: Option<String>,
     /// Amount in cents.
     pub cents: i64,
@@ -33,7 +33,7 @@ pub struct Decoded {
     pub voided: bool,
 }
 
-/// Why a payload is no transaction.
+/// Why a payload is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The reason's name.
@@ -51,7 +51,7 @@ impl Refusal {
 /// Payloads above this many bytes are too large.
 pub(crate) const PAYLOAD_LIMIT: usize = 64 * 1024;
 
-/// The transaction in a payload. Of several violations a missing field names the reason first.
+/// The transaction in a payload. With several violations, a missing field determines the reason.
 pub fn decode(payload: Option<&[u8]>) -> Result<Decoded, Refusal> {
     let payload = payload.ok_or(Refusal::new("malformed_json"))?;
     if payload.len() > PAYLOAD_LIMIT {
@@ -97,7 +97,7 @@ impl Object<'_> {
         })
     }
 
-    /// An empty text is none.
+    /// An empty text counts as absent.
     fn optional_text(&self, name: &str, most: usize) -> Option<Option<String>> {
         let text = self.get(name).map_or(Some(String::new()), |raw| text(raw, 0, most))?;
         Some((!text.is_empty()).then_some(text))

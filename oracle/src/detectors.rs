@@ -1,4 +1,4 @@
-//! The detectors and the combined score, each by a look at all earlier transactions.
+//! The detectors and the combined score, each evaluated over all earlier transactions.
 
 use crate::exact::{Exact, ratio};
 use crate::expected::{Entity, ListEntry};
@@ -31,7 +31,7 @@ impl Hit {
     }
 }
 
-/// What the rules say of a transaction.
+/// The outcome of the rules on a transaction.
 #[derive(Default)]
 pub(crate) struct Verdict {
     /// Combined score in thousandths.
@@ -40,7 +40,7 @@ pub(crate) struct Verdict {
     pub hits: Vec<Hit>,
 }
 
-/// A transaction with everything that the detectors look at.
+/// A transaction with its context.
 pub(crate) struct Case<'a> {
     pub rules: &'a Rules,
     pub transaction: &'a Current,
@@ -51,7 +51,7 @@ pub(crate) struct Case<'a> {
 }
 
 /// Sum of score * weight over sum of weights of the detectors that triggered.
-pub(crate) fn judge(case: &Case<'_>) -> Verdict {
+pub(crate) fn evaluate(case: &Case<'_>) -> Verdict {
     let found = [
         high_value(case),
         velocity(case),
@@ -142,7 +142,7 @@ fn unusual_hour(case: &Case<'_>) -> Option<Hit> {
     if count < 2 || count < i64::from(rules.hour_minimum_history) {
         return None;
     }
-    // Deviations from the mean are taken times the count, so that they are whole numbers.
+    // Deviations from the mean are multiplied by the count, so that they are whole numbers.
     let sum: i64 = case.earlier.iter().map(|earlier| earlier.minute).sum();
     let deviation = |minute: i64| i128::from(minute * count - sum);
     let squares: i128 = case.earlier.iter().map(|earlier| deviation(earlier.minute).pow(2)).sum();

@@ -1,4 +1,4 @@
-//! What the oracle is given: records as they stand in their topics.
+//! The oracle's input: records as they are in their topics.
 
 use crate::Rules;
 
@@ -17,10 +17,10 @@ pub enum TopicRole {
     Blacklist,
 }
 
-/// Where a record stands; ordered by (topic, partition, offset).
+/// The position of a record, ordered by (topic, partition, offset).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Coordinates {
-    /// The topic's place in the configuration.
+    /// The topic's index in the configuration.
     pub topic: u16,
     /// The partition of the topic.
     pub partition: u16,
@@ -28,10 +28,10 @@ pub struct Coordinates {
     pub offset: u64,
 }
 
-/// One record of one topic, with the epoch in which it was taken in.
+/// One record of one topic, with the epoch in which it is processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawEvent {
-    /// The topic's place in the configuration.
+    /// The topic's index in the configuration.
     pub topic: u16,
     /// The partition of the topic.
     pub partition: u16,
@@ -48,7 +48,7 @@ pub struct RawEvent {
 }
 
 impl RawEvent {
-    /// Where it stands.
+    /// Its position.
     pub fn coordinates(&self) -> Coordinates {
         Coordinates { topic: self.topic, partition: self.partition, offset: self.offset }
     }
@@ -59,7 +59,7 @@ impl RawEvent {
 pub struct RulesVersion {
     /// The epoch in which it was made.
     pub epoch: u64,
-    /// The event time from which transactions are judged by it, microseconds since 1970.
+    /// The first event time to which it applies, microseconds since 1970.
     pub applies_from: i64,
     /// The new rules.
     pub rules: Rules,

@@ -1,4 +1,4 @@
-//! What every view must hold, in plain types.
+//! The expected rows of every view, in plain types.
 
 use crate::event::Coordinates;
 use serde_json::{Map, Value};
@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 /// Every view. Times are microseconds since 1970, days are YYYYMMDD in local time, money is in cents, scores in thousandths.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
-    /// Each current transaction, voided ones included, by id and the event that made it known: an id that is used again
-    /// after it was forgotten names another transaction.
+    /// Each current transaction, voided ones included, by id and its first event: an id that is used again after it was
+    /// forgotten names another transaction.
     pub transactions: Vec<TransactionRow>,
     /// The alerts, in the order of `transactions`.
     pub alerts: Vec<AlertRow>,
@@ -18,7 +18,7 @@ pub struct Expected {
     pub dead_letters: BTreeMap<Coordinates, DeadLetterRow>,
     /// Events by topic and account; `read` is an account of its own.
     pub books: BTreeMap<(u16, String), i64>,
-    /// Counts behind the data-quality checks by start of the quarter hour of reference time and measure.
+    /// Counts behind the data-quality checks by start of the quarter hour of partition time and measure.
     pub quality: BTreeMap<(i64, String), i64>,
     /// Profiles by customer.
     pub profiles: BTreeMap<String, ProfileRow>,
@@ -42,7 +42,7 @@ pub struct Expected {
     pub products: BTreeMap<String, Map<String, Value>>,
     /// Every change of the blacklist, in order.
     pub list_versions: Vec<ListVersion>,
-    /// How far each (topic, partition) has been read.
+    /// Position of each (topic, partition).
     pub progress: BTreeMap<(u16, u16), ProgressRow>,
 }
 
@@ -51,13 +51,13 @@ pub struct Expected {
 pub struct TransactionRow {
     /// Its id.
     pub transaction_id: String,
-    /// Who paid.
+    /// The customer who paid.
     pub customer_id: String,
-    /// Where.
+    /// The store where they paid.
     pub store_id: String,
-    /// What, if told.
+    /// The product, if given.
     pub product_id: Option<String>,
-    /// How, if told.
+    /// The payment method, if given.
     pub payment_method: Option<String>,
     /// Amount in cents.
     pub cents: i64,
@@ -71,7 +71,7 @@ pub struct TransactionRow {
     pub revision: u32,
     /// Withdrawn by its producer.
     pub voided: bool,
-    /// The event that the current version came with.
+    /// Position of the event with the current version.
     pub source: Coordinates,
     /// Combined score.
     pub score: i64,
@@ -107,7 +107,7 @@ pub struct AlertRow {
 pub struct ReceivedRow {
     /// Event time.
     pub event_time: i64,
-    /// The schema version that it claims.
+    /// The schema version that the payload states.
     pub schema_version: u32,
     /// The JSON as received.
     pub payload: Vec<u8>,
@@ -116,7 +116,7 @@ pub struct ReceivedRow {
 /// A dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetterRow {
-    /// Why.
+    /// Why it was not accepted.
     pub reason: String,
     /// The payload, cut at 64 KiB.
     pub payload: Option<Vec<u8>>,
@@ -212,11 +212,11 @@ pub struct ListEntry {
 /// A change of the blacklist.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListVersion {
-    /// Who is concerned.
+    /// The listed customer or store.
     pub entity: Entity,
-    /// The event time from which transactions are judged by it; `None` is from the beginning.
+    /// The first event time to which it applies; `None` for all.
     pub applies_from: Option<i64>,
-    /// The new entry; `None` takes the entity off the list.
+    /// The new entry; `None` removes the entity from the list.
     pub entry: Option<ListEntry>,
 }
 
@@ -226,5 +226,5 @@ pub struct ProgressRow {
     /// The offset to read next.
     pub next_offset: u64,
     /// The largest record time read.
-    pub reference_time: Option<i64>,
+    pub partition_time: Option<i64>,
 }

@@ -1,9 +1,9 @@
-//! Taking events in, one by one in order: admission by reference time, identity, bronze, dead letters and the books.
+//! Processes events one by one, in order: admission by partition time, identity, bronze, dead letters and the books.
 
 use crate::decode::{Decoded, PAYLOAD_LIMIT, decode};
 use crate::event::{Coordinates, RawEvent, TopicRole};
 use crate::expected::{DeadLetterRow, ListVersion, ProgressRow, ReceivedRow};
-use crate::{OracleSettings, instant, reference};
+use crate::{OracleSettings, dimensions, instant};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,7 +22,7 @@ pub(crate) struct Current {
 /// Entities by id, their fields by name.
 pub(crate) type Dimension = BTreeMap<String, Map<String, Value>>;
 
-/// Everything that has been taken in.
+/// The state after all events so far.
 pub(crate) struct Intake<'a> {
     settings: &'a OracleSettings,
     /// The index in `currents` of the transaction that an id last named.
@@ -39,7 +39,7 @@ pub(crate) struct Intake<'a> {
     pub progress: BTreeMap<(u16, u16), ProgressRow>,
 }
 
-/// Where an event's transaction goes that is neither refused nor without effect.
+/// The effect of an event that is neither refused nor ignored.
 #[derive(Clone, Copy)]
 enum Slot {
     New,
@@ -67,20 +67,20 @@ impl<'a> Intake<'a> {
     pub(crate) fn take(&mut self, event: &RawEvent) {
         let progress = self.progress.entry((event.topic, event.partition)).or_default();
         progress.next_offset = event.offset + 1;
-        progress.reference_time = progress.reference_time.max(event.appended_at);
+        progress.partition_time = progress.partition_time.max(event.appended_at);
         *self.books.entry((event.topic, "read".to_owned())).or_default() += 1;
         match self.settings.topics.get(usize::from(event.topic)) {
             Some(TopicRole::Transactions) => self.transaction(event),
             Some(TopicRole::Customers) => {
-                let row = reference::customer(event);
+                let row = dimensions::customer(event);
                 self.upsert(event, |intake| &mut intake.customers, row);
             }
             Some(TopicRole::Stores) => {
-                let row = reference::store(event);
+                let row = dimensions::store(event);
                 self.upsert(event, |intake| &mut intake.stores, row);
             }
             Some(TopicRole::Products) => {
-                let row = reference::product(event);
+                let row = dimensions::product(event);
                 self.upsert(event, |intake| &mut intake.products, row);
             }
             Some(TopicRole::Blacklist) => self.list(event),
@@ -92,7 +92,7 @@ impl<'a> Intake<'a> {
         &mut self,
         event: &RawEvent,
         dimension: impl Fn(&mut Self) -> &mut Dimension,
-        row: Result<reference::Upsert, &'static str>,
+        row: Result<dimensions::Upsert, &'static str>,
     ) {
         match row {
             Ok((id, Some(fields))) => {
@@ -108,7 +108,7 @@ impl<'a> Intake<'a> {
     }
 
     fn list(&mut self, event: &RawEvent) {
-        match reference::list_version(event, self.settings.horizon) {
+        match dimensions::list_version(event, self.settings.horizon) {
             Ok(version) => {
                 self.list_versions.push(version);
                 self.account(event, "reference");
@@ -118,12 +118,12 @@ impl<'a> Intake<'a> {
     }
 
     fn transaction(&mut self, event: &RawEvent) {
-        let (reference, admitted) = self.admit(event);
-        let window = instant::floor_to(reference.unwrap_or(0), QUARTER);
+        let (partition_time, admitted) = self.admit(event);
+        let window = instant::floor_to(partition_time.unwrap_or(0), QUARTER);
         self.observe(window, "read");
         match admitted {
             Ok(decoded) => {
-                if let Err(reason) = self.identify(event, decoded, reference.unwrap_or(0), window) {
+                if let Err(reason) = self.identify(event, decoded, partition_time.unwrap_or(0), window) {
                     self.observe(window, reason);
                     self.refuse(event, reason);
                 }
@@ -138,7 +138,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// The partition's reference time with this event, and the transaction if it is neither invalid, future nor too late.
+    /// The partition time with this event, and the transaction if it is neither invalid, future nor too late.
     fn admit(&mut self, event: &RawEvent) -> (Option<i64>, Result<Decoded, crate::Refusal>) {
         let progress = self.progress.entry((event.topic, event.partition)).or_default();
         let admitted = decode(event.payload.as_deref()).and_then(|decoded| {
@@ -147,30 +147,30 @@ impl<'a> Intake<'a> {
                 return Err(crate::Refusal::new("future_timestamp"));
             }
             let own_time = event.appended_at.unwrap_or(decoded.event_time);
-            progress.reference_time = progress.reference_time.max(Some(own_time));
-            let limit = progress.reference_time.map(|time| time - self.settings.horizon);
+            progress.partition_time = progress.partition_time.max(Some(own_time));
+            let limit = progress.partition_time.map(|time| time - self.settings.horizon);
             if limit.is_some_and(|limit| decoded.event_time < limit) {
                 return Err(crate::Refusal::new("too_late"));
             }
             Ok(decoded)
         });
-        (progress.reference_time, admitted)
+        (progress.partition_time, admitted)
     }
 
     fn identify(
         &mut self,
         event: &RawEvent,
         decoded: Decoded,
-        reference: i64,
+        partition_time: i64,
         window: i64,
     ) -> Result<(), &'static str> {
-        let replaceable_from = reference - self.settings.horizon;
+        let replaceable_from = partition_time - self.settings.horizon;
         let remembered_from = replaceable_from - self.settings.retention;
         let known = self.known.get(&decoded.transaction_id).copied();
         let known = known.filter(|index| self.currents[*index].decoded.event_time >= remembered_from);
         let accepted = if decoded.voided { "voiding" } else { "new" };
         let Some(index) = known else {
-            self.accept(event, &decoded, accepted, reference, window);
+            self.accept(event, &decoded, accepted, partition_time, window);
             self.make_current(event, decoded, Slot::New);
             return Ok(());
         };
@@ -184,7 +184,7 @@ impl<'a> Intake<'a> {
                 return Err("too_late");
             }
             let account = if decoded.voided { "voiding" } else { "correcting" };
-            self.accept(event, &decoded, account, reference, window);
+            self.accept(event, &decoded, account, partition_time, window);
             self.make_current(event, decoded, Slot::Instead(index));
         } else if decoded.revision < current.revision {
             self.account(event, "superseded");
@@ -193,7 +193,7 @@ impl<'a> Intake<'a> {
             self.account(event, "duplicate");
             self.observe(window, "duplicate");
             self.receive(event, &decoded);
-            // Of several with the same revision the smallest (topic, partition, offset) counts.
+            // Of several with the same revision the smallest (topic, partition, offset) wins.
             if replaceable && event.coordinates() < source {
                 self.make_current(event, decoded, Slot::Instead(index));
             }
@@ -214,7 +214,14 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn accept(&mut self, event: &RawEvent, decoded: &Decoded, account: &str, reference: i64, window: i64) {
+    fn accept(
+        &mut self,
+        event: &RawEvent,
+        decoded: &Decoded,
+        account: &str,
+        partition_time: i64,
+        window: i64,
+    ) {
         self.account(event, account);
         self.receive(event, decoded);
         let seen = [
@@ -223,7 +230,7 @@ impl<'a> Intake<'a> {
             ("no_product", decoded.product_id.is_none()),
             ("no_payment_method", decoded.payment_method.is_none()),
             ("newer_schema", decoded.schema_version > 1),
-            ("late", decoded.event_time < reference - MINUTE),
+            ("late", decoded.event_time < partition_time - MINUTE),
         ];
         for (measure, _) in seen.into_iter().filter(|(_, holds)| *holds) {
             self.observe(window, measure);

@@ -1,9 +1,9 @@
-//! The oracle: what every view must hold, recomputed from nothing but the events, by the plainest means.
+//! The oracle: every view, recomputed from the events alone in the simplest way.
 //!
-//! It shares no code with the dataflow and knows nothing of epochs' cuts, workers, horizons that fold or buckets that close. Each
+//! It shares no code with the dataflow and has no epochs, workers, folding or closing buckets. Each
 //! event is decoded, admitted and identified in the order of (epoch, topic, partition, offset); each current transaction is then
-//! judged by a look at all earlier ones of its customer; each view is one loop over the outcome. What is compared with a
-//! threshold is compared as an exact number, so that a tie is a tie.
+//! scored from all earlier ones of its customer; each view is one loop over the outcome. Scores are
+//! compared with thresholds as exact numbers, so that a tie is a tie.
 //!
 //! ```text
 //! events ── decode ── intake ──┬── current transactions ── detectors ── views
@@ -13,12 +13,12 @@
 
 mod decode;
 mod detectors;
+mod dimensions;
 mod event;
 mod exact;
 mod expected;
 mod instant;
 mod intake;
-mod reference;
 mod rules;
 mod views;
 
@@ -30,18 +30,18 @@ pub use expected::{
 };
 pub use rules::Rules;
 
-/// What the views depend on beside the events.
+/// Everything that views depend on beside the events.
 #[derive(Clone, Debug)]
 pub struct OracleSettings {
-    /// What the topic at each place of the configuration holds.
+    /// What the topic at each index of the configuration holds.
     pub topics: Vec<TopicRole>,
-    /// How far behind its partition's reference time an event is still accepted, microseconds.
+    /// How far behind its partition time an event is still accepted, microseconds.
     pub horizon: i64,
     /// How long ids are remembered beyond the horizon, microseconds.
     pub retention: i64,
-    /// How far past its record's time an event may lie, microseconds.
+    /// How far after its record's time an event may be, microseconds.
     pub future_allowance: i64,
-    /// Stands in for the record's time of a file's lines where that is compared with the event's, microseconds since 1970.
+    /// Used for lines of files, which have no record time, where an event time is compared with it; microseconds since 1970.
     pub file_now: i64,
     /// The zone of local days, hours and minutes.
     pub zone: chrono_tz::Tz,
@@ -56,7 +56,7 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// An oracle for these settings.
+    /// Creates an oracle for these settings.
     pub fn new(settings: OracleSettings) -> Self {
         Self { settings }
     }

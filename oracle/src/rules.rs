@@ -21,7 +21,7 @@ pub struct Rules {
     pub travel_weight: u32,
     /// FR-003: distance that is still possible, metres.
     pub travel_distance: u32,
-    /// FR-003: seconds that the two transactions may lie apart.
+    /// FR-003: largest time between the two transactions, seconds.
     pub travel_within_seconds: u32,
     /// FR-003: distance that scores 1, metres.
     pub travel_full_score: u32,

@@ -1,32 +1,32 @@
-//! The views: the current transactions, judged, and one loop for each aggregate.
+//! The views: the current transactions with their verdicts, and one loop for each aggregate.
 
-use crate::detectors::{Case, Verdict, judge};
+use crate::detectors::{Case, Verdict, evaluate};
+use crate::dimensions::units;
 use crate::expected::{
     AlertRow, DailyFraudRow, Entity, Expected, ListEntry, ListVersion, ProfileRow, RulePerformanceRow,
     SalesRow, TransactionRow,
 };
 use crate::instant::{date_key, floor_to, hour_start};
 use crate::intake::{Current, Intake};
-use crate::reference::units;
 use crate::{OracleSettings, Rules, RulesVersion};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MINUTE: i64 = 60_000_000;
 
-/// A current transaction, judged.
-struct Judged<'a> {
+/// A current transaction with its verdict.
+struct Scored<'a> {
     current: &'a Current,
     verdict: Verdict,
 }
 
 pub(crate) fn expected(settings: &OracleSettings, intake: Intake<'_>, rules: &[RulesVersion]) -> Expected {
-    let judged = judge_all(settings, &intake, rules);
-    let facts: Vec<&Judged<'_>> = judged.iter().filter(|judged| !judged.current.decoded.voided).collect();
-    let mut transactions: Vec<TransactionRow> = judged.iter().map(transaction_row).collect();
+    let scored = evaluate_all(settings, &intake, rules);
+    let facts: Vec<&Scored<'_>> = scored.iter().filter(|scored| !scored.current.decoded.voided).collect();
+    let mut transactions: Vec<TransactionRow> = scored.iter().map(transaction_row).collect();
     transactions.sort();
     let mut alerts: Vec<AlertRow> =
-        facts.iter().filter(|judged| judged.verdict.alert).map(|judged| alert_row(judged)).collect();
+        facts.iter().filter(|scored| scored.verdict.alert).map(|scored| alert_row(scored)).collect();
     alerts.sort_by(|a, b| (&a.transaction_id, &a.customer_id).cmp(&(&b.transaction_id, &b.customer_id)));
     let mut views = Expected { transactions, alerts, ..Expected::default() };
     for fact in &facts {
@@ -51,11 +51,11 @@ pub(crate) fn expected(settings: &OracleSettings, intake: Intake<'_>, rules: &[R
     }
 }
 
-fn judge_all<'a>(
+fn evaluate_all<'a>(
     settings: &'a OracleSettings,
     intake: &'a Intake<'_>,
     rules: &'a [RulesVersion],
-) -> Vec<Judged<'a>> {
+) -> Vec<Scored<'a>> {
     let mut histories: BTreeMap<&str, Vec<&Current>> = BTreeMap::new();
     for current in intake.currents.iter().filter(|current| !current.decoded.voided) {
         histories.entry(&current.decoded.customer_id).or_default().push(current);
@@ -63,7 +63,7 @@ fn judge_all<'a>(
     for history in histories.values_mut() {
         history.sort_by_key(|current| (current.decoded.event_time, &current.decoded.transaction_id));
     }
-    let mut judged = Vec::new();
+    let mut scored = Vec::new();
     for history in histories.values() {
         for (position, current) in history.iter().enumerate() {
             let case = Case {
@@ -72,12 +72,12 @@ fn judge_all<'a>(
                 earlier: &history[..position],
                 listing: listing(&intake.list_versions, current),
             };
-            judged.push(Judged { current, verdict: judge(&case) });
+            scored.push(Scored { current, verdict: evaluate(&case) });
         }
     }
     let voided = intake.currents.iter().filter(|current| current.decoded.voided);
-    judged.extend(voided.map(|current| Judged { current, verdict: Verdict::default() }));
-    judged
+    scored.extend(voided.map(|current| Scored { current, verdict: Verdict::default() }));
+    scored
 }
 
 /// The latest of the changes that apply at an event time.
@@ -102,8 +102,8 @@ fn listing<'a>(versions: &'a [ListVersion], current: &Current) -> Option<(&'a En
     })
 }
 
-fn transaction_row(judged: &Judged<'_>) -> TransactionRow {
-    let (decoded, verdict) = (judged.current.decoded.clone(), &judged.verdict);
+fn transaction_row(scored: &Scored<'_>) -> TransactionRow {
+    let (decoded, verdict) = (scored.current.decoded.clone(), &scored.verdict);
     TransactionRow {
         transaction_id: decoded.transaction_id,
         customer_id: decoded.customer_id,
@@ -116,31 +116,31 @@ fn transaction_row(judged: &Judged<'_>) -> TransactionRow {
         event_time: decoded.event_time,
         revision: decoded.revision,
         voided: decoded.voided,
-        source: judged.current.source,
+        source: scored.current.source,
         score: verdict.score,
         is_fraud: verdict.alert,
         rules: verdict.hits.iter().map(|hit| (hit.rule.to_owned(), hit.thousandths)).collect(),
     }
 }
 
-fn alert_row(judged: &Judged<'_>) -> AlertRow {
-    let hits = &judged.verdict.hits;
+fn alert_row(scored: &Scored<'_>) -> AlertRow {
+    let hits = &scored.verdict.hits;
     let details: Map<String, Value> =
         hits.iter().map(|hit| (hit.rule.to_owned(), hit.details.clone())).collect();
-    let decoded = &judged.current.decoded;
+    let decoded = &scored.current.decoded;
     AlertRow {
         transaction_id: decoded.transaction_id.clone(),
         customer_id: decoded.customer_id.clone(),
         store_id: decoded.store_id.clone(),
         cents: decoded.cents,
         event_time: decoded.event_time,
-        score: judged.verdict.score,
+        score: scored.verdict.score,
         rules: hits.iter().map(|hit| hit.rule.to_owned()).collect(),
         details: Value::Object(details),
     }
 }
 
-fn sales(settings: &OracleSettings, fact: &Judged<'_>, views: &mut Expected) {
+fn sales(settings: &OracleSettings, fact: &Scored<'_>, views: &mut Expected) {
     let decoded = &fact.current.decoded;
     let (at, store) = (decoded.event_time, &decoded.store_id);
     let minute = floor_to(at, MINUTE);
@@ -155,13 +155,13 @@ fn sales(settings: &OracleSettings, fact: &Judged<'_>, views: &mut Expected) {
     }
 }
 
-fn add(row: &mut SalesRow, fact: &Judged<'_>) {
+fn add(row: &mut SalesRow, fact: &Scored<'_>) {
     row.transactions += 1;
     row.cents += i128::from(fact.current.decoded.cents);
     row.alerts += i64::from(fact.verdict.alert);
 }
 
-fn distinct_customers(facts: &[&Judged<'_>], views: &mut Expected) {
+fn distinct_customers(facts: &[&Scored<'_>], views: &mut Expected) {
     let seen: BTreeSet<(i64, &str)> = facts
         .iter()
         .map(|fact| {
@@ -173,7 +173,7 @@ fn distinct_customers(facts: &[&Judged<'_>], views: &mut Expected) {
     }
 }
 
-fn daily_fraud(settings: &OracleSettings, fact: &Judged<'_>, days: &mut BTreeMap<i32, DailyFraudRow>) {
+fn daily_fraud(settings: &OracleSettings, fact: &Scored<'_>, days: &mut BTreeMap<i32, DailyFraudRow>) {
     let row = days.entry(date_key(settings.zone, fact.current.decoded.event_time)).or_default();
     row.transactions += 1;
     if fact.verdict.alert {
@@ -182,7 +182,7 @@ fn daily_fraud(settings: &OracleSettings, fact: &Judged<'_>, days: &mut BTreeMap
     }
 }
 
-fn top_rules(settings: &OracleSettings, facts: &[&Judged<'_>], days: &mut BTreeMap<i32, DailyFraudRow>) {
+fn top_rules(settings: &OracleSettings, facts: &[&Scored<'_>], days: &mut BTreeMap<i32, DailyFraudRow>) {
     for (day, row) in days {
         let alerts = facts.iter().filter(|fact| {
             fact.verdict.alert && date_key(settings.zone, fact.current.decoded.event_time) == *day
@@ -199,7 +199,7 @@ fn top_rules(settings: &OracleSettings, facts: &[&Judged<'_>], days: &mut BTreeM
 
 fn rule_performance(
     settings: &OracleSettings,
-    fact: &Judged<'_>,
+    fact: &Scored<'_>,
     rows: &mut BTreeMap<(i32, String), RulePerformanceRow>,
 ) {
     let day = date_key(settings.zone, fact.current.decoded.event_time);
@@ -212,7 +212,7 @@ fn rule_performance(
     }
 }
 
-fn profile(fact: &Judged<'_>, rows: &mut BTreeMap<String, ProfileRow>) {
+fn profile(fact: &Scored<'_>, rows: &mut BTreeMap<String, ProfileRow>) {
     let decoded = &fact.current.decoded;
     let (at, minute) = (decoded.event_time, fact.current.minute);
     let row = rows.entry(decoded.customer_id.clone()).or_insert(ProfileRow {

@@ -3,7 +3,7 @@
 use super::Observed;
 use crate::pipeline::Totals;
 use serde::Serialize;
-use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::dimensions::Role;
 use streamflow_model::{Account, BooksEntry, Reason};
 
 /// The books of one topic since the database was created.

@@ -26,7 +26,7 @@ use crate::stop::Stop;
 use std::sync::Arc;
 use std::time::Duration;
 use streamflow_connectors::source::now_ms;
-use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::dimensions::Role;
 
 #[derive(Clone)]
 pub struct Observed {

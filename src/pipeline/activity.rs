@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
-use streamflow_dataflow::operators::holding::{self, Holding, HoldingBuilder};
+use streamflow_dataflow::operators::state_size::{self, StateSize, StateSizeBuilder};
 use timely::logging::{ChannelsEvent, OperatesEvent, StartStop, TimelyEvent, TimelyEventBuilder};
 use timely::worker::Worker;
 
@@ -46,9 +46,9 @@ impl Activity {
                 events.iter_mut().flatten().for_each(|(at, event)| operators.observe(*at, event));
             });
             let operators = Rc::clone(&activity.0);
-            register.insert::<HoldingBuilder, _>(holding::LOG, move |_, events| {
+            register.insert::<StateSizeBuilder, _>(state_size::LOG, move |_, events| {
                 let mut operators = operators.borrow_mut();
-                events.iter_mut().flatten().for_each(|(_, holding)| operators.hold(*holding));
+                events.iter_mut().flatten().for_each(|(_, size)| operators.set_state_size(*size));
             });
         }
         activity
@@ -126,8 +126,8 @@ impl Operators {
         }
     }
 
-    fn hold(&mut self, holding: Holding) {
-        let Holding { operator, records, bytes } = holding;
+    fn set_state_size(&mut self, size: StateSize) {
+        let StateSize { operator, records, bytes } = size;
         self.operator(operator).held = Some(Held { records, bytes });
     }
 }

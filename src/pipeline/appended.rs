@@ -36,7 +36,7 @@ impl Stretch {
         self.0.last().map(|(source, time)| PartitionPosition {
             partition: source.partition(),
             next_offset: source.offset() + 1,
-            reference_time: Some(*time),
+            partition_time: Some(*time),
         })
     }
 

@@ -7,14 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::changes::PartitionPosition;
-use streamflow_dataflow::decode::Event;
-use streamflow_dataflow::detectors::RulesChange;
-use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_dataflow::inputs::InputHandles;
+use streamflow_dataflow::operators::watermark::PartitionTime;
 use streamflow_model::{PartitionId, Record};
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::InputHandle;
-
-pub type Handle<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
 
 /// The shortest epoch in ms. Each epoch schedules every operator, even without data, and a commit takes longer anyway.
 const SHORTEST_EPOCH: u64 = 4;
@@ -22,34 +17,21 @@ const SHORTEST_EPOCH: u64 = 4;
 /// A clock this far behind the last epoch, in ms, has been set back.
 const CLOCK_SET_BACK: u64 = 1000;
 
-/// The inputs of the graph on one worker.
+/// The inputs of the graph on one worker, and the last epoch that was opened.
 pub struct Inbound {
-    /// Decoded records of transaction topics.
-    pub transactions: Handle<Event>,
-    /// Records of dimension topics and the blacklist.
-    pub reference: Handle<Record>,
-    pub rules: Handle<RulesChange>,
-    /// Announcements and times of partitions.
-    pub references: Handle<ReferenceTime>,
-    /// The last epoch that was opened.
+    pub handles: InputHandles,
     epoch: u64,
 }
 
 impl Inbound {
     /// Inputs whose first epoch is `epoch`, the committed frontier.
-    pub fn new(
-        epoch: u64,
-        transactions: Handle<Event>,
-        reference: Handle<Record>,
-        rules: Handle<RulesChange>,
-        references: Handle<ReferenceTime>,
-    ) -> Self {
-        Self { transactions, reference, rules, references, epoch }
+    pub fn new(epoch: u64, handles: InputHandles) -> Self {
+        Self { handles, epoch }
     }
 
     /// Opens the first epoch, which is the same on all workers.
     pub fn open_first_epoch(&mut self) {
-        self.advance_to(self.epoch);
+        self.handles.advance_to(self.epoch);
     }
 
     /// Opens the next epoch, by the clock, and returns it; while it is too early, how long until the next epoch may open. It does
@@ -60,25 +42,18 @@ impl Inbound {
             return Err(Duration::from_millis(due - now));
         }
         self.epoch = now.max(self.epoch + 1);
-        self.advance_to(self.epoch);
+        self.handles.advance_to(self.epoch);
         Ok(self.epoch)
     }
 
     /// Completes the open epoch.
     pub fn complete_epoch(&mut self) {
-        self.advance_to(self.epoch + 1);
+        self.handles.advance_to(self.epoch + 1);
     }
 
     /// The frontier of the inputs, ms since 1970: no more input before it.
     pub fn frontier(&self) -> u64 {
         self.epoch + 1
-    }
-
-    fn advance_to(&mut self, epoch: u64) {
-        self.transactions.advance_to(epoch);
-        self.reference.advance_to(epoch);
-        self.rules.advance_to(epoch);
-        self.references.advance_to(epoch);
     }
 }
 
@@ -202,10 +177,10 @@ impl Idle {
     }
 
     /// The partition times of idle partitions: `allowance` microseconds before the last confirmation.
-    pub fn reference_times(&self, allowance: i64) -> impl Iterator<Item = ReferenceTime> + '_ {
+    pub fn partition_times(&self, allowance: i64) -> impl Iterator<Item = PartitionTime> + '_ {
         let time = move |as_of: u64| (as_of as i64) * 1000 - allowance;
         self.0
             .iter()
-            .map(move |(partition, as_of)| ReferenceTime { partition: *partition, time: time(*as_of) })
+            .map(move |(partition, as_of)| PartitionTime { partition: *partition, time: time(*as_of) })
     }
 }

@@ -1,31 +1,21 @@
 //! Restores the graph's state from the tables, before anything is read from Kafka.
 
-use super::feed::Handle;
 use super::plan::Plan;
 use super::status::Status;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use streamflow_connectors::postgres::connect;
-use streamflow_dataflow::changes::ViewChange;
-use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction};
+use streamflow_dataflow::inputs::RestoredHandles;
 use streamflow_medallion::hydration::{Hydration, Row, Share};
 use timely::worker::Worker;
 use tracing::field;
 
-/// The inputs of what is restored; dropping them marks that it is complete.
-pub struct Restoring {
-    /// Transactions within horizon, identity retention and look-back.
-    pub transactions: Handle<RestoredTransaction>,
-    pub customers: Handle<RestoredCustomer>,
-    pub views: Handle<ViewChange>,
-}
-
 /// The worker steps after this many rows, so that they do not queue in front of the operators.
 const ROWS_A_STEP: u64 = 8192;
 
-/// Reads this worker's share. A database without results has no state to restore.
-pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: Restoring, status: &Status) -> Result<()> {
+/// Reads this worker's share and drops its handles. A database without results has no state to restore.
+pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: RestoredHandles, status: &Status) -> Result<()> {
     if plan.progress.frontier == 0 {
         status.start().worker_restored();
         return Ok(());

@@ -9,7 +9,7 @@ use streamflow_connectors::kafka::{Assignment, KafkaSettings, OffsetRange, Topic
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::detectors::RulesChange;
-use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::resume::Resume;
 use streamflow_dataflow::settings::Settings;
 use streamflow_medallion::{Progress, hydration};

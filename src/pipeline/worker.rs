@@ -2,7 +2,7 @@
 
 use super::activity::Activity;
 use super::feed::{Idle, InFlight, Inbound};
-use super::hydrate::{Restoring, hydrate};
+use super::hydrate::hydrate;
 use super::memory_limit::MemoryLimit;
 use super::plan::Plan;
 use super::reporter::Reporter;
@@ -20,18 +20,18 @@ use streamflow_connectors::source::now_ms;
 use streamflow_connectors::source::{SourceEvent, Wake};
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
-use streamflow_dataflow::graph::{self, Inputs, Stages, Wanted};
-use streamflow_dataflow::reference::Role;
-use streamflow_dataflow::resume::Restored;
+use streamflow_dataflow::dimensions::Role;
+use streamflow_dataflow::graph::{self, Stages, Wanted};
+use streamflow_dataflow::inputs::{Inputs, RestoredHandles};
 use streamflow_model::{PartitionId, Record};
 use timely::dataflow::ProbeHandle;
-use timely::dataflow::operators::{Input, Probe};
+use timely::dataflow::operators::Probe;
 use timely::worker::Worker;
 
 /// The most batches of one epoch, so that epochs stay short under load.
 const BATCHES_AN_EPOCH: usize = 4;
 
-/// How often idle partitions' reference times are sent to the graph.
+/// How often the times of idle partitions are sent to the graph.
 const IDLE_NEWS: Duration = Duration::from_secs(1);
 
 /// Runs one worker until a stop is requested and everything is committed.
@@ -45,8 +45,8 @@ pub fn run(
     let committing = if worker.index() == 0 { lock(committing).take() } else { None };
     let farewell = (plan.process.count > 1).then(|| Farewell::listen(worker, stop));
     let activity = plan.observed.then(|| Activity::listen(worker));
-    let Built { inbound, restoring, stages, durable } = build(worker, plan, committing, stop, status);
-    hydrate(worker, plan, restoring, status)?;
+    let Built { inbound, restored, stages, durable } = build(worker, plan, committing, stop, status);
+    hydrate(worker, plan, restored, status)?;
     status.wake_at_commits(std::thread::current());
     let assignments = plan.assignments(worker.index(), worker.peers());
     let thread = std::thread::current();
@@ -93,7 +93,7 @@ pub fn run(
 /// The inputs and outputs of the graph on one worker.
 struct Built {
     inbound: Inbound,
-    restoring: Restoring,
+    restored: RestoredHandles,
     stages: Stages,
     durable: ProbeHandle<u64>,
 }
@@ -107,31 +107,13 @@ fn build(
 ) -> Built {
     let roles: Vec<Role> = plan.topics.iter().map(|(_, role)| *role).collect();
     worker.dataflow(|scope| {
-        let (transactions, transactions_in) = scope.new_input();
-        let (reference, reference_in) = scope.new_input();
-        let (rules, rules_in) = scope.new_input();
-        let (references, references_in) = scope.new_input();
-        let (restored, transactions_restored) = scope.new_input();
-        let (customers, customers_restored) = scope.new_input();
-        let (views, views_restored) = scope.new_input();
-        let inputs = Inputs {
-            transactions: transactions_in,
-            reference: reference_in,
-            rules: rules_in,
-            references: references_in,
-            restored: Restored {
-                transactions: transactions_restored,
-                customers: customers_restored,
-                views: views_restored,
-            },
-        };
+        let (handles, restored, inputs) = Inputs::new(scope);
         let wanted = Wanted { transactions: true, settled: false };
         let outputs = graph::build(&plan.settings, &roles, wanted, &plan.resume, inputs);
         let durable = ProbeHandle::new();
         sink(outputs.changes, committing, Arc::clone(stop), Arc::clone(status)).probe_with(&durable);
-        let inbound = Inbound::new(plan.progress.frontier, transactions, reference, rules, references);
-        let restoring = Restoring { transactions: restored, customers, views };
-        Built { inbound, restoring, stages: outputs.stages, durable }
+        let inbound = Inbound::new(plan.progress.frontier, handles);
+        Built { inbound, restored, stages: outputs.stages, durable }
     })
 }
 
@@ -168,7 +150,7 @@ impl Feeder<'_> {
         self.inbound.open_first_epoch();
         for partition in partitions {
             if matches!(self.plan.role(*partition), Role::Transactions | Role::Blacklist) {
-                self.inbound.references.send(self.plan.resume.announcement(*partition));
+                self.inbound.handles.partition_times.send(self.plan.resume.announcement(*partition));
             }
         }
         self.inbound.complete_epoch();
@@ -180,7 +162,7 @@ impl Feeder<'_> {
             Ok(epoch) => epoch,
             Err(wait) => return Ok(Feed::TooEarly(wait)),
         };
-        self.rules_change.take().into_iter().for_each(|change| self.inbound.rules.send(change));
+        self.rules_change.take().into_iter().for_each(|change| self.inbound.handles.rules.send(change));
         let mut batches = 0;
         let memory_has_room = self.memory_limit.has_room(self.in_flight.records())?;
         let room = self.in_flight.has_room(&self.plan.pipeline, memory_has_room);
@@ -208,9 +190,11 @@ impl Feeder<'_> {
         let role = records.first().map(|record| self.plan.role(record.source.partition()));
         match role {
             Some(Role::Transactions) => {
-                records.into_iter().for_each(|record| self.inbound.transactions.send(Event::from(record)));
+                records
+                    .into_iter()
+                    .for_each(|record| self.inbound.handles.transactions.send(Event::from(record)));
             }
-            _ => self.inbound.reference.send_batch(&mut records),
+            _ => self.inbound.handles.dimensions.send_batch(&mut records),
         }
     }
 
@@ -220,9 +204,9 @@ impl Feeder<'_> {
         }
         self.idle_sent = Instant::now();
         let allowance = i64::from(self.plan.pipeline.idle_allowance_seconds) * 1_000_000;
-        for reference in self.idle.reference_times(allowance) {
-            if matches!(self.plan.role(reference.partition), Role::Transactions | Role::Blacklist) {
-                self.inbound.references.send(reference);
+        for time in self.idle.partition_times(allowance) {
+            if matches!(self.plan.role(time.partition), Role::Transactions | Role::Blacklist) {
+                self.inbound.handles.partition_times.send(time);
             }
         }
     }

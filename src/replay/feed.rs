@@ -3,7 +3,7 @@
 use super::Inputs;
 use anyhow::{Result, bail};
 use std::path::PathBuf;
-use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::dimensions::Role;
 use streamflow_model::PartitionId;
 
 /// A file and the partition that it stands for.

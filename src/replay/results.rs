@@ -175,7 +175,7 @@ impl Results {
         self.line.clear();
         rows::write_fact(&mut self.line, settled, keys);
         self.fact_transactions.write_line(&self.line)?;
-        if let Some(alert) = Alert::judged(transaction, &settled.verdict) {
+        if let Some(alert) = Alert::from_verdict(transaction, &settled.verdict) {
             self.summary.alerts += 1;
             self.alerts.write(&rows::AlertRow::new(&alert))?;
             self.fact_fraud_alerts.write(&rows::FraudAlertRow::new(&alert, keys))?;

@@ -75,7 +75,7 @@ pub struct Views {
     pub customers: BTreeMap<Id, Customer>,
     pub stores: BTreeMap<Id, Store>,
     pub products: BTreeMap<Id, Product>,
-    /// The largest reference time of all files, microseconds since 1970.
+    /// The largest partition time of all files, microseconds since 1970.
     pub newest: Option<i64>,
     /// The watermark, at most that.
     pub watermark: i64,
@@ -90,7 +90,7 @@ impl Views {
             ViewChange::Customer(upsert) => put(&mut self.customers, upsert),
             ViewChange::Store(upsert) => put(&mut self.stores, upsert),
             ViewChange::Product(upsert) => put(&mut self.products, upsert),
-            ViewChange::Progress(progress) => self.newest = self.newest.max(progress.reference_time),
+            ViewChange::Progress(progress) => self.newest = self.newest.max(progress.partition_time),
             ViewChange::Watermark(time) => {
                 // Behind the end of all files time goes on, but nothing more happens in it.
                 let watermark = self.newest.map_or(self.watermark, |newest| time.min(newest));

@@ -9,18 +9,17 @@ use std::time::Duration;
 use streamflow_connectors::file::{FileSettings, FileSource};
 use streamflow_connectors::source::{SourceEvent, Wake};
 use streamflow_dataflow::decode::Event;
-use streamflow_dataflow::detectors::RulesChange;
-use streamflow_dataflow::graph::{self, Inputs, Wanted};
-use streamflow_dataflow::operators::watermark::ReferenceTime;
-use streamflow_dataflow::reference::Role;
-use streamflow_dataflow::resume::{Restored, Resume};
+use streamflow_dataflow::dimensions::Role;
+use streamflow_dataflow::graph::{self, Wanted};
+use streamflow_dataflow::inputs::{InputHandles, Inputs};
+use streamflow_dataflow::operators::watermark::PartitionTime;
+use streamflow_dataflow::resume::Resume;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{PartitionId, Record};
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::InputHandle;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::generic::Operator;
-use timely::dataflow::operators::{Input, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
@@ -42,34 +41,16 @@ impl Plan {
 /// Epochs that may be in the graph at once: enough to keep it busy, few enough to bound memory.
 const EPOCHS_IN_FLIGHT: u64 = 4;
 
-type Handle<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
-
-struct Inbound {
-    transactions: Handle<Event>,
-    reference: Handle<Record>,
-    rules: Handle<RulesChange>,
-    references: Handle<ReferenceTime>,
-}
-
-impl Inbound {
-    fn advance_to(&mut self, epoch: u64) {
-        self.transactions.advance_to(epoch);
-        self.reference.advance_to(epoch);
-        self.rules.advance_to(epoch);
-        self.references.advance_to(epoch);
-    }
-}
-
 /// A file of this worker, with the batch that waits for its epoch.
 struct Source {
     partition: PartitionId,
     source: FileSource<Event>,
     waiting: Option<Vec<Event>>,
     ended: bool,
-    /// The latest event time that the graph has been given.
+    /// The latest event time sent to the graph.
     newest: Option<i64>,
-    /// The reference time that the graph has been told since the end.
-    told: Option<i64>,
+    /// The last partition time sent since the end of the file.
+    sent: Option<i64>,
 }
 
 impl Source {
@@ -86,17 +67,17 @@ impl Source {
         self.newest = self.newest.max(times.filter(|time| *time <= limit).max());
     }
 
-    /// The reference time behind the file's end: time goes on until everything is final, one step an epoch, so that
+    /// The partition time behind the file's end: time goes on until everything is final, one step an epoch, so that
     /// never more than a step's transactions become final at once.
-    fn reference_behind_end(&self, horizon: i64) -> i64 {
+    fn time_behind_end(&self, horizon: i64) -> i64 {
         let (Some(newest), step) = (self.newest, horizon / CLOSING_STEPS) else { return i64::MAX };
-        let next = self.told.unwrap_or(newest).saturating_add(step.max(1));
+        let next = self.sent.unwrap_or(newest).saturating_add(step.max(1));
         if step == 0 || next > newest.saturating_add(horizon + step) { i64::MAX } else { next }
     }
 
     /// Whether the graph knows that no more input comes.
     fn is_closed(&self) -> bool {
-        self.told == Some(i64::MAX)
+        self.sent == Some(i64::MAX)
     }
 }
 
@@ -105,16 +86,16 @@ const CLOSING_STEPS: i64 = 64;
 
 /// Runs one worker to the end of its files.
 pub fn run(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> Result<()> {
-    let (mut inbound, probe) = build(worker, plan, results);
+    let (mut inputs, probe) = build(worker, plan, results);
     let batch = FileSettings::default();
     if worker.index() == 0 {
         for file in plan.files.iter().filter(|file| file.role != Role::Transactions) {
-            load_reference(worker, file, &mut inbound)?;
+            load_dimensions(worker, file, &mut inputs)?;
         }
     }
     let mut sources = open(worker, plan, &batch)?;
     for source in &sources {
-        inbound.references.send(ReferenceTime { partition: source.partition, time: i64::MIN });
+        inputs.partition_times.send(PartitionTime { partition: source.partition, time: i64::MIN });
     }
     let mut epoch = 0;
     loop {
@@ -133,13 +114,13 @@ pub fn run(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> Resul
         if sources.iter().all(Source::is_closed) {
             break;
         }
-        feed(&mut sources, &mut inbound, epoch, batch.batch_lines, &plan.settings);
+        feed(&mut sources, &mut inputs, epoch, batch.batch_lines, &plan.settings);
         epoch += 1;
-        inbound.advance_to(epoch);
+        inputs.advance_to(epoch);
         worker.step();
         report_frontier(worker, &probe, results);
     }
-    drop(inbound);
+    drop(inputs);
     while !probe.done() {
         worker.step_or_park(Some(Duration::from_millis(10)));
         report_frontier(worker, &probe, results);
@@ -147,26 +128,16 @@ pub fn run(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> Resul
     Ok(())
 }
 
-fn build(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> (Inbound, ProbeHandle<u64>) {
+fn build(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> (InputHandles, ProbeHandle<u64>) {
     let (changes_out, settled_out) = (results.clone(), results.clone());
     worker.dataflow(|scope| {
-        let (transactions, transactions_in) = scope.new_input();
-        let (reference, reference_in) = scope.new_input();
-        let (rules, rules_in) = scope.new_input();
-        let (references, references_in) = scope.new_input();
-        let inputs = Inputs {
-            transactions: transactions_in,
-            reference: reference_in,
-            rules: rules_in,
-            references: references_in,
-            restored: Restored::none(scope),
-        };
+        let (handles, _nothing_restored, inputs) = Inputs::new(scope);
         let wanted = Wanted { transactions: false, settled: true };
         let outputs = graph::build(&plan.settings, &ROLES, wanted, &Resume::default(), inputs);
         let probe = ProbeHandle::new();
         hand_on(outputs.changes, "write changes", changes_out, Message::Changes).probe_with(&probe);
         hand_on(outputs.settled, "write settled", settled_out, Message::Settled).probe_with(&probe);
-        (Inbound { transactions, reference, rules, references }, probe)
+        (handles, probe)
     })
 }
 
@@ -187,14 +158,14 @@ fn hand_on<'s, D: Clone + 'static>(
     })
 }
 
-/// Gives a whole reference file to the graph, as part of the first epoch.
-fn load_reference(worker: &mut Worker, file: &InputFile, inbound: &mut Inbound) -> Result<()> {
+/// Gives a whole file of a dimension or the blacklist to the graph, as part of the first epoch.
+fn load_dimensions(worker: &mut Worker, file: &InputFile, inputs: &mut InputHandles) -> Result<()> {
     let nobody_waits: Wake = Arc::new(|| {});
     let source =
         FileSource::<Record>::start(&file.path, file.partition, &FileSettings::default(), &nobody_waits)?;
     for event in source.events() {
         match event {
-            SourceEvent::Batch(mut records) => inbound.reference.send_batch(&mut records),
+            SourceEvent::Batch(mut records) => inputs.dimensions.send_batch(&mut records),
             SourceEvent::EndOfPartition { .. } => break,
             SourceEvent::Failed(error) => return Err(error.into()),
         }
@@ -219,7 +190,7 @@ fn open(worker: &Worker, plan: &Plan, batch: &FileSettings) -> Result<Vec<Source
             waiting: None,
             ended: false,
             newest: None,
-            told: None,
+            sent: None,
         })
     };
     mine.map(open).collect()
@@ -243,16 +214,22 @@ fn fill(sources: &mut [Source]) -> Result<bool> {
 }
 
 /// Gives the batches of this epoch to the graph, and the news that a file has ended.
-fn feed(sources: &mut [Source], inbound: &mut Inbound, epoch: u64, batch_lines: u64, settings: &Settings) {
+fn feed(
+    sources: &mut [Source],
+    inputs: &mut InputHandles,
+    epoch: u64,
+    batch_lines: u64,
+    settings: &Settings,
+) {
     for source in sources {
         let due = source.next_epoch(batch_lines).is_some_and(|next| next <= epoch);
         if due && let Some(mut events) = source.waiting.take() {
             source.see(&events, settings);
-            inbound.transactions.send_batch(&mut events);
+            inputs.transactions.send_batch(&mut events);
         } else if source.ended && source.waiting.is_none() && !source.is_closed() {
-            let time = source.reference_behind_end(settings.correction_horizon);
-            source.told = Some(time);
-            inbound.references.send(ReferenceTime { partition: source.partition, time });
+            let time = source.time_behind_end(settings.correction_horizon);
+            source.sent = Some(time);
+            inputs.partition_times.send(PartitionTime { partition: source.partition, time });
         }
     }
 }

@@ -35,7 +35,7 @@ use published::Before;
 use snapshot::Snapshot;
 use std::collections::BTreeMap;
 use streamflow_connectors::postgres::connect;
-use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::dimensions::Role;
 use streamflow_medallion::Progress;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

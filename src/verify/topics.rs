@@ -6,7 +6,7 @@ use crate::config::Config;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use streamflow_connectors::kafka::{KafkaError, TimestampType};
-use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::dimensions::Role;
 use streamflow_medallion::Progress;
 
 /// Checks each topic that is read or written. `progress` is the database's progress for those that are read.

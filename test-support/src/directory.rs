@@ -1,5 +1,5 @@
-//! A server's directory: named after the process that made it, so that what a killed test run left behind can be
-//! told from what is in use and is cleared away by the next.
+//! A server's directory: named after the process that made it, so that the next test run
+//! recognizes and removes the directories of a killed one.
 
 use std::fs;
 use std::io;

@@ -57,7 +57,7 @@ struct Ports {
 pub struct Security {
     /// The broker's certificate.
     pub identity: Identity,
-    /// The name that the broker tells clients to connect to.
+    /// The name under which the broker is advertised to clients.
     pub host: String,
     /// A user that can prove its password by SCRAM.
     pub user: String,
@@ -123,7 +123,7 @@ impl KafkaServer {
         Some(self.own.as_ref()?.ports.secure.as_ref()?.number)
     }
 
-    /// Asks the broker to shut down and waits until it has. Its data stays.
+    /// Shuts the broker down and waits until it has ended. Its data stays.
     pub fn stop(&mut self) -> Result<()> {
         if let Some(process) = self.own()?.process.take() {
             process.terminate()?;
@@ -131,18 +131,18 @@ impl KafkaServer {
         Ok(())
     }
 
-    /// Kills the broker. Its data stays as the crash left it.
+    /// Kills the broker; its data is as after a crash.
     pub fn kill(&mut self) -> Result<()> {
         self.own()?.process = None;
         Ok(())
     }
 
-    /// Stops the broker where it stands: it neither answers nor closes connections.
+    /// Suspends the broker: it neither answers nor closes connections.
     pub fn pause(&mut self) -> Result<()> {
         self.signal("STOP")
     }
 
-    /// Lets it go on.
+    /// Resumes a suspended broker.
     pub fn resume(&mut self) -> Result<()> {
         self.signal("CONT")
     }
@@ -172,7 +172,7 @@ impl KafkaServer {
         Ok(())
     }
 
-    /// Gives a topic these `configs` in the place of those that it was created with.
+    /// Replaces the `configs` that a topic was created with.
     pub fn configure_topic(&self, name: &str, configs: &[(&str, &str)]) -> Result<()> {
         let wanted = configs
             .iter()
@@ -308,7 +308,7 @@ group.initial.rebalance.delay.ms=0
     )
 }
 
-/// What the second listener adds; of a property that stands twice, the last one counts.
+/// Properties of the second listener; of a property that occurs twice, the last one counts.
 fn secure_properties(security: &Security, ports: &Ports, directory: &TempDir) -> Result<String> {
     let Security { identity, host, .. } = security;
     let (broker, controller) = (ports.broker.number, ports.controller.number);

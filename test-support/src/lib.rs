@@ -1,5 +1,4 @@
-//! What integration tests start: a real Apache Kafka, in a process of its own that never outlives the test, and the
-//! certificates that servers show.
+//! Support for integration tests: a real Apache Kafka in a process that never outlives the test, and certificates for servers.
 
 mod directory;
 mod jars;

@@ -1,4 +1,4 @@
-//! Ports that stay a server's own while it is down.
+//! Ports that stay reserved for a server while it is down.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 pub struct Port {
     /// Its number.
     pub number: u16,
-    /// Its lock is the reservation: the system gives it back however the process ends.
+    /// Its lock is the reservation: the system releases it however the process ends.
     _reservation: File,
 }
 

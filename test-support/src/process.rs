@@ -1,4 +1,4 @@
-//! A child process that ends with this one, however this one ends.
+//! A child process that ends when this one ends, even by a crash.
 
 use std::io;
 use std::os::unix::process::CommandExt;

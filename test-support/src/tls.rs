@@ -1,9 +1,9 @@
-//! Certificates of an authority of one's own.
+//! Certificates of a test authority.
 
 use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
-/// An authority that nobody else trusts.
+/// A certificate authority for one test.
 #[derive(Debug)]
 pub struct Authority {
     certificate: String,
@@ -20,19 +20,19 @@ pub struct Identity {
 }
 
 impl Authority {
-    /// A new one.
+    /// Creates an authority.
     pub fn new() -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        // Another name than those it issues certificates for: OpenSSL would take these for self-signed.
+        // Named otherwise than the certificates it issues, which OpenSSL would take for self-signed.
         params.distinguished_name.push(DnType::CommonName, "Authority of a test");
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?.pem();
         Ok(Self { certificate, issuer: Issuer::new(params, key) })
     }
 
-    /// Its certificate, PEM: what clients are told to trust.
+    /// Its certificate in PEM, for clients to trust.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }

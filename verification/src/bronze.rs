@@ -19,7 +19,7 @@ pub(crate) struct Received {
     beside: Beside,
 }
 
-/// What a row says of its payload.
+/// The columns of a row that repeat its payload.
 #[derive(Debug, PartialEq)]
 struct Beside {
     event_time: i64,
@@ -52,13 +52,13 @@ pub(crate) fn read(snapshot: &mut Snapshot<'_>, topics: &Topics) -> Result<Vec<R
 /// Topic, partition and offset in the first three columns.
 fn coordinates(row: &Row, topics: &Topics, table: &'static str) -> Result<Coordinates, VerificationError> {
     Ok(Coordinates {
-        topic: topics.place(row.try_get(0)?, table)?,
+        topic: topics.index(row.try_get(0)?, table)?,
         partition: narrow(row, 1, table)?,
         offset: narrow(row, 2, table)?,
     })
 }
 
-/// Each event is there once and is acceptable, and its row says what its payload says.
+/// Checks that each event occurs once and is acceptable, and that its row's columns agree with its payload.
 pub(crate) fn compare_received(received: Vec<Received>, expected: &Expected) -> Comparison {
     let stored = received.into_iter().map(|received| (received.event.coordinates(), received.beside));
     let expected = expected.received.iter().map(|(coordinates, row)| {
@@ -67,7 +67,7 @@ pub(crate) fn compare_received(received: Vec<Received>, expected: &Expected) -> 
     comparison::equal(TABLE, stored, expected)
 }
 
-/// Why the dead letters of transaction topics were refused, as far as their payloads tell. Each event is there once.
+/// Checks the reasons of dead letters of transaction topics where the payload determines them, and that each event occurs once.
 pub(crate) fn compare_dead_letters(
     snapshot: &mut Snapshot<'_>,
     topics: &Topics,
@@ -96,7 +96,7 @@ pub(crate) fn compare_dead_letters(
     Ok(comparison::equal("bronze.dead_letters (reasons)", stored, expected))
 }
 
-/// An event that is none the payload's fault was refused for what only its surroundings tell.
+/// Reasons that the payload alone does not determine.
 fn expected_reason<'a>(stored: &'a str, payload: Option<&[u8]>, full_length: i64) -> &'a str {
     if full_length > PAYLOAD_LIMIT as i64 {
         return "too_large";

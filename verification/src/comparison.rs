@@ -1,4 +1,4 @@
-//! Comparing what a table holds with what it must hold.
+//! Compares the rows of a table with the expected ones.
 
 use crate::Comparison;
 use std::cmp::Ordering;
@@ -8,7 +8,7 @@ use std::iter::Peekable;
 /// How many differing rows are shown.
 const SAMPLE: usize = 4;
 
-/// Rows by key. A key that a side has twice counts as differing.
+/// Rows by key. A key that occurs twice on a side counts as a difference.
 type Rows<K, R> = Vec<(K, R)>;
 
 /// Compares the rows of `table` by key; two rows of a key agree where they are equal.

@@ -3,10 +3,10 @@
 use streamflow_connectors::postgres::PostgresError;
 use thiserror::Error;
 
-/// Why a verification cannot be made. That tables differ is no error but its result.
+/// Why a verification cannot be made. Differences between tables are a result, not an error.
 #[derive(Debug, Error)]
 pub enum VerificationError {
-    /// The server or the connection; the message says who can mend it.
+    /// The server or the connection; the message says who can fix it.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
     /// Maintenance has dropped events: gold can still be checked against silver.
@@ -16,10 +16,10 @@ pub enum VerificationError {
     Incomplete {
         /// Rows of bronze.
         held: i64,
-        /// Events that the books say were accepted, copies included.
+        /// Accepted events according to the books, copies included.
         accepted: i64,
     },
-    /// A value that StreamFlow never writes; whoever wrote it can mend it.
+    /// A value that StreamFlow never writes; whoever wrote it can fix it.
     #[error("{table} holds what StreamFlow does not write: {problem}")]
     Unreadable {
         /// The table.

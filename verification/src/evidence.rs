@@ -1,4 +1,4 @@
-//! Whether two sides tell the same of an alert.
+//! Compares the evidence of alerts.
 
 use serde_json::Value;
 use streamflow_oracle::AlertRow;

@@ -1,4 +1,4 @@
-//! Whether the tables hold what they must, recomputed from the events in bronze.
+//! Checks the tables against a recomputation from the events in bronze.
 //!
 //! ```text
 //! bronze.raw_transactions ─┐
@@ -8,9 +8,8 @@
 //! bronze.raw_fraud_alerts ── folded ───> expected alerts ── compared with the current ones
 //! ```
 //!
-//! The oracle shares no code with the dataflow. What was accepted is accepted again, whatever its age: lateness was decided when
-//! the event came. An id that was used again after it had been forgotten is the one thing that such a recomputation takes for a
-//! duplicate.
+//! The oracle shares no code with the dataflow. Every accepted event is accepted again, whatever its age: lateness was decided when
+//! it was read. Only an id that was used again after it had been forgotten differs: the recomputation takes it for a duplicate.
 
 mod bronze;
 pub mod comparison;
@@ -38,7 +37,7 @@ use streamflow_medallion::recompute;
 /// Holds all events in memory, about 2 kB each; half a million take some twenty seconds.
 ///
 /// # Errors
-/// What the server or the connection says; [`VerificationError::Incomplete`] where maintenance has dropped events.
+/// An error of the server or the connection; [`VerificationError::Incomplete`] where maintenance has dropped events.
 pub fn against_bronze(client: &mut Client, rules: &Rules) -> Result<Vec<Comparison>, VerificationError> {
     let mut snapshot = Snapshot::take(client)?;
     let topics = topics::Topics::read(&mut snapshot)?;

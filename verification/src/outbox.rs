@@ -1,4 +1,4 @@
-//! The alert changes, folded: what they add up to is the current alerts.
+//! Folds the alert changes and compares the result with the current alerts.
 
 use crate::error::unreadable;
 use crate::snapshot::{Snapshot, instant, instant_or_null, text};
@@ -20,7 +20,7 @@ struct Change {
     payload: Payload,
 }
 
-/// What the payload tells of the alert; the evidence is left out.
+/// The alert in a payload, without the evidence.
 #[derive(Deserialize)]
 struct Payload {
     alert_id: String,
@@ -32,7 +32,7 @@ struct Payload {
     transaction_at: String,
 }
 
-/// Where a change stands among those of all alerts and of its own.
+/// The number of a change among those of all alerts and among those of its own.
 #[derive(Debug, PartialEq)]
 struct Step {
     transaction_id: String,
@@ -40,7 +40,7 @@ struct Step {
     kind: String,
 }
 
-/// A current alert. What the rules compared can change without the alert, and is not told then.
+/// A current alert, without the evidence: it can change without a change of the alert.
 #[derive(Clone, Debug, PartialEq)]
 struct Alert {
     alert_id: String,
@@ -60,8 +60,8 @@ struct Folded {
     alert: Option<Alert>,
 }
 
-/// Changes are numbered without gaps, overall and by alert, each follows from the one before, and together they are the current
-/// alerts.
+/// Checks that changes are numbered without gaps, overall and by alert, that each follows from the one before, and that together
+/// they result in the current alerts.
 pub(crate) fn compare(snapshot: &mut Snapshot<'_>) -> Result<Vec<Comparison>, VerificationError> {
     let sql = "SELECT number, sequence, change, transaction_id, detected_at, payload::text \
          FROM bronze.raw_fraud_alerts ORDER BY number";

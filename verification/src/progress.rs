@@ -14,7 +14,7 @@ const TABLE: &str = "streamflow.progress";
 /// Events by topic and account.
 type Books = BTreeMap<(String, String), i64>;
 
-/// What the progress row and the books say.
+/// The progress row and the books.
 pub(crate) struct State {
     pub(crate) zone: Tz,
     /// Microseconds since 1970.
@@ -46,7 +46,7 @@ impl State {
         Ok(state)
     }
 
-    /// Rows are missing by right only where maintenance has dropped old ones: it keeps 30 days.
+    /// Whether rows may be missing because maintenance has dropped old ones: it keeps 30 days.
     fn require_all_events(&self, snapshot: &mut Snapshot<'_>) -> Result<(), VerificationError> {
         let accepted = self.books.iter().filter(|((_, account), _)| Account::names_transactions(account));
         let accepted = accepted.map(|(_, events)| events).sum();
@@ -62,8 +62,8 @@ impl State {
     }
 }
 
-/// Read is the sum of all other accounts, accepted ones are what the oracle counts, refused ones are what is in
-/// `bronze.dead_letters`.
+/// Checks that read is the sum of all other accounts, that accepted ones are as many as the oracle counts, and refused ones as many
+/// as `bronze.dead_letters` has.
 pub(crate) fn compare_books(
     snapshot: &mut Snapshot<'_>,
     topics: &Topics,
@@ -93,8 +93,8 @@ pub(crate) fn compare_books(
     Ok(comparison::equal("streamflow.books, from bronze", opened, expected))
 }
 
-/// The numbering of alert changes and dead letters ends where the progress row says; no row comes from beyond the frontier
-/// or the offsets; no more was read than the offsets allow.
+/// Checks that the numbers of alert changes and dead letters end at the progress row's, that no row is beyond the frontier or
+/// the offsets, and that no more was read than the offsets allow.
 pub(crate) fn compare_progress(
     snapshot: &mut Snapshot<'_>,
     state: &State,

@@ -1,4 +1,4 @@
-//! What the oracle makes of bronze.
+//! Recomputes the views from bronze with the oracle.
 
 use crate::VerificationError;
 use crate::bronze::Received;
@@ -12,10 +12,10 @@ use streamflow_dataflow::detectors::Rules;
 use streamflow_model::timestamp::Rfc3339;
 use streamflow_oracle::{Expected, Oracle, OracleSettings, RawEvent, RulesVersion};
 
-/// More than any event can be late, microseconds: what was accepted is accepted again.
+/// More than any event can be late, microseconds, so that every accepted event is accepted again.
 const FOREVER: i64 = 1 << 61;
 
-/// What every view must hold, from the events received, the versions of the list and those of the rules.
+/// The expected rows of every view, from the received events and the versions of the list and the rules.
 pub(crate) fn recompute(
     snapshot: &mut Snapshot<'_>,
     topics: &Topics,
@@ -37,7 +37,7 @@ pub(crate) fn recompute(
     Ok(oracle.recompute(&events, &rules_versions(snapshot)?))
 }
 
-/// The versions of the list as records whose own time makes them apply from when they do.
+/// The versions of the list as records, whose times make them apply from the same event times.
 fn list_versions(snapshot: &mut Snapshot<'_>, topics: &Topics) -> Result<Vec<RawEvent>, VerificationError> {
     let sql = "SELECT version, entity_kind, entity_id, \
              CASE WHEN isfinite(applies_from) THEN applies_from END, valid_from, expires_at, reason, removed \

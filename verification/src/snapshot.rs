@@ -18,7 +18,7 @@ impl<'a> Snapshot<'a> {
         Ok(Self(transaction))
     }
 
-    /// What `read` makes of each row that `sql` gives.
+    /// Runs `sql` and converts each row with `read`.
     pub(crate) fn rows<T>(
         &mut self,
         sql: &str,
@@ -33,7 +33,7 @@ impl<'a> Snapshot<'a> {
         Ok(values)
     }
 
-    /// The only row that `sql` gives.
+    /// Runs `sql`, which returns one row.
     pub(crate) fn row(&mut self, sql: &str) -> Result<Row, VerificationError> {
         Ok(self.0.query_one(sql, &[])?)
     }

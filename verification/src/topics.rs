@@ -1,4 +1,4 @@
-//! Topics as the oracle refers to them: by their place.
+//! Topics as the oracle refers to them: by index.
 
 use crate::VerificationError;
 use crate::error::unreadable;
@@ -14,23 +14,23 @@ impl Topics {
         Ok(Self(snapshot.rows(sql, |row| Ok(row.try_get(0)?))?))
     }
 
-    pub(crate) fn place(&self, name: &str, table: &'static str) -> Result<u16, VerificationError> {
-        let place = self.0.iter().position(|topic| topic == name).and_then(|place| u16::try_from(place).ok());
-        place.ok_or_else(|| unreadable(table, &format!("topic {name}, which streamflow.topics lacks")))
+    pub(crate) fn index(&self, name: &str, table: &'static str) -> Result<u16, VerificationError> {
+        let index = self.0.iter().position(|topic| topic == name).and_then(|index| u16::try_from(index).ok());
+        index.ok_or_else(|| unreadable(table, &format!("topic {name}, which streamflow.topics lacks")))
     }
 
-    pub(crate) fn name(&self, place: u16) -> &str {
-        self.0.get(usize::from(place)).map_or("", String::as_str)
+    pub(crate) fn name(&self, index: u16) -> &str {
+        self.0.get(usize::from(index)).map_or("", String::as_str)
     }
 
-    /// What each place holds for the oracle: events of transactions, and in one place more the list entries.
+    /// What the topic at each index holds: transaction events, and list entries at one more index.
     pub(crate) fn roles(&self) -> Vec<TopicRole> {
         let mut roles = vec![TopicRole::Transactions; self.0.len()];
         roles.push(TopicRole::Blacklist);
         roles
     }
 
-    /// The place of the list entries.
+    /// The index of the list entries.
     pub(crate) fn blacklist(&self) -> u16 {
         self.0.len() as u16
     }

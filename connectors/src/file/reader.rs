@@ -17,7 +17,7 @@ pub(super) struct Reader<R, T> {
 
 /// Why reading ends before the end.
 pub(super) enum End {
-    /// Nobody listens any more.
+    /// The worker has dropped the source.
     Stopped,
     /// The input cannot be read.
     Failed(io::Error),
@@ -65,7 +65,7 @@ impl<R: Read, T: From<Record>> Reader<R, T> {
     fn record(&self, number: u64, line: Line) -> Record {
         Record {
             source: Source::new(self.partition, number),
-            // A file has no broker: the event's own time stands in.
+            // A file has no broker: the event's own time is used instead.
             appended_at: None,
             key: None,
             payload: Some(line.kept),

@@ -35,7 +35,7 @@ impl Default for FileSettings {
 ///
 /// Its thread is not waited for: a read from a terminal or a pipe can take for ever.
 ///
-/// What it delivers is made from the records on its thread, so that decoding runs beside the worker.
+/// Records are converted on its thread, so that decoding runs beside the worker.
 pub struct FileSource<T = Record> {
     events: Receiver<SourceEvent<T>>,
     stop: Arc<AtomicBool>,
@@ -89,7 +89,7 @@ impl<T> Drop for FileSource<T> {
 
 fn run<T: From<Record>>(mut reader: Reader<Box<dyn Read + Send>, T>, path: PathBuf) {
     if let Err(End::Failed(cause)) = reader.run() {
-        // Nobody may be left to hear it.
+        // The worker may have dropped the source.
         let _ = reader.outbox.send(SourceEvent::Failed(SourceError::File { path, cause }));
     }
 }

@@ -12,7 +12,7 @@ use rdkafka::{ClientContext, Statistics};
 use super::progress::SourceProgress;
 use crate::repeats::Repeats;
 
-/// Writes what the client library says to the log; of warnings that repeat, few.
+/// Writes the client library's messages to the log, and repeated warnings rarely.
 #[derive(Default)]
 pub(super) struct Logging {
     /// By facility or error.
@@ -20,11 +20,11 @@ pub(super) struct Logging {
 }
 
 impl Logging {
-    /// Calls `tell` where a warning of this kind is due, with the number of those that were left out before it.
-    fn warn(&self, kind: String, tell: impl FnOnce(u64)) {
+    /// Calls `log` where a warning of this kind is due, with the number left out before it.
+    fn warn(&self, kind: String, log: impl FnOnce(u64)) {
         let due = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).note(kind, Instant::now());
         if let Some(left_out) = due {
-            tell(left_out);
+            log(left_out);
         }
     }
 }
@@ -48,7 +48,7 @@ impl ClientContext for Logging {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // The end of a partition is told as an error, and is none.
+        // The end of a partition is reported as an error, but is none.
         if !matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
             self.warn(error.to_string(), |left_out| tracing::warn!(%error, reason, left_out, "Kafka client"));
         }

@@ -33,15 +33,15 @@ fn configure(config: &mut ClientConfig, settings: &SourceSettings) {
     config
         // Required to assign partitions, though no group is ever joined and nothing is committed under this name.
         .set("group.id", "streamflow")
-        // Offsets are kept in PostgreSQL, in the transaction of what they led to; a second truth could only be wrong.
+        // Offsets are kept in PostgreSQL, in the transaction of what they led to; a second copy could only differ.
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // An offset that is gone (retention, a recreated topic) is an error: jumping to another would lose or repeat
-        // records without a word.
+        // An offset that is gone (retention, a recreated topic) is an error: jumping to another would silently lose or
+        // repeat records.
         .set("auto.offset.reset", "error")
         // Records of aborted transactions never happened.
         .set("isolation.level", "read_committed")
-        // An idle partition's reference time follows the clock, which takes knowing that its end has been reached.
+        // An idle partition's time follows the clock, so the end of the partition must be known.
         .set("enable.partition.eof", "true")
         // A record damaged on the way must not become an event.
         .set("check.crcs", "true")

@@ -1,7 +1,7 @@
-//! Why brokers that answer do not let a client in: the client library tells it in its log, beside the request that fails.
+//! Why brokers that answer reject a client: the client library reports it in its log, not with the request that fails.
 //!
-//! A user, a certificate or a protocol that does not fit will not fit in half a minute either, so whoever starts a process is told at
-//! once what to mend. What a broker that is just starting may cause too counts only when it comes again.
+//! A user, a certificate or a protocol that does not fit will not fit in half a minute either, so whoever starts a process learns at
+//! once what to fix. A failure that a starting broker may cause too counts only when it is repeated.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,22 +12,22 @@ use rdkafka::error::KafkaError as ClientError;
 
 use super::client::Logging;
 
-/// What keeps a client out.
+/// Why a client is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Diagnosis {
     /// The settings to look at.
-    pub(super) mend: &'static str,
-    /// The client library's words.
+    pub(super) settings: &'static str,
+    /// The client library's message.
     pub(super) problem: String,
-    /// No broker that is well configured causes it, however busy.
+    /// Whether it is certain: a well-configured broker never causes it, however busy.
     pub(super) is_certain: bool,
 }
 
-/// Words of the client library, the first that fit count; what to mend; whether that is certain.
+/// Parts of the client library's messages, of which the first match wins; the settings to fix; whether that is certain.
 const SYMPTOMS: [(&str, &str, bool); 7] = [
     ("SASL authentication error", "`username`, its password and `mechanism`", true),
     ("mechanism handshake failed", "`mechanism` and `protocol`", true),
-    // The client library says the same of both.
+    // The client library has the same message for both.
     (
         "certificate verify failed",
         "`tls_ca_file` and `brokers`: another authority's certificate, or for another name",
@@ -42,10 +42,10 @@ const SYMPTOMS: [(&str, &str, bool); 7] = [
 
 impl Diagnosis {
     fn of(message: &str) -> Option<Self> {
-        let (_, mend, is_certain) = SYMPTOMS.into_iter().find(|(words, ..)| message.contains(words))?;
+        let (_, settings, is_certain) = SYMPTOMS.into_iter().find(|(words, ..)| message.contains(words))?;
         // Behind the name of a thread, which nobody knows.
         let problem = message.split_once("]: ").map_or(message, |(_, problem)| problem);
-        Some(Self { mend, problem: problem.to_owned(), is_certain })
+        Some(Self { settings, problem: problem.to_owned(), is_certain })
     }
 }
 
@@ -78,7 +78,7 @@ impl ClientContext for Diagnosing {
         }
     }
 
-    /// The log has said it.
+    /// Whether it has been logged.
     fn error(&self, error: ClientError, reason: &str) {
         tracing::debug!(%error, reason, "Kafka client");
     }

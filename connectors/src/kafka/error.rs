@@ -1,4 +1,4 @@
-//! What can go wrong with Kafka outside of reading, and who can mend it.
+//! Errors of Kafka outside of reading, and who can fix them.
 
 use rdkafka::error::KafkaError as ClientError;
 use thiserror::Error;
@@ -6,7 +6,7 @@ use thiserror::Error;
 /// An error of the Kafka connector.
 #[derive(Debug, Error)]
 pub enum KafkaError {
-    /// A setting is missing, contradictory or out of range. The user mends it; no retry.
+    /// A setting is missing, contradictory or out of range. The user fixes it; no retry.
     #[error("kafka setting `{key}`: {problem}")]
     Settings {
         /// The key as written in the configuration, below `kafka`.
@@ -14,51 +14,51 @@ pub enum KafkaError {
         /// What is wrong and what is allowed.
         problem: String,
     },
-    /// The client library does not accept the settings. The user mends them; no retry.
+    /// The client library does not accept the settings. The user fixes it; no retry.
     #[error("the Kafka client refuses its settings: {0}")]
     Client(ClientError),
-    /// No broker answers. The operator mends it; retry later.
+    /// No broker answers. The operator fixes it; retry later.
     #[error(
         "no answer from Kafka while {doing}: {cause}; check `brokers` and that one of them can be reached"
     )]
     Unavailable {
         /// What was being done.
         doing: String,
-        /// The client's words.
+        /// The client's message.
         cause: ClientError,
     },
-    /// Brokers answer and do not let this client in: password, certificate or protocol do not fit. The user mends it; no
+    /// Brokers answer and do not let this client in: password, certificate or protocol do not fit. The user fixes it; no
     /// retry.
-    #[error("Kafka does not let this client in; check {mend} ({problem})")]
+    #[error("Kafka does not let this client in; check {settings} ({problem})")]
     Unfit {
         /// The settings to look at, below `kafka`.
-        mend: &'static str,
-        /// The client's words.
+        settings: &'static str,
+        /// The client's message.
         problem: String,
     },
-    /// A broker understood and refused. The operator mends it; no retry.
+    /// A broker understood and refused. The operator fixes it; no retry.
     #[error("Kafka refused {doing}: {cause}")]
     Refused {
         /// What was being done.
         doing: String,
-        /// The broker's words.
+        /// The broker's message.
         cause: String,
     },
     /// A topic does not exist. The operator creates it; no retry.
     #[error("topic {0} does not exist: create it or correct the configured name")]
     MissingTopic(String),
-    /// Records may carry the producer's clock where the broker's is needed. The operator mends it; no retry.
+    /// Records may carry the producer's clock where the broker's is needed. The operator fixes it; no retry.
     #[error("topic {0} has message.timestamp.type=CreateTime: set it to LogAppendTime")]
     NotLogAppendTime(String),
-    /// A record cannot be sent: it is too large or its topic unknown. Whoever makes the record mends it; no retry.
+    /// A record cannot be sent: it is too large or its topic unknown. Whoever makes the record fixes it; no retry.
     #[error("record for topic {topic} cannot be sent: {cause}")]
     Record {
         /// The record's topic.
         topic: String,
-        /// The client's words.
+        /// The client's message.
         cause: ClientError,
     },
-    /// Records were not acknowledged in time. The operator mends it; what was lost must be sent again.
+    /// Records were not acknowledged in time. The operator fixes it; what was lost must be sent again.
     #[error("{failed} records were not delivered to Kafka, first: {cause}")]
     Undelivered {
         /// How many, since the producer was opened.

@@ -56,9 +56,9 @@ fn consumer(settings: &KafkaSettings, isolation: &str) -> Result<BaseConsumer<Lo
         .set("group.id", &settings.client_id)
         .set("enable.auto.commit", "false")
         .set("isolation.level", isolation)
-        // Markers of transactions have offsets and are no records: only this tells that the end is reached.
+        // Markers of transactions have offsets and are no records: only this event shows that the end is reached.
         .set("enable.partition.eof", "true")
-        // The end is told by a fetch that finds nothing more: do not let it wait for more.
+        // A fetch that finds nothing more reports the end: do not let it wait for more.
         .set("fetch.wait.max.ms", "10")
         // What has been deleted at the beginning meanwhile was not the newest.
         .set("auto.offset.reset", "earliest");

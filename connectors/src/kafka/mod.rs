@@ -4,11 +4,11 @@
 //! ```text
 //!  Topics ── which partitions, from where ──> KafkaSource ── a reader thread per topic ──> SourceEvent
 //!  Producer ── records ──> Kafka                             MockBroker: a Kafka in this process, for the demo
-//!  TransactionalProducer ── all or nothing ──> Kafka ── latest_record ──> where it stands, after a restart
+//!  TransactionalProducer ── all or nothing ──> Kafka ── latest_record ──> its position, after a restart
 //! ```
 //!
-//! No consumer group takes part: which worker reads what is the dataflow's decision, and the truth about offsets is
-//! the progress row in PostgreSQL. A broker that is away is waited for; an offset that is gone is an error.
+//! No consumer group takes part: the dataflow assigns partitions to workers, and the authority for offsets is the
+//! progress row in PostgreSQL. An unreachable broker is waited for; a deleted offset is an error.
 
 mod assignment;
 mod batch;

@@ -16,7 +16,7 @@ use super::settings::KafkaSettings;
 /// How long to wait for acknowledgements to make room in a full buffer before looking again.
 const ROOM_CHECK: Duration = Duration::from_millis(1);
 
-/// What became of the records since the producer was opened.
+/// Delivered and failed records since the producer was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deliveries {
     /// Acknowledged by all replicas in sync.
@@ -40,7 +40,7 @@ struct Counting {
 }
 
 impl Producer {
-    /// Makes the client; nobody is asked yet.
+    /// Creates the client without connecting.
     ///
     /// # Errors
     /// [`KafkaError::Settings`], [`KafkaError::Client`].
@@ -80,7 +80,7 @@ impl Producer {
         }
     }
 
-    /// What became of the records so far.
+    /// Delivered and failed records so far.
     pub fn deliveries(&self) -> Deliveries {
         let counts = self.client.context();
         Deliveries {

@@ -1,4 +1,4 @@
-//! How far reading has come, for metrics: plain atomics that the reader writes and anybody reads.
+//! How far reading has come, for metrics: atomics that the reader writes and metrics read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -77,7 +77,7 @@ impl PartitionProgress {
         self.partition
     }
 
-    /// Where reading began.
+    /// The first offset to read.
     pub fn start(&self) -> u64 {
         self.start
     }
@@ -88,12 +88,12 @@ impl PartitionProgress {
     }
 
     /// One past the partition's last record as of at most some seconds ago (markers of transactions behind it do not count
-    /// once it has been read to its end); `None` until the broker has told.
+    /// once it has been read to its end); `None` until the broker has reported it.
     pub fn end(&self) -> Option<u64> {
         Some(self.end.load(Ordering::Relaxed)).filter(|end| *end != UNKNOWN)
     }
 
-    /// What stood in the partition before this instant has been sent to the worker, ms since 1970: the time of the last record,
+    /// All records in the partition before this instant have been sent to the worker, ms since 1970: the time of the last record,
     /// or when the partition was last found to have been read to its end; as long as neither is known, when reading began.
     pub fn read_until(&self) -> u64 {
         self.read_until.load(Ordering::Relaxed)
@@ -105,7 +105,7 @@ impl PartitionProgress {
         Some(self.away_since.load(Ordering::Relaxed)).filter(|since| *since != 0)
     }
 
-    /// Records not yet delivered (transaction markers count); `None` until the broker has told the end.
+    /// Records not yet delivered (transaction markers count); `None` until the broker has reported the end.
     pub fn lag(&self) -> Option<u64> {
         Some(self.end()?.saturating_sub(self.position()))
     }

@@ -1,6 +1,6 @@
 //! The reader thread of one topic: polls, gathers, sends.
 //!
-//! A broker that is away is waited for, since the client library reconnects by itself; what cannot mend itself ends
+//! A broker that is away is waited for, since the client library reconnects by itself; a permanent error ends
 //! the reader with [`SourceEvent::Failed`].
 
 use std::time::{Duration, Instant};
@@ -20,13 +20,13 @@ use crate::source::{Outbox, STOP_CHECK, SourceError, SourceEvent, Stopped, now_m
 
 const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether a partition still ends where it did.
+/// How often the reader checks whether a partition still ends at the same offset.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A broker that does not answer that within this time is asked again later: others wait meanwhile.
 const LOOK_WITHIN: Duration = Duration::from_millis(300);
 
-/// What stands behind the last record for so long, ms, while fetches are answered, is no record: a transaction's marker.
+/// An offset after the last record that yields no record for so long, ms, while fetches are answered, is a transaction's marker.
 const MARKERS_AFTER: u64 = 5000;
 
 /// Reads the assigned partitions of one topic.
@@ -36,11 +36,11 @@ pub(super) struct Reader {
     batch: BatchBuilder,
     outbox: Outbox,
     looked: Instant,
-    /// Interruptions that the log has been told of.
+    /// Interruptions that have been logged.
     interruptions: Repeats<String>,
 }
 
-/// Where reading stands in one partition.
+/// The state of reading one partition.
 struct Cursor {
     partition: PartitionId,
     /// The next offset to deliver.
@@ -49,13 +49,13 @@ struct Cursor {
     time: Option<u64>,
     /// The end was reached and nothing has come since.
     at_end: bool,
-    /// Where the partition ends behind `next`, and since when, ms since 1970.
+    /// The partition's end after `next`, and since when, ms since 1970.
     ahead: Option<(u64, u64)>,
 }
 
 impl Cursor {
-    /// An instant before which nothing stood in the partition but what was delivered, if that can be told from its `end` at
-    /// the instant `now`; ms since 1970.
+    /// An instant before which the partition held only delivered records, if that follows from its `end` at the instant `now`;
+    /// ms since 1970.
     fn complete_as_of(&mut self, end: u64, now: u64) -> Option<u64> {
         if end <= self.next {
             self.ahead = None;
@@ -110,7 +110,7 @@ impl Reader {
         }
     }
 
-    /// Reads until told to stop or until it cannot go on.
+    /// Reads until it is stopped or fails.
     pub(super) fn run(mut self) {
         let Err(end) = self.read_all();
         if let End::Failed(error) = end {
@@ -179,14 +179,14 @@ impl Reader {
     /// reached, or while nobody takes what was read, nobody knows.
     fn tell_ends(&mut self) -> Result<(), End> {
         self.looked = Instant::now();
-        for place in 0..self.partitions.len() {
+        for index in 0..self.partitions.len() {
             // What came while a send waited is not delivered yet.
-            if !self.partitions[place].at_end || !self.batch.is_empty() {
+            if !self.partitions[index].at_end || !self.batch.is_empty() {
                 continue;
             }
             let now = now_ms();
-            let Some(end) = self.end(place) else { break };
-            let cursor = &mut self.partitions[place];
+            let Some(end) = self.end(index) else { break };
+            let cursor = &mut self.partitions[index];
             let (partition, offset) = (cursor.partition, cursor.next);
             if let Some(as_of) = cursor.complete_as_of(end, now) {
                 self.send(SourceEvent::EndOfPartition { partition, offset, as_of })?;
@@ -199,15 +199,15 @@ impl Reader {
     }
 
     /// Where a partition ends, if its broker answers soon.
-    fn end(&self, place: usize) -> Option<u64> {
-        let number = i32::from(self.partitions[place].partition.partition());
+    fn end(&self, index: usize) -> Option<u64> {
+        let number = i32::from(self.partitions[index].partition.partition());
         let (_, end) =
             self.consumer.fetch_watermarks(&self.consumer.context().topic, number, LOOK_WITHIN).ok()?;
         u64::try_from(end).ok()
     }
 
-    /// Waits until there is room and sends. While it takes long nothing is fetched, but the client is listened to, else what it
-    /// tells would pile up.
+    /// Waits until there is room and sends. If that takes long, fetching is paused, but the client is still polled, else its
+    /// events would pile up.
     fn send(&mut self, event: SourceEvent) -> Result<(), End> {
         let Some(mut event) = self.outbox.offer(event)? else { return Ok(()) };
         let begun = Instant::now();
@@ -226,7 +226,7 @@ impl Reader {
         self.consumer.resume(&assigned).map_err(|error| self.stopped(&error))
     }
 
-    /// Takes what the client has to tell while it is paused, and looks how far the partitions' ends have moved.
+    /// Handles the client's events while it is paused, and checks how far the partitions' ends have moved.
     fn listen(&mut self) -> Result<(), End> {
         self.poll(Some(Duration::ZERO))?;
         if self.looked.elapsed() < LOOK_EVERY {
@@ -234,8 +234,8 @@ impl Reader {
         }
         self.looked = Instant::now();
         let context = self.consumer.context();
-        for (place, cursor) in self.partitions.iter().enumerate() {
-            let Some(end) = self.end(place) else { break };
+        for (index, cursor) in self.partitions.iter().enumerate() {
+            let Some(end) = self.end(index) else { break };
             let number = i32::from(cursor.partition.partition());
             context
                 .progress
@@ -275,8 +275,8 @@ impl Reader {
             }
             _ => {
                 if let Some(left_out) = self.interruptions.note(cause.clone(), Instant::now()) {
-                    let said = "reading from Kafka is interrupted; the client tries again";
-                    tracing::warn!(topic, cause, left_out, "{said}");
+                    let message = "reading from Kafka is interrupted; the client tries again";
+                    tracing::warn!(topic, cause, left_out, "{message}");
                 }
                 self.consumer.context().progress.interrupted();
                 return Ok(());

@@ -230,7 +230,7 @@ impl KafkaSettings {
             .set("security.protocol", self.protocol.name())
             // A misspelt topic is to be an error, not a new topic with one partition and a week's retention.
             .set("allow.auto.create.topics", "false")
-            // Middleboxes drop connections that are silent for long, as those to reference topics are.
+            // Middleboxes drop connections that are silent for long, as those to dimension topics are.
             .set("socket.keepalive.enable", "true")
             // A broker closes idle connections as a matter of course; that is nothing to log.
             .set("log.connection.close", "false")
@@ -299,7 +299,7 @@ impl KafkaSettings {
     }
 }
 
-/// The client library's words for a file without certificates name neither the file nor the key.
+/// The client library's message for a file without certificates names neither the file nor the key.
 fn check_certificates(path: &Path) -> Result<(), KafkaError> {
     let problem = |what: String| problem("tls_ca_file", format!("`{}`: {what}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;

@@ -1,7 +1,7 @@
 //! The partitions that one worker reads.
 //!
 //! Each topic has a client and a reader thread of its own. That is not for speed: the client library reports the end
-//! of a partition, and errors, by partition number alone, and number 0 of two topics could not be told apart.
+//! of a partition, and errors, by partition number alone, and number 0 of two topics would be ambiguous.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct KafkaSource {
 }
 
 impl KafkaSource {
-    /// Starts reading. Nobody answers yet when this returns: brokers that are away are waited for.
+    /// Starts reading and returns at once: brokers that are unreachable are waited for.
     ///
     /// # Errors
     /// [`SourceError::Client`] where the settings or the assignment are wrong, [`SourceError::Thread`].
@@ -78,7 +78,7 @@ impl Drop for KafkaSource {
         // Frees a reader that waits for room; it then sees that it is to stop.
         while self.events.try_recv().is_ok() {}
         for reader in self.readers.drain(..) {
-            // A reader that panicked has said so on standard error.
+            // A panic of the reader is reported on standard error.
             let _ = reader.join();
         }
     }

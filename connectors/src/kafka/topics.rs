@@ -19,7 +19,7 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Together about half a minute, long enough for a broker that restarts.
 const ATTEMPTS: u32 = 6;
-/// What a client has to tell comes one by one, with each poll; so many are enough for what a few failed connections leave.
+/// A client reports events one by one, with each poll; so many polls suffice for the events of a few failed connections.
 const POLLS: u32 = 100;
 /// Together ten seconds.
 const KNOWN_CHECKS: u32 = 100;
@@ -71,7 +71,7 @@ pub struct Topics {
 }
 
 impl Topics {
-    /// Makes the clients; nobody is asked yet.
+    /// Creates the client without connecting.
     ///
     /// # Errors
     /// [`KafkaError::Settings`], [`KafkaError::Client`].
@@ -122,7 +122,7 @@ impl Topics {
         Ok(OffsetRange { earliest: offset(earliest)?, latest: offset(latest)? })
     }
 
-    /// Whose clock stamps the records of `topic`. The embedded broker cannot tell.
+    /// Whose clock stamps the records of `topic`. The embedded broker does not support it.
     ///
     /// # Errors
     /// [`KafkaError::MissingTopic`], [`KafkaError::Refused`], [`KafkaError::Unavailable`].
@@ -134,7 +134,7 @@ impl Topics {
         }
     }
 
-    /// Whether `topic` keeps the latest record of each key for ever. The embedded broker cannot tell.
+    /// Whether `topic` keeps the latest record of each key for ever. The embedded broker does not support it.
     ///
     /// # Errors
     /// As [`Topics::timestamp_type`].
@@ -155,14 +155,14 @@ impl Topics {
         })?;
         let value = config.get(key).and_then(|entry| entry.value.clone());
         let Some(value) = value else {
-            // The client library hides why a broker tells nothing.
+            // The client library hides why a broker returns nothing.
             self.partitions(topic)?;
             return Err(refused(&doing, "this client may lack the right to describe configurations"));
         };
         Ok(value)
     }
 
-    /// Makes sure that the broker's clock stamps the records of `topic`, on which the reference time rests.
+    /// Makes sure that the broker's clock stamps the records of `topic`, on which partition times depend.
     ///
     /// # Errors
     /// [`KafkaError::NotLogAppendTime`], and those of [`Topics::timestamp_type`].
@@ -214,8 +214,8 @@ impl Topics {
             let _ = self.consumer.poll(Duration::ZERO);
         }
         match self.diagnosing.last() {
-            Some(Diagnosis { mend, problem, is_certain }) if is_certain || attempt > 1 => {
-                Err(KafkaError::Unfit { mend, problem })
+            Some(Diagnosis { settings, problem, is_certain }) if is_certain || attempt > 1 => {
+                Err(KafkaError::Unfit { settings, problem })
             }
             _ => Ok(()),
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  open ── fence ──> begin ── send* ── commit ──┐      any error: drop it, open and fence another, ask what was
-//!                      ^                        │      committed last (see `latest_record`), go on from there
+//!                      ^                        │      committed last (see `latest_record`), resume there
 //!                      └────────────────────────┘
 //! ```
 //!
@@ -26,16 +26,16 @@ const SENDING: &str = "sending records";
 /// What goes wrong with a transaction.
 #[derive(Debug, Error)]
 pub enum TransactionError {
-    /// The producer cannot be made; the user mends the settings.
+    /// The producer cannot be created; the user fixes it.
     #[error(transparent)]
     Producer(#[from] KafkaError),
-    /// No answer in time, or the transaction failed; whether it took effect may be unknown. Usually mends itself:
+    /// No answer in time, or the transaction failed; whether it took effect may be unknown. Usually temporary:
     /// open another producer, fence, see what was committed.
     #[error("Kafka failed {doing}: {cause}")]
     Interrupted {
         /// What was being done.
         doing: &'static str,
-        /// The client's words.
+        /// The client's message.
         cause: String,
     },
     /// Another producer of the same transactional id has taken over, or the broker ended a transaction that was open
@@ -44,21 +44,21 @@ pub enum TransactionError {
     Fenced {
         /// What was being done.
         doing: &'static str,
-        /// The client's words.
+        /// The client's message.
         cause: String,
     },
-    /// A broker understood and refused: rights, sizes, topics. The operator mends it; no retry.
+    /// A broker understood and refused: rights, sizes, topics. The operator fixes it; no retry.
     #[error("Kafka refused {doing}: {cause}")]
     Refused {
         /// What was being done.
         doing: &'static str,
-        /// The client's words.
+        /// The client's message.
         cause: String,
     },
 }
 
 impl TransactionError {
-    /// Whether another producer may succeed without anybody changing anything here.
+    /// Whether another producer may succeed without a change of settings.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Interrupted { .. } => true,
@@ -94,7 +94,7 @@ pub struct TransactionalProducer {
 }
 
 impl TransactionalProducer {
-    /// Makes the client; nobody is asked yet. A transaction that is not committed within `timeout` of its first
+    /// Creates the client without connecting. A transaction that is not committed within `timeout` of its first
     /// record is aborted by the broker: so long can a crashed producer hold up read_committed consumers.
     ///
     /// # Errors
@@ -208,6 +208,6 @@ fn record<'a>(topic: &'a str, message: &'a Message) -> BaseRecord<'a, [u8], [u8]
 impl ProducerContext for Logging {
     type DeliveryOpaque = ();
 
-    /// A record that is not delivered makes its transaction fail, which says so.
+    /// An undelivered record makes its transaction fail, which reports it.
     fn delivery(&self, _result: &DeliveryResult<'_>, (): ()) {}
 }

@@ -59,7 +59,7 @@ impl Field {
     }
 }
 
-/// The JSON text of each known field that is present; of a name that stands twice, the last one.
+/// The JSON text of each known field that is present; of a name that occurs twice, the last one.
 #[derive(Debug, Default)]
 pub struct Fields<'a>([Option<Cow<'a, str>>; FIELDS]);
 
@@ -74,7 +74,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A JSON value that keeps its text, of whichever parser.
+/// A JSON value of some parser that keeps its text.
 pub trait RawJson<'de>: Deserialize<'de> {
     /// The value's JSON text.
     fn text(self) -> Cow<'de, str>;
@@ -87,7 +87,7 @@ impl<'de> RawJson<'de> for sonic_rs::LazyValue<'de> {
 }
 
 /// Levels of arrays and objects that a payload may have, the outermost included: as many as other parsers read. The parser
-/// takes each level to the stack, which a payload of brackets would exhaust.
+/// recurses for each level, so a payload of brackets would exhaust the stack.
 const MAX_DEPTH: usize = 127;
 
 /// The fields of one JSON object, nothing before or behind it but white space.
@@ -98,7 +98,7 @@ pub fn parse(payload: &[u8]) -> Result<Fields<'_>, String> {
     parsed.map(|parsed| parsed.fields).map_err(|error| no_object(error.line(), error.column()))
 }
 
-/// The payload as text, if it is none that parsers should not see.
+/// The payload as text, unless it would exhaust or mislead a parser.
 pub(super) fn text(payload: &[u8]) -> Result<&str, String> {
     if is_too_deep(payload) {
         return Err(format!("nested more than {MAX_DEPTH} levels deep"));
@@ -141,14 +141,14 @@ fn depth(payload: &[u8]) -> usize {
     most
 }
 
-/// Whether some `\u` is not followed by four hexadecimal digits, which the parser does not look at in what it skips.
+/// Whether some `\u` is not followed by four hexadecimal digits, which the parser does not check in values that it skips.
 fn has_malformed_escape(payload: &[u8]) -> bool {
     if !payload.contains(&b'\\') {
         return false;
     }
     let mut rest = payload;
-    while let Some(place) = rest.iter().position(|byte| *byte == b'\\') {
-        let escape = &rest[place + 1..];
+    while let Some(index) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = &rest[index + 1..];
         if let [b'u', digits @ ..] = escape
             && !digits.get(..4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
         {
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_need_their_digits_wherever_they_stand() {
+    fn escapes_need_their_digits_everywhere() {
         for (text, good) in
             [(r"\u00e9", true), (r"\\u", true), (r"\u00g1", false), (r"\u12", false), (r#"\u"abc"#, false)]
         {

@@ -1,12 +1,12 @@
-//! The way nearly all events are written: one object of strings without escapes, numbers and literals. One pass over its bytes.
+//! A fast parser for the form of nearly all events: one object of strings without escapes, numbers and literals.
 //!
-//! Whatever else there is - nesting, escapes, an error - is left to the general parser, which also says what is wrong.
+//! Everything else - nesting, escapes, errors - is left to the general parser, which also reports what is wrong.
 
 use super::fields::{Field, Fields};
 use std::borrow::Cow;
 use streamflow_model::decimal::is_number;
 
-/// The fields of a payload that is written that way; `None` says nothing about one that is not.
+/// The fields of a payload of that form; `None` for any other, valid or not.
 pub(super) fn parse(payload: &[u8]) -> Option<Fields<'_>> {
     if has_escapes_or_control_characters(payload) {
         return None;
@@ -41,9 +41,9 @@ impl<'a> Rest<'a> {
     /// The next byte that is no space.
     fn next(&mut self) -> Option<u8> {
         let bytes = self.0.as_bytes();
-        let place = bytes.iter().position(|byte| *byte != b' ')?;
-        let byte = bytes[place];
-        self.0 = self.0.get(place + 1..)?;
+        let index = bytes.iter().position(|byte| *byte != b' ')?;
+        let byte = bytes[index];
+        self.0 = self.0.get(index + 1..)?;
         Some(byte)
     }
 

@@ -1,6 +1,6 @@
-//! Decoding: from the bytes of a record to a transaction, or to the reasons why it is none.
+//! Decoding: from the bytes of a record to a transaction, or to the reason why it is refused.
 //!
-//! The JSON is walked once; only the fields that the graph uses are looked at, as slices of the payload. Amounts never pass
+//! The JSON is walked once; only the fields that the graph uses are read, as slices of the payload. Amounts never pass
 //! through a binary float.
 
 pub mod fields;
@@ -42,7 +42,7 @@ pub fn decode(record: &Record) -> Result<Decoded, Refusal> {
     decode_payload(payload, record.source)
 }
 
-/// The transaction in a payload of at most 64 KiB that stood at `source`.
+/// The transaction in a payload of at most 64 KiB, the value of the record at `source`.
 pub fn decode_payload(payload: &[u8], source: Source) -> Result<Decoded, Refusal> {
     let fields = match flat::parse(payload) {
         Some(fields) => fields,

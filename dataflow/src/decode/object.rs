@@ -1,11 +1,11 @@
-//! Any JSON object: its fields by name, nothing interpreted yet. For records that are not many.
+//! Any JSON object: its fields by name, not interpreted yet. For topics with few records.
 
 use super::{Refusal, fields};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use streamflow_model::Reason;
 
-/// The JSON text of each field; of a name that stands twice, the last one.
+/// The JSON text of each field; of a name that occurs twice, the last one.
 #[derive(Debug)]
 pub struct Object<'a>(BTreeMap<String, &'a RawValue>);
 

@@ -1,4 +1,4 @@
-//! The rules of each field.
+//! Validation of each field.
 
 use super::fields::{Field, Fields};
 use serde::{Deserialize, Serialize};
@@ -8,19 +8,19 @@ use streamflow_model::place::parse_degrees;
 use streamflow_model::timestamp;
 use streamflow_model::{Cents, Currency, Id, Place, Reason, Source, Transaction};
 
-/// The newest schema version whose fields are all known here; a newer one is read as far as it is understood.
+/// The newest schema version whose fields are all known here; of a newer one only the known fields are read.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// A transaction as decoded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decoded {
-    /// The transaction; shared, because it passes through many hands.
+    /// The transaction; shared, because many operators pass it on.
     pub transaction: Arc<Transaction>,
-    /// The schema version that it claims.
+    /// The schema version that the payload states.
     pub schema_version: u32,
 }
 
-/// Why an event is no transaction.
+/// Why an event is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The kind of reason.
@@ -76,7 +76,7 @@ pub(super) fn from_fields(fields: &Fields<'_>, source: Source) -> Result<Decoded
     }
 }
 
-/// Reads fields one by one and gathers what is wrong with them.
+/// Reads fields one by one and collects violations.
 struct Reader<'a> {
     fields: &'a Fields<'a>,
     missing: bool,
@@ -135,7 +135,7 @@ impl Reader<'_> {
         let fields = self.fields;
         self.present(Field::Amount, "amount")?;
         let json = fields.get(Field::Amount)?;
-        // A number stands as it is, a string between quotes: the text is the same, and no float comes between.
+        // A number or a string between quotes: the text is the same, so no float is involved.
         let text = if json.starts_with('"') { unquote(json) } else { Some(Cow::Borrowed(json)) };
         let parsed =
             text.map_or(Err(streamflow_model::money::AmountError::NotDecimal), |text| Cents::parse(&text));
@@ -221,7 +221,7 @@ impl Reader<'_> {
 
 fn has_control_characters(text: &str) -> bool {
     let plain = |byte: &u8| (0x20..0x7f).contains(byte);
-    // Nearly always plain ASCII, which is told without decoding it.
+    // Nearly always plain ASCII, which is recognized without decoding it.
     !text.as_bytes().iter().all(plain) && text.chars().any(char::is_control)
 }
 

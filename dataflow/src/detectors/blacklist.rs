@@ -29,7 +29,6 @@ impl Detector for Blacklist {
         self.weight
     }
 
-    /// Which entry is in force, the context knows.
     fn detect(&self, context: &Context<'_>) -> Option<Hit> {
         context.listing.map(|listing| Hit {
             score: Score::ONE,

@@ -1,4 +1,4 @@
-//! What a detector may look at beside the transaction itself: the customer's earlier transactions, summed up and one by one.
+//! The context of a transaction: its customer's earlier transactions, as sums and one by one.
 
 use serde::{Deserialize, Serialize};
 use streamflow_model::{Entity, Id, ListEntry, Place};
@@ -40,7 +40,7 @@ impl Sums {
     }
 }
 
-/// An earlier transaction, as far as detectors look at single ones.
+/// An earlier transaction, as detectors see single ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EarlierTransaction {
     /// Its event time, microseconds since 1970.
@@ -60,7 +60,7 @@ pub struct PreviousPlace<'a> {
     pub transaction: &'a Id,
 }
 
-/// The customer's earlier transactions one by one, current ones alone. A detector asks no farther back than its
+/// The customer's earlier current transactions one by one. A detector asks no farther back than its
 /// [`LookBack`](crate::detectors::LookBack); nothing is computed before it asks.
 pub trait Recent {
     /// How many have an event time above `start`.

@@ -140,7 +140,7 @@ impl Rules {
 /// A change of the rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RulesChange {
-    /// The event time from which transactions are judged by them, microseconds since 1970.
+    /// The first event time to which they apply, microseconds since 1970.
     pub applies_from: i64,
     /// The new rules.
     pub rules: Rules,
@@ -164,7 +164,7 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// The evidence as what all have in common.
+    /// The evidence as a [`Finding`].
     pub fn finding(&self) -> &dyn Finding {
         match self {
             Self::HighValue(evidence) => evidence,

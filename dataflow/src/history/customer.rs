@@ -7,16 +7,16 @@ use crate::views::customer_profile::Profile;
 use std::hint::black_box;
 use streamflow_model::{Id, Place, Transaction};
 
-/// A customer's transactions: those within the horizon one by one, those before it summed up.
+/// A customer's transactions: single ones within the horizon, sums over those before it.
 ///
-/// Two cache lines: nearly every event finds a customer that no cache holds, and pays for each line.
+/// Two cache lines: nearly every event names a customer that no cache holds and waits for each line.
 #[repr(C, align(64))]
 pub(super) struct Customer {
     id: Id,
     /// Within the horizon, in the order of (event time, id), voided ones included.
     pub entries: Vec<Entry>,
-    /// What detectors can still see of the folded ones.
-    behind: Option<Box<Behind>>,
+    /// Folded transactions that detectors can still see.
+    visible_folded: Option<Box<VisibleFolded>>,
     /// Voided ones among the entries.
     pub voided: u32,
     /// Current transactions that are alerted.
@@ -27,7 +27,7 @@ pub(super) struct Customer {
     folded: Span,
 }
 
-/// The first and the last of some instants; of none, the largest and the smallest number.
+/// The first and the last of some instants; without any, `i64::MAX` and `i64::MIN`.
 #[derive(Clone, Copy)]
 struct Span {
     first: i64,
@@ -44,8 +44,8 @@ impl Span {
 }
 
 #[derive(Default)]
-struct Behind {
-    /// Those that a look back may still reach, by event time.
+struct VisibleFolded {
+    /// By event time, as far as detectors look back.
     recent: Vec<EarlierTransaction>,
     last_place: Option<FoldedPlace>,
 }
@@ -62,7 +62,7 @@ impl Member for Customer {
         Self {
             id,
             entries: Vec::new(),
-            behind: None,
+            visible_folded: None,
             voided: 0,
             alerts: 0,
             total: Sums::default(),
@@ -80,18 +80,18 @@ impl Member for Customer {
 }
 
 impl Customer {
-    /// Asks for the memory that the customer refers to: the first and the last entry, and what is behind them.
+    /// Prefetches the memory that the customer refers to: the first and the last entry, and the visible folded ones.
     pub(super) fn touch_history(&self) {
         let time = |entry: Option<&Entry>| entry.map_or(0, |entry| entry.event_time);
-        let behind = self.behind.as_ref().and_then(|behind| behind.recent.first());
-        let behind = behind.map(|earlier| earlier.event_time);
-        black_box((time(self.entries.first()), time(self.entries.last()), behind));
+        let visible = self.visible_folded.as_ref().and_then(|visible| visible.recent.first());
+        let visible = visible.map(|earlier| earlier.event_time);
+        black_box((time(self.entries.first()), time(self.entries.last()), visible));
     }
 
-    /// Where an entry with this key stands, or would stand.
+    /// The position of the entry with this key, or where it would be inserted.
     pub(super) fn position(&self, key: (i64, &str)) -> usize {
         match self.entries.last() {
-            // Most come behind the last one, and ids seldom need to be looked at.
+            // Most are inserted after the last one, and ids seldom need to be compared.
             Some(last) if last.event_time >= key.0 => self.entries.partition_point(|entry| entry.key() < key),
             _ => self.entries.len(),
         }
@@ -108,7 +108,7 @@ impl Customer {
         self.entries.partition_point(|entry| entry.event_time < event_time)
     }
 
-    /// How many entries lie before an event time that few lie before.
+    /// The number of entries before an event time, where they are few.
     pub(super) fn count_before(&self, event_time: i64) -> usize {
         self.entries.iter().take_while(|entry| entry.event_time < event_time).count()
     }
@@ -123,7 +123,7 @@ impl Customer {
         self.entries.insert(position, entry);
     }
 
-    /// Little spare room instead of doubling: memory is nearly all entries.
+    /// Reserves little spare room instead of doubling: entries are nearly all of the memory.
     fn make_room(&mut self) {
         let count = self.entries.len();
         if count == self.entries.capacity() {
@@ -153,9 +153,9 @@ impl Customer {
 
     /// Current folded transactions with an event time above `start`, by event time.
     pub(super) fn folded_after(&self, start: i64) -> &[EarlierTransaction] {
-        match &self.behind {
-            Some(behind) if self.folded.last > start => {
-                &behind.recent[behind.recent.partition_point(|earlier| earlier.event_time <= start)..]
+        match &self.visible_folded {
+            Some(visible) if self.folded.last > start => {
+                &visible.recent[visible.recent.partition_point(|earlier| earlier.event_time <= start)..]
             }
             _ => &[],
         }
@@ -163,15 +163,15 @@ impl Customer {
 
     /// The latest folded transaction with a place, unless all folded ones lie before `start`.
     pub(super) fn folded_place(&self, start: i64) -> Option<&FoldedPlace> {
-        let behind = self.behind.as_ref().filter(|_| self.folded.last >= start)?;
-        behind.last_place.as_ref()
+        let visible = self.visible_folded.as_ref().filter(|_| self.folded.last >= start)?;
+        visible.last_place.as_ref()
     }
 
     /// The profile; `None` without current transactions.
     pub(super) fn profile(&self) -> Option<Profile> {
         let mut seen = self.folded;
         let current = |entry: &&Entry| !entry.voided();
-        // The entries are in order, so the first and the last current one are all that counts.
+        // The entries are in order, so the first and the last current one suffice.
         let ends = [self.entries.iter().find(current), self.entries.iter().rev().find(current)];
         ends.into_iter().flatten().for_each(|entry| seen.include(entry.event_time));
         (self.total.count > 0).then_some(Profile {
@@ -182,7 +182,7 @@ impl Customer {
         })
     }
 
-    /// Takes in the sums over all current transactions, of which those before `folded_before` are folded.
+    /// Restores the sums over all current transactions, of which those before `folded_before` are folded.
     pub(super) fn restore(&mut self, profile: &Profile, last_folded: Option<i64>, folded_before: i64) {
         self.total = profile.sums;
         self.alerts = u32::try_from(profile.alerts).unwrap_or(u32::MAX);
@@ -192,7 +192,7 @@ impl Customer {
         last_folded.into_iter().for_each(|instant| self.folded.include(instant));
     }
 
-    /// Takes in an entry that the sums already hold.
+    /// Restores an entry that the sums already include.
     pub(super) fn restore_entry(&mut self, entry: Entry) {
         let position = self.position(entry.key());
         self.voided += u32::from(entry.voided());
@@ -200,31 +200,31 @@ impl Customer {
         self.entries.insert(position, entry);
     }
 
-    /// Takes in a current folded transaction that the sums already hold.
+    /// Restores a current folded transaction that the sums already include.
     pub(super) fn restore_folded(&mut self, transaction: &Transaction, kept_from: i64) {
         let event_time = transaction.event_time;
         self.folded.include(event_time);
-        let mut behind = self.behind.take().unwrap_or_default();
+        let mut visible = self.visible_folded.take().unwrap_or_default();
         if event_time >= kept_from {
-            let index = behind.recent.partition_point(|earlier| earlier.event_time <= event_time);
-            behind.recent.insert(index, EarlierTransaction { event_time, cents: transaction.amount.0 });
+            let index = visible.recent.partition_point(|earlier| earlier.event_time <= event_time);
+            visible.recent.insert(index, EarlierTransaction { event_time, cents: transaction.amount.0 });
         }
         if let Some(place) = transaction.place {
             let later = |last: &FoldedPlace| (last.event_time, &last.id) > (event_time, &transaction.id);
-            if !behind.last_place.as_ref().is_some_and(later) {
-                behind.last_place = Some(FoldedPlace { event_time, place, id: transaction.id.clone() });
+            if !visible.last_place.as_ref().is_some_and(later) {
+                visible.last_place = Some(FoldedPlace { event_time, place, id: transaction.id.clone() });
             }
         }
-        self.behind = Some(behind);
+        self.visible_folded = Some(visible);
     }
 
-    /// Takes the first `count` entries out. No look back reaches what lies before `kept_from` any more.
-    pub(super) fn fold(&mut self, count: usize, kept_from: i64, mut leave: impl FnMut(&Entry)) {
-        let mut behind = self.behind.take().unwrap_or_default();
-        let seen = behind.recent.iter().take_while(|earlier| earlier.event_time < kept_from).count();
-        behind.recent.drain(..seen);
+    /// Folds the first `count` entries, calling `removed` with each. No detector looks back beyond `kept_from` any more.
+    pub(super) fn fold(&mut self, count: usize, kept_from: i64, mut removed: impl FnMut(&Entry)) {
+        let mut visible = self.visible_folded.take().unwrap_or_default();
+        let expired = visible.recent.iter().take_while(|earlier| earlier.event_time < kept_from).count();
+        visible.recent.drain(..expired);
         for entry in self.entries.drain(..count) {
-            leave(&entry);
+            removed(&entry);
             if entry.voided() {
                 self.voided -= 1;
                 continue;
@@ -232,14 +232,14 @@ impl Customer {
             self.folded.include(entry.event_time);
             if entry.event_time >= kept_from {
                 let (event_time, cents) = (entry.event_time, entry.cents());
-                behind.recent.push(EarlierTransaction { event_time, cents });
+                visible.recent.push(EarlierTransaction { event_time, cents });
             }
             if let Some(place) = entry.place() {
-                behind.last_place = Some(FoldedPlace { event_time: entry.event_time, place, id: entry.id });
+                visible.last_place = Some(FoldedPlace { event_time: entry.event_time, place, id: entry.id });
             }
         }
-        behind.recent.shrink_to_fit();
-        self.behind = (behind.last_place.is_some() || !behind.recent.is_empty()).then_some(behind);
+        visible.recent.shrink_to_fit();
+        self.visible_folded = (visible.last_place.is_some() || !visible.recent.is_empty()).then_some(visible);
         if self.entries.is_empty() {
             self.entries = Vec::new();
         } else {

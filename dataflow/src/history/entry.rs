@@ -1,17 +1,17 @@
-//! A transaction within the horizon, packed.
+//! The current version of a transaction within the horizon, packed.
 
 use super::symbols::{Symbol, Symbols};
 use crate::resume::RestoredTransaction;
 use streamflow_model::{Cents, Currency, Id, Place, Source, Transaction};
 
-/// What the transactions of a worker share: each store and each combination of details once.
+/// Values shared by the entries of a worker: each store and each combination of details once.
 #[derive(Default)]
 pub(super) struct Shared {
     pub stores: Symbols<Id>,
     details: Symbols<Details>,
 }
 
-/// What tells few transactions apart: there are far fewer combinations than transactions.
+/// Fields with few values: there are far fewer combinations than transactions.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Details {
     product: Option<Id>,
@@ -22,14 +22,14 @@ struct Details {
     many_alert_changes: u32,
 }
 
-/// A transaction as its customer's history holds it, everything but the customer: one cache line.
+/// A version in its customer's history, everything but the customer: one cache line.
 #[repr(C, align(64))]
 pub(super) struct Entry {
     pub event_time: i64,
     pub id: Id,
-    standing: Standing,
+    packed: PackedState,
     source: Source,
-    /// `NO_PLACE` stands for none.
+    /// `NO_PLACE` for none.
     place: Place,
     pub store: Symbol,
     details: Symbol,
@@ -38,9 +38,9 @@ pub(super) struct Entry {
 /// In one word: from the lowest bit on, whether it is voided, whether a detector hit it, the low 15 bits of how many changes its
 /// alert has had, and its amount in cents: 47 bits hold the twelve digits and two decimals that an amount may have.
 #[derive(Clone, Copy)]
-struct Standing(u64);
+struct PackedState(u64);
 
-impl Standing {
+impl PackedState {
     const VOIDED: u64 = 1;
     const HIT: u64 = 1 << 1;
     /// One change of the alert.
@@ -62,7 +62,7 @@ impl Standing {
     }
 }
 
-/// What is beyond them is in the details: nearly no alert has more than a few changes.
+/// The bits above them are in the details: nearly no alert has more than a few changes.
 const CHANGES_BITS: u32 = 15;
 
 const NO_PLACE: Place = Place { latitude: i32::MIN, longitude: i32::MIN };
@@ -83,11 +83,11 @@ impl Entry {
             place: transaction.place.unwrap_or(NO_PLACE),
             store: shared.stores.acquire(&transaction.store),
             details: shared.details.acquire(&details),
-            standing: Standing::new(transaction.amount, transaction.voided),
+            packed: PackedState::new(transaction.amount, transaction.voided),
         }
     }
 
-    /// The entry of a transaction as the tables hold it.
+    /// The entry of a restored transaction.
     pub(super) fn restore(restored: &RestoredTransaction, shared: &mut Shared) -> Self {
         let mut entry = Self::new(&restored.transaction, shared);
         entry.set_hit(restored.hit);
@@ -96,32 +96,32 @@ impl Entry {
     }
 
     pub(super) fn voided(&self) -> bool {
-        self.standing.0 & Standing::VOIDED != 0
+        self.packed.0 & PackedState::VOIDED != 0
     }
 
-    /// Whether some detector triggered when it was last judged.
+    /// Whether a rule triggered when it was last evaluated.
     pub(super) fn hit(&self) -> bool {
-        self.standing.0 & Standing::HIT != 0
+        self.packed.0 & PackedState::HIT != 0
     }
 
     pub(super) fn set_hit(&mut self, hit: bool) {
-        self.standing.0 = self.standing.0 & !Standing::HIT | if hit { Standing::HIT } else { 0 };
+        self.packed.0 = self.packed.0 & !PackedState::HIT | if hit { PackedState::HIT } else { 0 };
     }
 
-    /// Counts a change of its alert and returns its number, from 1.
+    /// Counts a change of its alert and returns the change's number, from 1.
     pub(super) fn count_alert_change(&mut self, shared: &mut Shared) -> u32 {
         let changes = self.alert_changes(shared).saturating_add(1);
         self.set_alert_changes(changes, shared);
         changes
     }
 
-    /// How many changes its alert has had.
+    /// Number of changes of its alert.
     pub(super) fn alert_changes(&self, shared: &Shared) -> u32 {
-        shared.details.value(self.details).many_alert_changes << CHANGES_BITS | self.standing.changes()
+        shared.details.value(self.details).many_alert_changes << CHANGES_BITS | self.packed.changes()
     }
 
     fn set_alert_changes(&mut self, changes: u32, shared: &mut Shared) {
-        self.standing.set_changes(changes);
+        self.packed.set_changes(changes);
         let details = shared.details.value(self.details);
         let many_alert_changes = changes >> CHANGES_BITS;
         if details.many_alert_changes != many_alert_changes {
@@ -130,17 +130,17 @@ impl Entry {
         }
     }
 
-    /// Takes over the count of the version that it replaces.
+    /// Copies the number of alert changes from the version that it replaces.
     pub(super) fn continue_alert_of(&mut self, replaced: &Self, shared: &mut Shared) {
         self.set_alert_changes(replaced.alert_changes(shared), shared);
     }
 
     /// The amount in cents.
     pub(super) fn cents(&self) -> i64 {
-        (self.standing.0 / Standing::CENT) as i64
+        (self.packed.0 / PackedState::CENT) as i64
     }
 
-    /// Gives the shared values back.
+    /// Releases the shared values.
     pub(super) fn release(&self, shared: &mut Shared) {
         shared.stores.release(self.store);
         shared.details.release(self.details);
@@ -168,7 +168,7 @@ impl Entry {
         (self.place != NO_PLACE).then_some(self.place)
     }
 
-    /// The order of a history.
+    /// Histories are sorted by this key.
     pub(super) fn key(&self) -> (i64, &str) {
         (self.event_time, &self.id)
     }
@@ -184,12 +184,12 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_amount_and_all_that_is_said_of_it_stay_apart() {
-        let mut standing = Standing::new(Cents(99_999_999_999_999), true);
-        standing.set_changes(u32::MAX);
-        assert_eq!((standing.0 / Standing::CENT, standing.changes()), (99_999_999_999_999, (1 << 15) - 1));
-        standing.set_changes(5);
-        assert_eq!((standing.changes(), standing.0 % Standing::CHANGE), (5, Standing::VOIDED));
+    fn the_largest_amount_and_the_flags_do_not_overlap() {
+        let mut packed = PackedState::new(Cents(99_999_999_999_999), true);
+        packed.set_changes(u32::MAX);
+        assert_eq!((packed.0 / PackedState::CENT, packed.changes()), (99_999_999_999_999, (1 << 15) - 1));
+        packed.set_changes(5);
+        assert_eq!((packed.changes(), packed.0 % PackedState::CHANGE), (5, PackedState::VOIDED));
     }
 
     #[test]

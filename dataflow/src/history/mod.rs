@@ -5,29 +5,29 @@
 //! (event time, transaction id), under the rules and the list entries that apply at its event time.
 //!
 //! Encoding: per customer an ordered vector of the transactions within the horizon, plus exact sums over everything before it.
-//! An event that comes in order is one push and one evaluation. Any other re-evaluates the suffix that it can change and
-//! emits what did change. Versions are applied one by one in the order of (epoch, partition, offset), so the changes of an alert
+//! An event in order is one push and one evaluation. Any other re-evaluates the suffix that it can change and emits the
+//! differences. Versions are applied one by one in the order of (epoch, partition, offset), so the changes of an alert
 //! and their numbers do not depend on how epochs were cut either.
 //!
 //! ```text
-//! versions ──(by customer)──┐           ┌── scored (a collection: -1 what was, +1 what is)
+//! versions ──(by customer)──┐           ┌── scored (a collection: -1 the old, +1 the new verdict)
 //! list and rule changes ────┤  history  ├── alert changes, numbered within each alert
-//! reference times ──────────┘           ├── profiles of customers (upserts)
+//! partition times ──────────┘           ├── profiles of customers (upserts)
 //!                                       └── settled: transactions as they leave the horizon, for good
 //! ```
 //!
-//! What lies a horizon behind the watermark is final: it is folded into the sums, slice by slice of event time, so idle
+//! Transactions a horizon behind the watermark are final: they are folded into the sums, slice by slice of event time, so idle
 //! customers fold too and memory is bounded by the horizon.
 
 mod customer;
 mod entry;
-mod judge;
+mod evaluation;
 mod operator;
+mod policy;
 mod restore;
 mod slicing;
 mod state;
 mod symbols;
-mod walk;
 
-pub use operator::{Histories, Past, history};
+pub use operator::{Histories, history};
 pub use slicing::Slicing;

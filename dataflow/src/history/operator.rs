@@ -6,23 +6,22 @@ use crate::alerts::AlertChange;
 use crate::changes::Upsert;
 use crate::controls::ControlChange;
 use crate::identity::Version;
-use crate::operators::holding::HoldingLog;
+use crate::operators::output;
 use crate::operators::stash::Stash;
-use crate::operators::watermark::{ReferenceTime, Watermark};
-use crate::resume::{RestoredCustomer, RestoredTransaction, Resume};
+use crate::operators::state_size::StateSizeLog;
+use crate::operators::watermark::{PartitionTime, Watermark};
+use crate::resume::{Restored, RestoredCustomer, RestoredTransaction, Resume};
 use crate::score::{Scored, Settled};
 use crate::settings::Settings;
 use crate::views::customer_profile::Profile;
 use differential_dataflow::{AsCollection, VecCollection};
 use streamflow_model::{Id, id};
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::{Concat, vec::Map};
 
-/// What leaves the histories.
+/// The outputs of [`history`].
 pub struct Histories<'s> {
     /// Each current transaction with its verdict, voided ones included.
     pub scored: VecCollection<'s, u64, Scored, isize>,
@@ -30,62 +29,46 @@ pub struct Histories<'s> {
     pub alert_changes: StreamVec<'s, u64, AlertChange>,
     /// The profiles of customers.
     pub profiles: StreamVec<'s, u64, Upsert<Id, Profile>>,
-    /// Transactions as they leave the horizon; empty unless asked for.
+    /// Transactions as they leave the horizon; empty unless wanted.
     pub settled: StreamVec<'s, u64, Settled>,
 }
 
-/// What a history goes on from.
-pub struct Past<'a, 's> {
-    /// What is known before anything is read.
-    pub resume: &'a Resume,
-    /// Transactions that can still be seen.
-    pub transactions: StreamVec<'s, u64, RestoredTransaction>,
-    /// All customers.
-    pub customers: StreamVec<'s, u64, RestoredCustomer>,
-}
-
-/// What concerns all customers: changes of lists and rules, and the time.
+/// Input for all customers: changes of lists and rules, and partition times.
 #[derive(Clone, Debug)]
 enum Common {
     Control(ControlChange),
-    Reference(ReferenceTime),
+    PartitionTime(PartitionTime),
 }
 
-/// Scores transactions in the context of their customers' histories. `controls` and `references` must hold everything
+/// Scores transactions in the context of their customers' histories. `controls` and `partition_times` must hold everything
 /// on every worker. With `settled_wanted`, transactions are emitted once more when they become final.
 pub fn history<'s>(
     settings: &Settings,
     settled_wanted: bool,
-    past: Past<'_, 's>,
+    resume: &Resume,
+    restored: &Restored<'s>,
     versions: StreamVec<'s, u64, Version>,
     controls: StreamVec<'s, u64, ControlChange>,
-    references: StreamVec<'s, u64, ReferenceTime>,
+    partition_times: StreamVec<'s, u64, PartitionTime>,
 ) -> Histories<'s> {
-    let common = controls.map(Common::Control).concat(references.map(Common::Reference));
+    let common = controls.map(Common::Control).concat(partition_times.map(Common::PartitionTime));
     let scope = versions.scope();
     let mut builder = OperatorBuilder::new("history".to_owned(), scope);
-    let holding = HoldingLog::new(scope, &builder.operator_info());
+    let state_size = StateSizeLog::new(scope, &builder.operator_info());
     let by_customer = Exchange::new(|version: &Version| id::route(&version.transaction.customer));
     let mut versions = builder.new_input(versions, by_customer);
     let mut common = builder.new_input(common, Pipeline);
     let by_customer = |restored: &RestoredTransaction| id::route(&restored.transaction.customer);
-    let mut transactions = builder.new_input(past.transactions, Exchange::new(by_customer));
+    let mut transactions = builder.new_input(restored.transactions.clone(), Exchange::new(by_customer));
     let by_id = |restored: &RestoredCustomer| id::route(&restored.id);
-    let mut customers = builder.new_input(past.customers, Exchange::new(by_id));
-    let (scored_out, scored) = builder.new_output();
-    let (changes_out, alert_changes) = builder.new_output();
-    let (profiles_out, profiles) = builder.new_output();
-    let (settled_out, settled) = builder.new_output();
-    let mut history = History::new(settings, settled_wanted, past.resume);
+    let mut customers = builder.new_input(restored.customers.clone(), Exchange::new(by_id));
+    let (mut scored_out, scored) = output::add(&mut builder);
+    let (mut changes_out, alert_changes) = output::add(&mut builder);
+    let (mut profiles_out, profiles) = output::add(&mut builder);
+    let (mut settled_out, settled) = output::add(&mut builder);
+    let mut history = History::new(settings, settled_wanted, resume);
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
-        let mut scored_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<(Scored, u64, isize)>>>::from(scored_out);
-        let mut changes_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<AlertChange>>>::from(changes_out);
-        let mut profiles_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<Upsert<Id, Profile>>>>::from(profiles_out);
-        let mut settled_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Settled>>>::from(settled_out);
         let mut stash = Stash::new(4);
         let mut watermark = Watermark::default();
         let mut out = Outcome::default();
@@ -111,7 +94,7 @@ pub fn history<'s>(
                 for common in epoch.second.drain(..) {
                     match common {
                         Common::Control(change) => history.control(change, &mut out),
-                        Common::Reference(reference) => watermark.update([reference]),
+                        Common::PartitionTime(time) => watermark.update([time]),
                     }
                 }
                 epoch.first.sort_by_key(|version| version.transaction.source);
@@ -135,7 +118,7 @@ pub fn history<'s>(
                     .activate()
                     .session(on_profiles)
                     .give_iterator(history.take_profiles().into_iter());
-                holding.tell(|| {
+                state_size.report(|| {
                     let bytes = history.customers.bytes() + history.entries * size_of::<Entry>();
                     (history.entries, bytes)
                 });

@@ -1,18 +1,18 @@
-//! Histories from what the tables hold. The order in which it comes does not matter.
+//! Restores histories from the tables, in any order.
 
 use super::entry::Entry;
 use super::state::History;
 use crate::resume::{RestoredCustomer, RestoredTransaction};
 
 impl History {
-    /// Takes in a customer's sums.
+    /// Restores a customer's sums.
     pub(super) fn restore_customer(&mut self, restored: &RestoredCustomer) {
         let folded_before = self.folded_before();
         let slot = self.customers.slot(&restored.id);
         self.customers.get_mut(slot).restore(&restored.profile, restored.last_folded, folded_before);
     }
 
-    /// Takes in a transaction: as an entry, or as what detectors still see of the folded ones.
+    /// Restores a transaction as an entry or, if it is folded, as far as detectors can still see it.
     pub(super) fn restore_transaction(&mut self, restored: &RestoredTransaction) {
         let transaction = &restored.transaction;
         let slot = self.customers.slot(&transaction.customer);
@@ -22,7 +22,7 @@ impl History {
             self.customers.get_mut(slot).restore_entry(entry);
             self.entries += 1;
         } else if !transaction.voided {
-            let kept_from = self.folded_before() - self.kept_behind();
+            let kept_from = self.folded_before() - self.folded_look_back();
             self.customers.get_mut(slot).restore_folded(transaction, kept_from);
         }
     }

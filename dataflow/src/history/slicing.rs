@@ -1,14 +1,14 @@
-//! Slices of event time: what a history folds together.
+//! Slices of event time: a history folds a slice at once.
 
 use streamflow_model::timestamp::SECOND;
 
-/// Slices in a horizon: fewer keep more beyond it, more look at each customer more often.
+/// Slices in a horizon. Fewer keep more entries beyond the horizon; more visit each customer more often.
 const SLICES: i64 = 64;
 
 /// How event time is cut into slices.
 #[derive(Clone, Copy, Debug)]
 pub struct Slicing {
-    /// Microseconds.
+    /// In microseconds.
     length: i64,
 }
 
@@ -24,12 +24,12 @@ impl Slicing {
         event_time.div_euclid(self.length)
     }
 
-    /// Where a slice begins, microseconds since 1970.
+    /// Start of a slice, microseconds since 1970.
     pub(super) fn start(self, slice: i64) -> i64 {
         slice.saturating_mul(self.length)
     }
 
-    /// Where transactions before `settled` are final, those before this event time are folded: whole slices only.
+    /// With transactions before `settled` final, those before this event time are folded: whole slices only.
     #[must_use]
     pub fn folded_before(self, settled: i64) -> i64 {
         self.start(self.slice(settled))

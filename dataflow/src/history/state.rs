@@ -1,10 +1,10 @@
-//! The state of `history` on one worker, and what each change does to it. No timely here.
+//! The state of `history` on one worker, and what each change does to it, without timely.
 
 use super::customer::Customer;
 use super::entry::{Entry, Shared};
-use super::judge::Judge;
+use super::evaluation::{Evaluation, Evaluator};
+use super::policy::Policy;
 use super::slicing::Slicing;
-use super::walk::{Assessment, Surroundings, assess, assess_last};
 use crate::alerts::{Alert, AlertChange, Cause, ChangeKind};
 use crate::changes::Upsert;
 use crate::controls::ControlChange;
@@ -19,15 +19,15 @@ use std::sync::Arc;
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{Calendar, Entity, Id};
 
-/// What happened, gathered until it is sent.
+/// Output gathered until it is sent.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub scored: Vec<(Scored, isize)>,
     pub alert_changes: Vec<AlertChange>,
 }
 
-/// Settled transactions that are handed on at once: they are large, and many become final together.
-const SETTLED_AT_ONCE: usize = 128;
+/// Most settled transactions sent together: they are large, and many become final at once.
+const SETTLED_BATCH: usize = 128;
 
 pub(super) struct History {
     slicing: Slicing,
@@ -36,11 +36,11 @@ pub(super) struct History {
     /// Entries of all customers.
     pub(super) entries: usize,
     pub(super) shared: Shared,
-    pub(super) judge: Judge,
+    pub(super) policy: Policy,
     calendar: Calendar,
     /// Customers with entries in a slice of event time, by slice.
     slices: BTreeMap<i64, Vec<u32>>,
-    /// What lies before this event time is final.
+    /// Transactions before this event time are final.
     settled: i64,
     touched: Touched,
 }
@@ -54,11 +54,11 @@ struct Touched {
 
 impl Touched {
     fn add(&mut self, slot: u32) {
-        let place = slot as usize;
-        if self.marks.len() <= place {
-            self.marks.resize(place + 1, false);
+        let index = slot as usize;
+        if self.marks.len() <= index {
+            self.marks.resize(index + 1, false);
         }
-        if !std::mem::replace(&mut self.marks[place], true) {
+        if !std::mem::replace(&mut self.marks[index], true) {
             self.slots.push(slot);
         }
     }
@@ -72,7 +72,7 @@ impl Touched {
 }
 
 impl History {
-    /// Histories that go on from `resume`, whose transactions and customers are still to be restored.
+    /// Histories that resume from `resume`; transactions and customers are still to be restored.
     pub(super) fn new(settings: &Settings, settled_wanted: bool, resume: &Resume) -> Self {
         let mut history = Self {
             slicing: Slicing::new(settings.correction_horizon),
@@ -80,18 +80,18 @@ impl History {
             customers: Roster::default(),
             entries: 0,
             shared: Shared::default(),
-            judge: Judge::new(settings.rules.clone()),
+            policy: Policy::new(settings.rules.clone()),
             calendar: Calendar::new(settings.time_zone),
             slices: BTreeMap::new(),
             settled: resume.settled(settings),
             touched: Touched::default(),
         };
         let folded_before = history.folded_before();
-        resume.controls.iter().for_each(|change| history.judge.apply(change.clone(), folded_before));
+        resume.controls.iter().for_each(|change| history.policy.apply(change.clone(), folded_before));
         history
     }
 
-    /// The slots of the next versions' customers, whose memory is then on its way.
+    /// The slots of the next versions' customers; prefetches their memory.
     pub(super) fn look_ahead(&mut self, versions: &[Version]) -> Vec<u32> {
         let next = versions.iter().take(BATCH);
         let slots = self.customers.slots(next.map(|version| &version.transaction.customer));
@@ -117,7 +117,7 @@ impl History {
         }
     }
 
-    /// The way of nearly all events: nothing that is there already changes.
+    /// Appends an event in order, as nearly all are: no earlier result changes.
     fn append(&mut self, slot: u32, entry: Entry, version: Version, out: &mut Outcome) {
         self.register(slot, entry.event_time);
         let minute = self.calendar.minute_of_day(entry.event_time);
@@ -125,8 +125,8 @@ impl History {
         let end = customer.entries.len();
         customer.insert(end, entry, minute);
         self.entries += 1;
-        let (customer, surroundings) = self.look_at(slot);
-        let Assessment { verdict, first_in_minute } = assess_last(customer, surroundings);
+        let (customer, evaluator) = self.evaluator(slot);
+        let Evaluation { verdict, first_in_minute } = evaluator.evaluate_last(customer);
         let mut scored =
             Scored { transaction: version.transaction, verdict, first_in_minute, alert_changes: 0 };
         if !scored.verdict.hits.is_empty() {
@@ -144,7 +144,7 @@ impl History {
         out.scored.push((scored, 1));
     }
 
-    /// Inserts, replaces or withdraws, and re-assesses the suffix that this can change.
+    /// Inserts, replaces or withdraws, and re-evaluates the suffix that this can change.
     fn revise(&mut self, slot: u32, mut entry: Entry, version: &Version, out: &mut Outcome) {
         let cause = match (version.transaction.voided, version.replaces) {
             (true, _) => Cause::Void,
@@ -155,7 +155,7 @@ impl History {
         let replaced = version.replaces.and_then(|time| customer.find((time, &version.transaction.id)));
         let inserted = customer.position(entry.key());
         let from = replaced.map_or(inserted, |replaced| replaced.min(inserted));
-        let before = self.assess_from(slot, from);
+        let before = self.evaluate_from(slot, from);
 
         let mut old = None;
         if let Some(position) = replaced {
@@ -173,24 +173,23 @@ impl History {
         let inserted = customer.position(entry.key());
         customer.insert(inserted, entry, minute);
         self.entries += 1;
-        let after = self.assess_from(slot, from);
+        let after = self.evaluate_from(slot, from);
 
         // Before and after hold the same entries in the same order, but for the one taken out and the one put in.
         let mut unchanged = (0..before.len()).filter(|index| Some(index + from) != replaced);
-        for (index, assessment) in after.iter().enumerate() {
+        for (index, evaluation) in after.iter().enumerate() {
             let position = from + index;
             if position == inserted {
                 let own = if cause == Cause::LateEvent { Cause::Transaction } else { cause };
-                self.emit(slot, position, old.take(), assessment, own, out);
+                self.emit(slot, position, old.take(), evaluation, own, out);
             } else if let Some(earlier) = unchanged.next() {
-                self.reassess(slot, position, &before[earlier], assessment, cause, out);
+                self.reevaluate(slot, position, &before[earlier], evaluation, cause, out);
             }
         }
     }
 
-    /// Takes note of a change of the rules or the list and re-scores what it touches within the horizon.
-    ///
-    /// What is final is no longer touched, whatever the change says.
+    /// Applies a change of the rules or the list and re-evaluates the transactions within the horizon to which it applies. Final
+    /// ones stay as they are.
     pub(super) fn control(&mut self, mut change: ControlChange, out: &mut Outcome) {
         change.apply_from(self.settled);
         let (applies_from, cause, slots) = match &change {
@@ -198,28 +197,28 @@ impl History {
                 (change.applies_from, Cause::RuleChange, self.customers.in_use().collect())
             }
             ControlChange::List(change) => {
-                (change.applies_from, Cause::ListChange, self.concerned(&change.entity))
+                (change.applies_from, Cause::ListChange, self.affected_by(&change.entity))
             }
         };
-        let mut stretches: Vec<(u32, usize, Vec<Assessment>)> = Vec::new();
+        let mut stretches: Vec<(u32, usize, Vec<Evaluation>)> = Vec::new();
         for slot in slots {
             let from = self.customers.get(slot).position_at(applies_from);
-            let before = self.assess_from(slot, from);
+            let before = self.evaluate_from(slot, from);
             if !before.is_empty() {
                 stretches.push((slot, from, before));
             }
         }
-        self.judge.apply(change, self.folded_before());
+        self.policy.apply(change, self.folded_before());
         for (slot, from, before) in stretches {
-            let after = self.assess_from(slot, from);
+            let after = self.evaluate_from(slot, from);
             for (index, (before, after)) in before.iter().zip(&after).enumerate() {
-                self.reassess(slot, from + index, before, after, cause, out);
+                self.reevaluate(slot, from + index, before, after, cause, out);
             }
         }
     }
 
-    /// Customers whose verdicts the entity's listing can change.
-    fn concerned(&self, entity: &Entity) -> Vec<u32> {
+    /// Customers whose verdicts the entity's list entry can change.
+    fn affected_by(&self, entity: &Entity) -> Vec<u32> {
         match entity {
             Entity::Customer(id) => self.customers.find(id).into_iter().collect(),
             Entity::Store(id) => {
@@ -231,10 +230,10 @@ impl History {
         }
     }
 
-    /// Folds what lies a horizon behind the watermark, whole slices at a time, and hands it on if that is wanted.
-    pub(super) fn settle(&mut self, settled: i64, mut hand_on: impl FnMut(Vec<Settled>)) {
+    /// Folds the transactions before `settled`, whole slices at a time, and emits them if that is wanted.
+    pub(super) fn settle(&mut self, settled: i64, mut emit: impl FnMut(Vec<Settled>)) {
         let mut folded = Vec::new();
-        let kept = self.kept_behind();
+        let kept = self.folded_look_back();
         while let Some(first) = self.slices.first_entry() {
             let end = self.slicing.start(first.key() + 1);
             if end > settled {
@@ -246,25 +245,25 @@ impl History {
                 for slot in slots {
                     self.fold(*slot, end, end - kept, &mut folded);
                 }
-                if folded.len() >= SETTLED_AT_ONCE {
-                    hand_on(std::mem::take(&mut folded));
+                if folded.len() >= SETTLED_BATCH {
+                    emit(std::mem::take(&mut folded));
                 }
             }
         }
         if !folded.is_empty() {
-            hand_on(folded);
+            emit(folded);
         }
         self.settled = settled;
     }
 
-    /// Everything before this event time is folded: whole slices, so it lies up to a slice behind `settled`.
+    /// Transactions before this event time are folded. Slices are folded whole, so it is up to a slice before `settled`.
     pub(super) fn folded_before(&self) -> i64 {
         self.slicing.folded_before(self.settled)
     }
 
-    /// How far before what is not folded single transactions are kept, microseconds.
-    pub(super) fn kept_behind(&self) -> i64 {
-        self.judge.look_back().transactions.max(MINUTE)
+    /// How long before `folded_before` single transactions are kept for detectors, microseconds.
+    pub(super) fn folded_look_back(&self) -> i64 {
+        self.policy.look_back().transactions.max(MINUTE)
     }
 
     fn fold(&mut self, slot: u32, end: i64, kept_from: i64, folded: &mut Vec<Settled>) {
@@ -281,16 +280,16 @@ impl History {
         self.entries -= count;
     }
 
-    /// Emits the first `count` entries. Those that no detector hit need not be judged again.
+    /// Emits the first `count` entries. Without a hit among them their verdicts are known to be empty.
     fn emit_settled(&self, slot: u32, count: usize, folded: &mut Vec<Settled>) {
-        let (customer, surroundings) = self.look_at(slot);
+        let (customer, evaluator) = self.evaluator(slot);
         let settling = &customer.entries[..count];
         let hit = settling.iter().any(Entry::hit);
-        let mut assessments =
-            if hit { assess(customer, 0..count, surroundings) } else { Vec::new() }.into_iter();
+        let mut evaluations =
+            if hit { evaluator.evaluate(customer, 0..count) } else { Vec::new() }.into_iter();
         folded.extend(settling.iter().map(|entry| Settled {
             transaction: entry.transaction(customer.id(), &self.shared),
-            verdict: assessments.next().map_or_else(Verdict::default, |assessment| assessment.verdict),
+            verdict: evaluations.next().map_or_else(Verdict::default, |evaluation| evaluation.verdict),
         }));
     }
 
@@ -309,7 +308,7 @@ impl History {
         profiles
     }
 
-    /// Sees to it that the customer is looked at when the slice of `event_time` settles.
+    /// Remembers that the customer has an entry in the slice of `event_time`, to fold it when the slice settles.
     pub(super) fn register(&mut self, slot: u32, event_time: i64) {
         let slice_of = |event_time| self.slicing.slice(event_time);
         let slice = slice_of(event_time);
@@ -326,36 +325,35 @@ impl History {
         }
     }
 
-    fn look_at(&self, slot: u32) -> (&Customer, Surroundings<'_>) {
-        let surroundings =
-            Surroundings { judge: &self.judge, shared: &self.shared, calendar: &self.calendar };
-        (self.customers.get(slot), surroundings)
+    fn evaluator(&self, slot: u32) -> (&Customer, Evaluator<'_>) {
+        let evaluator = Evaluator { policy: &self.policy, shared: &self.shared, calendar: &self.calendar };
+        (self.customers.get(slot), evaluator)
     }
 
-    fn assess_from(&self, slot: u32, from: usize) -> Vec<Assessment> {
-        let (customer, surroundings) = self.look_at(slot);
-        assess(customer, from..customer.entries.len(), surroundings)
+    fn evaluate_from(&self, slot: u32, from: usize) -> Vec<Evaluation> {
+        let (customer, evaluator) = self.evaluator(slot);
+        evaluator.evaluate(customer, from..customer.entries.len())
     }
 
     fn minute_at(&self, slot: u32, position: usize) -> u16 {
         self.calendar.minute_of_day(self.customers.get(slot).entries[position].event_time)
     }
 
-    fn scored(&self, slot: u32, entry: &Entry, assessment: &Assessment) -> Scored {
+    fn scored(&self, slot: u32, entry: &Entry, evaluation: &Evaluation) -> Scored {
         Scored {
             transaction: Arc::new(entry.transaction(self.customers.get(slot).id(), &self.shared)),
-            verdict: assessment.verdict.clone(),
-            first_in_minute: assessment.first_in_minute,
+            verdict: evaluation.verdict.clone(),
+            first_in_minute: evaluation.first_in_minute,
             alert_changes: entry.alert_changes(&self.shared),
         }
     }
 
-    fn reassess(
+    fn reevaluate(
         &mut self,
         slot: u32,
         position: usize,
-        before: &Assessment,
-        after: &Assessment,
+        before: &Evaluation,
+        after: &Evaluation,
         cause: Cause,
         out: &mut Outcome,
     ) {
@@ -365,17 +363,17 @@ impl History {
         }
     }
 
-    /// Says that the entry at `position` is now as `assessment` has it, and was `old`.
+    /// Emits the entry at `position` with its new evaluation, and retracts `old`.
     fn emit(
         &mut self,
         slot: u32,
         position: usize,
         old: Option<Scored>,
-        assessment: &Assessment,
+        evaluation: &Evaluation,
         cause: Cause,
         out: &mut Outcome,
     ) {
-        let mut new = self.scored(slot, &self.customers.get(slot).entries[position], assessment);
+        let mut new = self.scored(slot, &self.customers.get(slot).entries[position], evaluation);
         let before = old.as_ref().and_then(Alert::of);
         let after = Alert::of(&new);
         self.touched.add(slot);
@@ -395,16 +393,16 @@ impl History {
     }
 }
 
-/// A revision is worth telling when the score, as it is shown, or the rules changed, or the transaction itself.
+/// An alert is revised when its score as shown, its rules or the transaction itself changed.
 fn alert_change(before: Option<Alert>, after: Option<Alert>) -> Option<(ChangeKind, Alert)> {
     match (before, after) {
         (None, Some(after)) => Some((ChangeKind::Raised, after)),
         (Some(before), None) => Some((ChangeKind::Withdrawn, before)),
         (Some(before), Some(after)) => {
-            let told = |alert: &Alert| {
+            let shown = |alert: &Alert| {
                 (alert.score.thousandths(), alert.amount, alert.event_time, alert.store.clone())
             };
-            let same = told(&before) == told(&after) && before.rules().eq(after.rules());
+            let same = shown(&before) == shown(&after) && before.rules().eq(after.rules());
             (!same).then_some((ChangeKind::Revised, after))
         }
         (None, None) => None,

@@ -1,4 +1,4 @@
-//! Values that many transactions share - stores, details - kept once each.
+//! Values that many transactions share, such as stores, kept once each.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -13,7 +13,7 @@ struct Slot<T> {
     uses: u32,
 }
 
-/// Values by number, counted: a value that nothing uses any more is let go, so odd ones cannot pile up.
+/// Reference-counted values by number: an unused value is removed, so rare ones cannot accumulate.
 pub(super) struct Symbols<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
@@ -33,7 +33,7 @@ impl<T> Default for Symbols<T> {
 }
 
 impl<T: Hash + Eq + Clone> Symbols<T> {
-    /// The number of `value`, used once more.
+    /// The number of `value`; counts one use more.
     pub(super) fn acquire(&mut self, value: &T) -> Symbol {
         let hash = self.hasher.hash_one(value);
         if let Some(number) = self.numbers.find(hash, |number| self.slots[*number as usize].value == *value) {
@@ -56,7 +56,7 @@ impl<T: Hash + Eq + Clone> Symbols<T> {
         Symbol(number)
     }
 
-    /// One use less.
+    /// Counts one use less.
     pub(super) fn release(&mut self, symbol: Symbol) {
         let slot = &mut self.slots[symbol.0 as usize];
         slot.uses -= 1;

@@ -1,9 +1,9 @@
-//! The ids that are remembered: 28 bytes each, whatever their length.
+//! The remembered ids: 28 bytes each, whatever their length.
 //!
-//! Ids and customers are kept as a keyed 128-bit hash (SipHash-1-3, the key drawn anew by each process): 96 bits tell ids
-//! apart, the rest customers. Among a hundred million ids two share a fingerprint with a probability of 1e-13.
+//! Ids and customers are kept as a keyed 128-bit hash (SipHash-1-3, the key drawn anew by each process): 96 bits identify an
+//! id, the rest a customer. Among a hundred million ids two share a fingerprint with a probability of 1e-13.
 
-use crate::admission::Arrival;
+use crate::admission::AdmittedEvent;
 use hashbrown::HashTable;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::{HashMap, VecDeque};
@@ -36,17 +36,17 @@ impl Known {
 /// to the next, so that their fill levels are spread evenly at all times.
 const SHARDS: usize = 64;
 
-/// Arrivals that are looked up together.
+/// Events that are looked up together.
 const LOOK_AHEAD: usize = 32;
 
-/// The remembered ids: a queue in the order of arrival, and where each id stands in it.
+/// The remembered ids: a queue in the order of arrival, and an index from id to position in it.
 ///
-/// The queue is dense and only the index, a sixth of it, has a hash table's slack; a new id is written behind the last one, and
-/// letting go of the oldest looks at no other.
+/// The queue is dense and only the index, a sixth of it, has a hash table's slack. A new id is appended, and the oldest is removed
+/// without reading any other.
 pub(super) struct KnownIds {
     keys: (u64, u64),
     customer_hasher: foldhash::fast::RandomState,
-    /// The shard by the bits of an id's hash that the tables look at last.
+    /// Shard by the bits of an id's hash that the tables use last.
     shard_of: Vec<u8>,
     queue: Queue,
     shards: Vec<HashTable<u32>>,
@@ -58,7 +58,7 @@ impl Default for KnownIds {
         Self {
             keys: (random.hash_one(1), random.hash_one(2)),
             customer_hasher: foldhash::fast::RandomState::default(),
-            shard_of: (0..SHARD_PLACES).map(|place| shard(place) as u8).collect(),
+            shard_of: (0..SHARD_SLOTS).map(|slot| shard(slot) as u8).collect(),
             queue: Queue::default(),
             shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
         }
@@ -66,12 +66,12 @@ impl Default for KnownIds {
 }
 
 impl KnownIds {
-    /// What would be remembered of the next arrivals.
+    /// The entries of the next events.
     ///
-    /// Looking them all up before the first is decided lets the memory accesses, which miss every cache, overlap.
-    pub(super) fn look_ahead(&self, arrivals: &[Arrival]) -> Vec<Known> {
-        let next = arrivals.iter().take(LOOK_AHEAD);
-        let entries: Vec<Known> = next.map(|arrival| self.entry_for(&arrival.transaction)).collect();
+    /// Looking all of them up before the first is decided lets the memory accesses, which miss every cache, overlap.
+    pub(super) fn look_ahead(&self, events: &[AdmittedEvent]) -> Vec<Known> {
+        let next = events.iter().take(LOOK_AHEAD);
+        let entries: Vec<Known> = next.map(|event| self.entry_for(&event.transaction)).collect();
         let found = entries.iter().filter(|entry| self.find(entry).is_some()).count();
         std::hint::black_box(found);
         entries
@@ -113,7 +113,7 @@ impl KnownIds {
         (hash.h1, hash.h2 as u32)
     }
 
-    /// What is remembered of the same id, and its number.
+    /// The remembered entry of the same id, with its number.
     pub(super) fn find(&self, entry: &Known) -> Option<(u32, Known)> {
         let same = |number: &u32| self.queue.get(*number).same_id(entry);
         let number = self.shards[self.shard(entry.id_high)].find(entry.id_high, same)?;
@@ -128,16 +128,16 @@ impl KnownIds {
         self.shards[shard].insert_unique(hash, number, |number| queue.hash(*number));
     }
 
-    /// Remembers `entry` in place of what is known of its id under `number`.
+    /// Replaces the entry `number` by `entry`, of the same id.
     pub(super) fn replace(&mut self, number: u32, entry: Known) {
         self.queue.set(number, entry);
     }
 
     fn shard(&self, hash: u64) -> usize {
-        usize::from(self.shard_of[(hash >> 24) as usize % SHARD_PLACES])
+        usize::from(self.shard_of[(hash >> 24) as usize % SHARD_SLOTS])
     }
 
-    /// Lets go of what arrived first and lies before an event time, up to the first id that does not.
+    /// Forgets ids in the order of arrival, up to the first whose event time is not before `before`.
     pub(super) fn forget(&mut self, before: i64) {
         let mut oldest = Vec::with_capacity(LOOK_AHEAD);
         loop {
@@ -170,20 +170,20 @@ impl KnownIds {
     }
 }
 
-/// Entries in blocks that never move, so growing copies nothing and wastes at most one block. Each has a number, which wraps
-/// around: there is never room for 2^32 of them.
+/// Entries in blocks that never move, so growing copies nothing and wastes at most one block. Entries have numbers, which wrap
+/// around: memory never holds 2^32 of them.
 #[derive(Default)]
 struct Queue {
     blocks: VecDeque<Block>,
     /// Number of the first block's first entry.
     first: u32,
-    /// Entries of the first block that have been let go.
+    /// Entries of the first block that have been removed.
     gone: usize,
-    /// Event times that lie too far from their block's, by number.
+    /// Event times too far from their block's, by number.
     far: HashMap<u32, i64>,
 }
 
-/// Entries that came one after the other, their event times relative to the first one's.
+/// Consecutive entries, with event times relative to the first one's.
 struct Block {
     event_time: i64,
     entries: Vec<Packed>,
@@ -212,7 +212,7 @@ impl Packed {
 struct Offset([u16; 3]);
 
 impl Offset {
-    /// Stands for all that do not fit.
+    /// For all that do not fit.
     const FAR: Self = Self([0, 0, 1 << 15]);
 
     fn new(micros: Option<i64>) -> Self {
@@ -233,9 +233,9 @@ const BLOCK: usize = 1024;
 
 impl Queue {
     fn get(&self, number: u32) -> Known {
-        let (block, place) = self.place(number);
+        let (block, index) = self.locate(number);
         let block = &self.blocks[block];
-        let packed = block.entries[place];
+        let packed = block.entries[index];
         let Packed { id: [low, ..], customer, revision, event_time, partition } = packed;
         let event_time = match event_time.micros() {
             Some(offset) => block.event_time + offset,
@@ -246,24 +246,24 @@ impl Queue {
     }
 
     fn hash(&self, number: u32) -> u64 {
-        let (block, place) = self.place(number);
-        self.blocks[block].entries[place].hash()
+        let (block, index) = self.locate(number);
+        self.blocks[block].entries[index].hash()
     }
 
-    /// The block of an entry, and its place there.
-    fn place(&self, number: u32) -> (usize, usize) {
-        let place = number.wrapping_sub(self.first) as usize;
-        (place / BLOCK, place % BLOCK)
+    /// The block of an entry, and its index there.
+    fn locate(&self, number: u32) -> (usize, usize) {
+        let index = number.wrapping_sub(self.first) as usize;
+        (index / BLOCK, index % BLOCK)
     }
 
     fn set(&mut self, number: u32, entry: Known) {
-        let (block, place) = self.place(number);
+        let (block, index) = self.locate(number);
         let offset = entry.event_time.checked_sub(self.blocks[block].event_time);
         let packed = self.pack(number, entry, offset);
-        self.blocks[block].entries[place] = packed;
+        self.blocks[block].entries[index] = packed;
     }
 
-    /// Puts an entry behind the last one and returns its number.
+    /// Appends an entry and returns its number.
     fn push(&mut self, entry: Known) -> u32 {
         if self.blocks.back().is_none_or(|last| last.entries.len() == BLOCK) {
             let entries = Vec::with_capacity(BLOCK);
@@ -310,11 +310,11 @@ impl Queue {
     }
 }
 
-const SHARD_PLACES: usize = 1 << 12;
+const SHARD_SLOTS: usize = 1 << 12;
 
-/// Floor of SHARDS * log2(1 + u), for u = place / SHARD_PLACES.
-fn shard(place: usize) -> usize {
-    let fraction = place as f64 / SHARD_PLACES as f64;
+/// Floor of SHARDS * log2(1 + u), for u = slot / SHARD_SLOTS.
+fn shard(slot: usize) -> usize {
+    let fraction = slot as f64 / SHARD_SLOTS as f64;
     (((1.0 + fraction).log2() * SHARDS as f64) as usize).min(SHARDS - 1)
 }
 
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_let_go_in_the_order_of_arrival() {
+    fn the_oldest_are_forgotten_in_the_order_of_arrival() {
         let mut ids = KnownIds::default();
         ids.queue.first = u32::MAX - 2000;
         let count = 5 * BLOCK as u64;
@@ -349,7 +349,7 @@ mod tests {
             let expected = |id| id as i64 >= forgotten || id == 3000;
             assert!((0..count).all(|id| ids.find(&known(id, 0)).is_some() == expected(id)), "{forgotten}");
         }
-        // Behind one that is kept the younger ones wait.
+        // Ids that arrived after one that is kept are kept too.
         ids.forget(4000);
         assert!(ids.find(&known(3001, 0)).is_some());
         ids.forget(i64::MAX);
@@ -378,9 +378,9 @@ mod tests {
     }
 
     #[test]
-    fn every_place_has_a_shard_and_all_are_used() {
+    fn every_slot_has_a_shard_and_all_are_used() {
         let mut used = [0u32; SHARDS];
-        (0..SHARD_PLACES).for_each(|place| used[shard(place)] += 1);
+        (0..SHARD_SLOTS).for_each(|slot| used[shard(slot)] += 1);
         assert!(used.iter().all(|count| *count > 0));
         let ratio = f64::from(used[SHARDS - 1]) / f64::from(used[0]);
         assert!((1.8..2.2).contains(&ratio), "{ratio}");

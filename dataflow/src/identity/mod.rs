@@ -1,11 +1,11 @@
-//! Identity: a transaction is its id; duplicates, corrections and voids are told apart here.
+//! Identity: a transaction is its id; here events become new transactions, duplicates, corrections or voids.
 //!
 //! Law: events are taken in the order of (epoch, partition, offset). Producers keep a customer's events in one partition, so
 //! for them this is the order of offsets, however the epochs were cut. The highest revision is current; of several
 //! events with it, the one in the smallest (partition, offset).
 //!
 //! ```text
-//! arrivals ──(by transaction id)── known ids ──┬── versions ──> history
+//! events ────(by transaction id)── known ids ──┬── versions ──> history
 //!                                              ├── received ──> bronze
 //!                                              ├── dead letters (conflicting identity, late corrections)
 //!                                              └── tallies
@@ -13,12 +13,13 @@
 
 mod known;
 
-use crate::admission::Arrival;
+use crate::admission::AdmittedEvent;
 use crate::decode::SCHEMA_VERSION;
-use crate::operators::holding::HoldingLog;
+use crate::operators::output;
 use crate::operators::stash::Stash;
-use crate::operators::watermark::{ReferenceTime, Watermark};
-use crate::resume::{RestoredTransaction, Resume};
+use crate::operators::state_size::StateSizeLog;
+use crate::operators::watermark::{PartitionTime, Watermark};
+use crate::resume::{Restored, RestoredTransaction, Resume};
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use known::{Known, KnownIds};
@@ -26,10 +27,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use streamflow_model::timestamp::{MINUTE, Rfc3339};
 use streamflow_model::{Account, DeadLetter, Id, Reason, Received, Transaction, id};
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 /// A version of a transaction that becomes current.
@@ -41,7 +40,7 @@ pub struct Version {
     pub replaces: Option<i64>,
 }
 
-/// What identity makes of the arrivals.
+/// The outputs of [`identify`].
 pub struct Identified<'s> {
     /// Versions that become current.
     pub versions: StreamVec<'s, u64, Version>,
@@ -49,51 +48,39 @@ pub struct Identified<'s> {
     pub received: StreamVec<'s, u64, Received>,
     /// Conflicting identities, and corrections that come too late.
     pub dead_letters: StreamVec<'s, u64, DeadLetter>,
-    /// What was counted.
+    /// Counts of observations.
     pub tallies: StreamVec<'s, u64, Tally>,
 }
 
-/// What identity goes on from.
-pub struct Past<'a, 's> {
-    /// What is known before anything is read.
-    pub resume: &'a Resume,
-    /// Transactions whose ids are remembered.
-    pub transactions: StreamVec<'s, u64, RestoredTransaction>,
-}
-
-/// Tells new transactions, duplicates, corrections and voids apart. Without `received_wanted` nothing is received.
+/// Decides for each event whether it is a new transaction, a duplicate, a correction or a void. Without `received_wanted`,
+/// `received` is empty.
 pub fn identify<'s>(
     settings: &Settings,
     received_wanted: bool,
-    past: Past<'_, 's>,
-    arrivals: StreamVec<'s, u64, Arrival>,
-    references: StreamVec<'s, u64, ReferenceTime>,
+    resume: &Resume,
+    restored: &Restored<'s>,
+    events: StreamVec<'s, u64, AdmittedEvent>,
+    partition_times: StreamVec<'s, u64, PartitionTime>,
 ) -> Identified<'s> {
-    let scope = arrivals.scope();
+    let scope = events.scope();
     let mut builder = OperatorBuilder::new("identity".to_owned(), scope);
-    let holding = HoldingLog::new(scope, &builder.operator_info());
-    let by_id = Exchange::new(|arrival: &Arrival| id::route(&arrival.transaction.id));
-    let mut arrivals = builder.new_input(arrivals, by_id);
-    let mut references = builder.new_input(references, Pipeline);
+    let state_size = StateSizeLog::new(scope, &builder.operator_info());
+    let by_id = Exchange::new(|event: &AdmittedEvent| id::route(&event.transaction.id));
+    let mut events = builder.new_input(events, by_id);
+    let mut partition_times = builder.new_input(partition_times, Pipeline);
     let by_id = |restored: &RestoredTransaction| id::route(&restored.transaction.id);
-    let mut restored = builder.new_input(past.transactions, Exchange::new(by_id));
-    let (versions_out, versions) = builder.new_output();
-    let (received_out, received) = builder.new_output();
-    let (letters_out, dead_letters) = builder.new_output();
-    let (tallies_out, tallies) = builder.new_output();
+    let mut restored = builder.new_input(restored.transactions.clone(), Exchange::new(by_id));
+    let (mut versions_out, versions) = output::add(&mut builder);
+    let (mut received_out, received) = output::add(&mut builder);
+    let (mut letters_out, dead_letters) = output::add(&mut builder);
+    let (mut tallies_out, tallies) = output::add(&mut builder);
     let mut identity = Identity::new(settings);
-    let remembered_since = past.resume.settled(settings).saturating_sub(settings.identity_retention);
+    let remembered_since = resume.settled(settings).saturating_sub(settings.identity_retention);
     builder.build(move |_| {
-        let mut versions_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Version>>>::from(versions_out);
-        let mut received_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<Received>>>::from(received_out);
-        let mut letters_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<DeadLetter>>>::from(letters_out);
-        let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
         let mut stash = Stash::new(4);
         move |frontiers| {
-            arrivals.for_each(|capability, data| stash.hold_first(&capability, data));
-            references.for_each(|capability, data| stash.hold_second(&capability, data));
+            events.for_each(|capability, data| stash.hold_first(&capability, data));
+            partition_times.for_each(|capability, data| stash.hold_second(&capability, data));
             restored.for_each(|_, data| {
                 for RestoredTransaction { transaction, .. } in data.drain(..) {
                     if transaction.event_time >= remembered_since {
@@ -113,17 +100,17 @@ pub fn identify<'s>(
                 let mut received = received_out.session(on_received);
                 let mut letters = letters_out.session(on_letters);
                 // Nearly always in order already, which costs one comparison each.
-                epoch.first.sort_by_key(|arrival| arrival.transaction.source);
-                let mut arrivals = epoch.first.into_iter();
-                while !arrivals.as_slice().is_empty() {
-                    let entries = identity.known.look_ahead(arrivals.as_slice());
-                    for (entry, arrival) in entries.into_iter().zip(arrivals.by_ref()) {
-                        match identity.decide(&arrival, entry) {
+                epoch.first.sort_by_key(|event| event.transaction.source);
+                let mut events = epoch.first.into_iter();
+                while !events.as_slice().is_empty() {
+                    let entries = identity.known.look_ahead(events.as_slice());
+                    for (entry, event) in entries.into_iter().zip(events.by_ref()) {
+                        match identity.decide(&event, entry) {
                             Outcome::Refused(reason, message) => {
-                                letters.give(arrival.dead_letter(reason, message));
+                                letters.give(event.dead_letter(reason, message));
                             }
                             outcome => {
-                                let (row, transaction) = arrival.received();
+                                let (row, transaction) = event.received();
                                 if received_wanted {
                                     received.give(row);
                                 }
@@ -138,7 +125,7 @@ pub fn identify<'s>(
                 tallies_out.activate().session(on_tallies).give_iterator(identity.tallies.take());
                 identity.watermark.update(epoch.second.drain(..));
                 identity.forget();
-                holding.tell(|| (identity.known.len(), identity.known.bytes()));
+                state_size.report(|| (identity.known.len(), identity.known.bytes()));
             }
         }
     });
@@ -146,7 +133,7 @@ pub fn identify<'s>(
 }
 
 enum Outcome {
-    /// Becomes current, in place of the version at this event time.
+    /// Becomes current and replaces the version at this event time, if any.
     Current(Option<i64>),
     NoEffect,
     Refused(Reason, String),
@@ -171,15 +158,15 @@ impl Identity {
         }
     }
 
-    /// What becomes of an arrival; `fresh` is what would be remembered of it.
-    fn decide(&mut self, arrival: &Arrival, fresh: Known) -> Outcome {
-        let transaction = &arrival.transaction;
-        self.tallies.open(transaction.source.partition().topic(), arrival.reference_time);
-        let final_before = arrival.reference_time.saturating_sub(self.horizon);
+    /// Decides an event; `fresh` is its entry, to be remembered if it becomes current.
+    fn decide(&mut self, event: &AdmittedEvent, fresh: Known) -> Outcome {
+        let transaction = &event.transaction;
+        self.tallies.open(transaction.source.partition().topic(), event.partition_time);
+        let final_before = event.partition_time.saturating_sub(self.horizon);
         let forgotten_before = final_before.saturating_sub(self.retention);
         let settled = self.watermark.settled(self.horizon);
         if transaction.event_time < settled {
-            // Only where a broker's clock runs behind the others' by more than the allowance for idle partitions.
+            // Only where a broker's clock is behind the others by more than the allowance for idle partitions.
             return self.refuse(
                 Reason::TooLate,
                 format!("timestamp: what lies before {} is final", Rfc3339(settled)),
@@ -190,11 +177,11 @@ impl Identity {
             Some((number, known)) if known.event_time >= forgotten_before => (number, known),
             Some((number, _)) => {
                 self.known.replace(number, fresh);
-                return self.accept(arrival, account, None);
+                return self.accept(event, account, None);
             }
             None => {
                 self.known.add(fresh);
-                return self.accept(arrival, account, None);
+                return self.accept(event, account, None);
             }
         };
         if known.customer != fresh.customer {
@@ -212,7 +199,7 @@ impl Identity {
             std::cmp::Ordering::Greater if replaceable => {
                 self.known.replace(number, fresh);
                 let account = if transaction.voided { Account::Voiding } else { Account::Correcting };
-                self.accept(arrival, account, Some(known.event_time))
+                self.accept(event, account, Some(known.event_time))
             }
             std::cmp::Ordering::Greater => {
                 self.refuse(Reason::TooLate, late_correction(&known, final_before))
@@ -220,15 +207,15 @@ impl Identity {
         }
     }
 
-    fn accept(&mut self, arrival: &Arrival, account: Account, replaces: Option<i64>) -> Outcome {
+    fn accept(&mut self, event: &AdmittedEvent, account: Account, replaces: Option<i64>) -> Outcome {
         self.tallies.count(Observation::Ended(account));
-        let transaction = &arrival.transaction;
+        let transaction = &event.transaction;
         let seen = [
             (transaction.place.is_none(), Observation::NoPlace),
             (transaction.product.is_none(), Observation::NoProduct),
             (transaction.payment_method.is_none(), Observation::NoPaymentMethod),
-            (arrival.schema_version > SCHEMA_VERSION, Observation::NewerSchema),
-            (arrival.reference_time - transaction.event_time > MINUTE, Observation::Late),
+            (event.schema_version > SCHEMA_VERSION, Observation::NewerSchema),
+            (event.partition_time - transaction.event_time > MINUTE, Observation::Late),
         ];
         for (_, observation) in seen.into_iter().filter(|(holds, _)| *holds) {
             self.tallies.count(observation);

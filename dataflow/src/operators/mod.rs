@@ -1,12 +1,14 @@
-//! What the stages of the graph have in common: buffering by epoch, order, the watermark, sums, arrangements that forget,
-//! and reports of what operators hold.
+//! What the stages of the graph have in common: buffering by epoch, order, the watermark, sums, arrangements that forget, and
+//! the log of state sizes.
 
 pub mod forgetting;
-pub mod holding;
+
 pub mod ordered;
+pub mod output;
 pub mod stash;
+pub mod state_size;
 pub mod sums;
 pub mod watermark;
 
-/// The new row of a key; `None` removes it. Within one stream the last one of a key counts.
+/// The new row of a key; `None` deletes it. Within an epoch of a stream the last row of a key wins.
 pub type Upsert<K, V> = (K, Option<V>);

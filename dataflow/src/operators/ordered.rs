@@ -1,14 +1,14 @@
 //! `flat_map` and `broadcast` that keep the order within an epoch.
 //!
-//! Timely's own gather the containers of one time by an unstable sort, so of more than twenty of them the order is lost. What is
-//! told of one key is told in order here, and the last word counts.
+//! Timely's own operators gather the containers of one time by an unstable sort, so with more than twenty of them the order is
+//! lost. Upserts need it: the last row of a key wins.
 
 use timely::ExchangeData;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::Operator;
 
-/// What `logic` makes of each datum, in the order in which they come.
+/// Maps each datum to any number of others, in order.
 pub fn flat_map<'s, D, I, L>(
     name: &str,
     stream: StreamVec<'s, u64, D>,
@@ -28,7 +28,7 @@ where
     })
 }
 
-/// Every datum on every worker, in the order in which each worker said them.
+/// Sends every datum to every worker; the data of one sender stay in order.
 pub fn broadcast<'s, D: ExchangeData + Clone>(
     name: &str,
     stream: StreamVec<'s, u64, D>,

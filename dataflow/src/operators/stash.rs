@@ -1,10 +1,10 @@
-//! Input held back until its epoch is complete.
+//! Input buffered until its epoch is complete.
 
 use std::collections::BTreeMap;
 use timely::dataflow::operators::{Capability, InputCapability};
 use timely::progress::frontier::MutableAntichain;
 
-/// Everything of one epoch: what each of two inputs said, and the right to answer on each output.
+/// All data of one epoch from two inputs, with the capabilities to emit output in it.
 pub struct Epoch<A, B> {
     /// The epoch.
     pub time: u64,
@@ -28,7 +28,7 @@ impl<A, B> Default for Held<A, B> {
     }
 }
 
-/// Input of up to two streams by epoch, with a capability for each of `outputs`.
+/// Data of up to two inputs by epoch, with a capability for each of `outputs`.
 pub struct Stash<A, B = ()> {
     outputs: usize,
     held: BTreeMap<u64, Held<A, B>>,
@@ -40,14 +40,14 @@ impl<A, B> Stash<A, B> {
         Self { outputs, held: BTreeMap::new() }
     }
 
-    /// Keeps `data` of the first input.
+    /// Adds `data` of the first input.
     pub fn hold_first(&mut self, capability: &InputCapability<u64>, data: &mut Vec<A>) {
         if let Some(held) = self.held(capability) {
             append(&mut held.first, data);
         }
     }
 
-    /// Keeps `data` of the second input.
+    /// Adds `data` of the second input.
     pub fn hold_second(&mut self, capability: &InputCapability<u64>, data: &mut Vec<B>) {
         if let Some(held) = self.held(capability) {
             append(&mut held.second, data);

@@ -22,18 +22,18 @@
 
 use super::forgetting::{Closes, Forgetting};
 use crate::operators::Upsert;
+use crate::operators::output::VecBuilder;
 use differential_dataflow::difference::{Abelian, Multiply};
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
 use std::hash::Hash;
 use std::rc::Rc;
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::{Stream, StreamVec};
 
 /// A key of an aggregate.
 pub trait Key: ExchangeData + Hash {
-    /// The first instant behind the key's bucket, microseconds since 1970; `None` for a key that stays open.
+    /// The first instant after the key's bucket, microseconds since 1970; `None` for a key that stays open.
     fn closes_at(&self) -> Option<i64>;
 }
 
@@ -47,7 +47,7 @@ impl<K: Key> Closes for (K, ()) {
 pub trait Sum: ExchangeData + Abelian + Multiply<isize, Output = Self> {}
 impl<S: ExchangeData + Abelian + Multiply<isize, Output = Self>> Sum for S {}
 
-/// A number of times the value: what a difference of -1 or 2 makes of a contribution.
+/// Multiplication by an integer, such as a difference of -1 or 2.
 pub trait Scale {
     /// Multiplies by `times`.
     fn scale(&mut self, times: isize);
@@ -119,14 +119,14 @@ pub type SharedCollection<'s, D> = Stream<'s, u64, Rc<Vec<(D, u64, isize)>>>;
 
 type ByKey<K, V> = hashbrown::HashMap<K, V, foldhash::fast::FixedState>;
 
-/// What `contributions` makes of each datum, added up by key within a batch before it travels: differential's `explode` and
+/// The sums of `contributions` by key, consolidated within each batch before they are exchanged: differential's `explode` and
 /// `consolidate_stream` in one.
 pub fn sum_by<'s, D: Clone + 'static, K: Key, V: Sum, I: IntoIterator<Item = (K, V)>>(
     name: &str,
     data: SharedCollection<'s, D>,
     contributions: impl Fn(&D) -> I + 'static,
 ) -> VecCollection<'s, u64, K, V> {
-    let summed = data.unary::<CapacityContainerBuilder<Vec<(K, u64, V)>>, _, _, _>(Pipeline, name, |_, _| {
+    let summed = data.unary::<VecBuilder<(K, u64, V)>, _, _, _>(Pipeline, name, |_, _| {
         let mut sums = ByKey::<K, V>::default();
         move |input, output| {
             input.for_each(|capability, data| {
@@ -147,8 +147,8 @@ pub fn sum_by<'s, D: Clone + 'static, K: Key, V: Sum, I: IntoIterator<Item = (K,
     summed.as_collection()
 }
 
-/// The sums of `contributions` by key, as what `row` makes of upserts: the new sum of each key that changed, none where it came
-/// to zero. Those of `restored` are there from the beginning.
+/// The sums of `contributions` by key, as what `row` makes of upserts: the new sum of each key that changed, none where it
+/// became zero. The sums of `restored` are part of them from the start.
 pub fn totals<'s, K: Key, V: Sum, D: Clone + 'static>(
     name: &str,
     forgetting: &Forgetting,

@@ -1,4 +1,4 @@
-//! The watermark: the smallest reference time of all partitions. What lies a horizon behind it is final.
+//! The watermark: the smallest partition time. What lies a horizon behind it is final.
 
 use super::stash::Stash;
 use serde::{Deserialize, Serialize};
@@ -9,28 +9,28 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Broadcast;
 
-/// A partition's reference time, microseconds since 1970. `i64::MIN` announces a partition that holds the watermark
-/// back until more is known of it, `i64::MAX` one that never will again.
+/// The largest record time seen in a partition, microseconds since 1970. `i64::MIN` announces a partition, which holds the
+/// watermark back until its first record; `i64::MAX` ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ReferenceTime {
+pub struct PartitionTime {
     /// The partition.
     pub partition: PartitionId,
-    /// Its reference time, which only grows.
+    /// Its time, which only grows.
     pub time: i64,
 }
 
-/// The smallest of all partitions' reference times.
+/// The smallest partition time.
 #[derive(Debug, Default)]
 pub struct Watermark {
     partitions: BTreeMap<PartitionId, i64>,
 }
 
 impl Watermark {
-    /// Takes note of reference times.
-    pub fn update(&mut self, references: impl IntoIterator<Item = ReferenceTime>) {
-        for reference in references {
-            let time = self.partitions.entry(reference.partition).or_insert(i64::MIN);
-            *time = (*time).max(reference.time);
+    /// Raises the times of partitions.
+    pub fn update(&mut self, partition_times: impl IntoIterator<Item = PartitionTime>) {
+        for PartitionTime { partition, time } in partition_times {
+            let largest = self.partitions.entry(partition).or_insert(i64::MIN);
+            *largest = (*largest).max(time);
         }
     }
 
@@ -39,13 +39,13 @@ impl Watermark {
         self.partitions.values().copied().min().unwrap_or(i64::MIN)
     }
 
-    /// What lies before this instant is final.
+    /// The instant before which everything is final, `horizon` microseconds behind the watermark.
     pub fn settled(&self, horizon: i64) -> i64 {
         settled(self.time(), horizon)
     }
 }
 
-/// What lies before this instant is final at a watermark, all in microseconds; once nothing more can come, everything is.
+/// The instant before which everything is final at a watermark; `i64::MAX` once no more input can arrive. All in microseconds.
 pub fn settled(watermark: i64, horizon: i64) -> i64 {
     match watermark {
         i64::MAX => i64::MAX,
@@ -53,19 +53,21 @@ pub fn settled(watermark: i64, horizon: i64) -> i64 {
     }
 }
 
-/// Every reference time, on every worker.
-pub fn broadcast<'s>(references: StreamVec<'s, u64, ReferenceTime>) -> StreamVec<'s, u64, ReferenceTime> {
-    references.broadcast()
+/// Sends every partition time to every worker.
+pub fn broadcast<'s>(
+    partition_times: StreamVec<'s, u64, PartitionTime>,
+) -> StreamVec<'s, u64, PartitionTime> {
+    partition_times.broadcast()
 }
 
-/// The watermark itself, at each complete epoch in which it grows, on the first worker only.
-pub fn watermark<'s>(references: StreamVec<'s, u64, ReferenceTime>) -> StreamVec<'s, u64, i64> {
-    let first_worker = references.scope().index() == 0;
-    references.unary_frontier(Pipeline, "watermark", move |_, _| {
-        let mut stash = Stash::<ReferenceTime>::new(1);
+/// The watermark, at each complete epoch in which it grows, on the first worker only.
+pub fn watermark<'s>(partition_times: StreamVec<'s, u64, PartitionTime>) -> StreamVec<'s, u64, i64> {
+    let first_worker = partition_times.scope().index() == 0;
+    partition_times.unary_frontier(Pipeline, "watermark", move |_, _| {
+        let mut stash = Stash::<PartitionTime>::new(1);
         let mut watermark = Watermark::default();
         move |(input, frontier), output| {
-            input.for_each(|capability, references| stash.hold_first(&capability, references));
+            input.for_each(|capability, partition_times| stash.hold_first(&capability, partition_times));
             while let Some(mut epoch) = stash.next_complete(&[frontier]) {
                 let before = watermark.time();
                 watermark.update(epoch.first.drain(..));
@@ -85,16 +87,16 @@ mod tests {
     #[test]
     fn the_slowest_partition_counts_and_nothing_goes_back() {
         let partition = |number| PartitionId::new(0, number).unwrap();
-        let reference = |number, time| ReferenceTime { partition: partition(number), time };
+        let partition_time = |number, time| PartitionTime { partition: partition(number), time };
         let mut watermark = Watermark::default();
         assert_eq!(watermark.time(), i64::MIN);
-        watermark.update([reference(0, 50), reference(1, i64::MIN)]);
+        watermark.update([partition_time(0, 50), partition_time(1, i64::MIN)]);
         assert_eq!(watermark.settled(10), i64::MIN);
-        watermark.update([reference(1, 30), reference(0, 40)]);
+        watermark.update([partition_time(1, 30), partition_time(0, 40)]);
         assert_eq!((watermark.time(), watermark.settled(10)), (30, 20));
-        watermark.update([reference(1, i64::MAX)]);
+        watermark.update([partition_time(1, i64::MAX)]);
         assert_eq!(watermark.time(), 50);
-        watermark.update([reference(0, i64::MAX)]);
+        watermark.update([partition_time(0, i64::MAX)]);
         assert_eq!(watermark.settled(10), i64::MAX);
     }
 }

@@ -1,4 +1,4 @@
-//! The books: how many events were read from each topic, and where did each of them end?
+//! The books: how many events were read from each topic, and in which account did each of them end?
 
 use crate::operators::Upsert;
 use crate::operators::forgetting::Forgetting;

@@ -1,4 +1,4 @@
-//! `gold.customer_profile`: what did each customer do so far? History knows it already, so the rows come out of it.
+//! `gold.customer_profile`: what did each customer do so far? History maintains it, so it emits the rows.
 
 use crate::detectors::Sums;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What views need of a transaction.
+//! Facts: transactions as the views add them up.
 
 use super::Sales;
 use crate::operators::sums::{self, Key, SharedCollection, Sum};

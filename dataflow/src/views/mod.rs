@@ -6,8 +6,8 @@
 //!                   └── ...                                                            ┘
 //! ```
 //!
-//! Law: at a complete epoch each open key has the sum of what all current transactions contribute to it, and the upserts,
-//! folded by key, say so. A key whose bucket lies wholly before settled is forgotten; its row in the table stays.
+//! Law: at a complete epoch the last upsert of each open key is the sum of what all current transactions contribute to it. A key
+//! whose bucket ends before settled is forgotten; its row in the table stays.
 //!
 //! A new view is a module with a type that implements [`View`], and its line in [`for_each_view`](crate::for_each_view).
 
@@ -31,10 +31,10 @@ pub use sales::Sales;
 
 use crate::operators::Upsert;
 use crate::operators::forgetting::Forgetting;
+use crate::operators::output::VecBuilder;
 use crate::operators::sums::{self, Key, Sum};
 use crate::tally::Tally;
 use differential_dataflow::{AsCollection, VecCollection};
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
@@ -81,8 +81,7 @@ fn maintain<'s, V: View>(
     sums::totals(V::NAME, forgetting, restored.as_collection(), V::sums(facts), V::row)
 }
 
-/// Maintains the number of events by key: of `tallies`, each of which has a key or none, and of the `restored` ones that the
-/// tables hold.
+/// Maintains the number of events by key: those of `tallies` that have a key, and the `restored` numbers that the tables hold.
 fn maintain_counts<'s, K: Key>(
     name: &str,
     forgetting: &Forgetting,
@@ -91,7 +90,7 @@ fn maintain_counts<'s, K: Key>(
     key: impl Fn(&Tally) -> Option<K> + 'static,
 ) -> StreamVec<'s, u64, Upsert<K, i64>> {
     let restored = restored.flat_map(|(key, events)| Some((key, 0, events? as isize))).as_collection();
-    let counted = tallies.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, name, move |_, _| {
+    let counted = tallies.unary::<VecBuilder<_>, _, _, _>(Pipeline, name, move |_, _| {
         move |input, output| {
             input.for_each(|capability, tallies| {
                 let Some(time) = capability.least().copied() else { return };

@@ -1,4 +1,4 @@
-//! The counts behind `silver.quality_check_results`, by quarter hour of reference time.
+//! The counts behind `silver.quality_check_results`, by quarter hour of partition time.
 
 use crate::operators::Upsert;
 use crate::operators::forgetting::Forgetting;
@@ -25,7 +25,7 @@ pub enum Measure {
     NewerSchema,
     /// Events whose amount is invalid.
     InvalidAmount,
-    /// Accepted events more than a minute behind their partition's reference time.
+    /// Accepted events more than a minute behind their partition time.
     Late,
     /// Duplicates.
     Duplicate,
@@ -36,7 +36,7 @@ pub enum Measure {
 /// Key of a data-quality count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct QualityKey {
-    /// Start of the quarter hour of reference time, microseconds since 1970.
+    /// Start of the quarter hour of partition time, microseconds since 1970.
     pub window_start: i64,
     /// What is counted.
     pub measure: Measure,

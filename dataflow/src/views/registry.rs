@@ -1,4 +1,4 @@
-//! One thing for each view: what is made of the list of views.
+//! Types and functions generated from the list of views.
 
 use super::{Facts, RowOf, View, maintain};
 use crate::for_each_view;
@@ -8,15 +8,15 @@ use std::fmt::Debug;
 use timely::dataflow::StreamVec;
 use timely::dataflow::operators::Concatenate;
 
-/// A kind of thing that there is one of for each view.
+/// A kind of value of which each view has one.
 pub trait PerView {
-    /// The one of `V`.
+    /// The value's type for view `V`.
     type Of<V: View>;
 }
 
-/// Does something with what there is of each view.
+/// A function of one view's value.
 pub trait Visit<C: PerView> {
-    /// What can go wrong.
+    /// The error that ends the visit.
     type Error;
     /// Is called for each view, in the order of the list, until an error.
     ///
@@ -25,9 +25,9 @@ pub trait Visit<C: PerView> {
     fn visit<V: View>(&mut self, of: &C::Of<V>) -> Result<(), Self::Error>;
 }
 
-/// Does something with two things that there are of each view.
+/// A function of two values of one view.
 pub trait VisitBoth<C: PerView, D: PerView> {
-    /// What can go wrong.
+    /// The error that ends the visit.
     type Error;
     /// Is called for each view, in the order of the list, until an error.
     ///
@@ -36,21 +36,21 @@ pub trait VisitBoth<C: PerView, D: PerView> {
     fn visit<V: View>(&mut self, one: &C::Of<V>, other: &D::Of<V>) -> Result<(), Self::Error>;
 }
 
-/// Updates one thing of each view by another.
+/// Updates a view's value with another one.
 pub trait Update<C: PerView, D: PerView> {
     /// Is called for each view.
     fn update<V: View>(&mut self, of: &mut C::Of<V>, by: &mut D::Of<V>);
 }
 
-/// Takes a row into what there is of its view.
+/// Adds a row to its view's value.
 pub trait Take<C: PerView> {
     /// Is called for the view of the row.
     fn take<V: View>(&mut self, into: &mut C::Of<V>, row: RowOf<V>);
 }
 
-/// What is known of a view from its place in the list.
+/// What the list generates for a view.
 pub trait Registered: Sized + 'static {
-    /// One of its rows among those of all views.
+    /// Wraps one of its rows.
     fn row(row: RowOf<Self>) -> ViewRow
     where
         Self: View;
@@ -64,7 +64,7 @@ macro_rules! registry {
     ($($module:ident $View:ident,)+) => {
         $(use super::$module::$View;)+
 
-        /// One thing for each view.
+        /// One value for each view.
         pub struct Views<C: PerView> {
             $(#[doc = concat!("Of `", stringify!($module), "`.")]
             pub $module: C::Of<$View>,)+
@@ -94,7 +94,7 @@ macro_rules! registry {
                 }
             }
 
-            /// Gives the row to `taker`, with what there is of its view.
+            /// Gives the row to `taker`, with its view's value.
             pub fn take_into<C: PerView>(self, views: &mut Views<C>, taker: &mut impl Take<C>) {
                 match self {
                     $(Self::$View(row) => taker.take::<$View>(&mut views.$module, row),)+
@@ -112,7 +112,7 @@ macro_rules! registry {
                 Ok(())
             }
 
-            /// Visits each view with what there is of it in `other`.
+            /// Visits each view with its value in `other`.
             ///
             /// # Errors
             /// The visitor's first.
@@ -125,7 +125,7 @@ macro_rules! registry {
                 Ok(())
             }
 
-            /// Updates what there is of each view by what there is of it in `other`.
+            /// Updates each view's value with that in `other`.
             pub fn update<D: PerView>(&mut self, other: &mut Views<D>, updater: &mut impl Update<C, D>) {
                 $(updater.update::<$View>(&mut self.$module, &mut other.$module);)+
             }

@@ -10,7 +10,7 @@ use streamflow_dataflow::detectors::high_value::HighValue;
 use streamflow_dataflow::detectors::impossible_travel::ImpossibleTravel;
 use streamflow_dataflow::detectors::unusual_hour::UnusualHour;
 use streamflow_dataflow::detectors::velocity::Velocity;
-use streamflow_dataflow::reference::Role;
+use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{PartitionId, Thousandths};
 use streamflow_oracle::{Expected, Oracle, OracleSettings, RawEvent, Rules, RulesVersion, TopicRole};
@@ -20,7 +20,7 @@ pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// What the topic at each place holds.
+/// What the topic at each index of the configuration holds.
 pub(crate) const ROLES: [TopicRole; 6] = [
     TopicRole::Transactions,
     TopicRole::Customers,
@@ -31,9 +31,9 @@ pub(crate) const ROLES: [TopicRole; 6] = [
 ];
 pub(crate) const BLACKLIST: u16 = 4;
 
-/// What is said of a partition's time beside its records.
+/// A partition time sent beside the records: an announcement, a clock or an end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reference {
+pub(crate) struct SentTime {
     pub epoch: u64,
     pub topic: u16,
     pub partition: u16,
@@ -50,8 +50,8 @@ pub(crate) struct Case {
     pub rules: Rules,
     pub events: Vec<RawEvent>,
     pub rules_versions: Vec<RulesVersion>,
-    pub references: Vec<Reference>,
-    /// Epochs that may be under way before a worker steps until they are done.
+    pub partition_times: Vec<SentTime>,
+    /// Epochs that may be in flight before a worker steps until they are done.
     pub in_flight: u64,
 }
 
@@ -94,21 +94,21 @@ impl Case {
     pub(crate) fn last_epoch(&self) -> u64 {
         let events = self.events.iter().map(|event| event.epoch);
         let rules = self.rules_versions.iter().map(|version| version.epoch);
-        let references = self.references.iter().map(|reference| reference.epoch);
-        events.chain(rules).chain(references).max().unwrap_or(1)
+        let partition_times = self.partition_times.iter().map(|sent| sent.epoch);
+        events.chain(rules).chain(partition_times).max().unwrap_or(1)
     }
 
-    /// The smallest reference time of all announced partitions, of what is known before `frontier`: `expected` is the
+    /// The smallest partition time of all announced partitions, from what is known before `frontier`: `expected` is the
     /// recomputation there.
     pub(crate) fn watermark(&self, frontier: u64, expected: &Expected) -> i64 {
         let mut partitions: BTreeMap<(u16, u16), i64> = BTreeMap::new();
-        let told = self.references.iter().filter(|reference| reference.epoch < frontier);
-        let told = told.map(|reference| ((reference.topic, reference.partition), reference.time));
+        let sent_times = self.partition_times.iter().filter(|sent| sent.epoch < frontier);
+        let sent_times = sent_times.map(|sent| ((sent.topic, sent.partition), sent.time));
         let holds_back =
             |topic: u16| matches!(ROLES[usize::from(topic)], TopicRole::Transactions | TopicRole::Blacklist);
         let read = expected.progress.iter().filter(|(partition, _)| holds_back(partition.0));
-        let read = read.filter_map(|(partition, progress)| Some((*partition, progress.reference_time?)));
-        for (partition, at) in told.chain(read) {
+        let read = read.filter_map(|(partition, progress)| Some((*partition, progress.partition_time?)));
+        for (partition, at) in sent_times.chain(read) {
             let time = partitions.entry(partition).or_insert(i64::MIN);
             *time = (*time).max(at);
         }
@@ -199,8 +199,8 @@ impl fmt::Display for Case {
                 text(&event.payload).unwrap_or_else(|| "(none)".to_owned())
             )?;
         }
-        for reference in &self.references {
-            writeln!(f, "{reference:?}")?;
+        for sent in &self.partition_times {
+            writeln!(f, "{sent:?}")?;
         }
         for version in &self.rules_versions {
             writeln!(f, "{version:?}")?;

@@ -80,7 +80,7 @@ pub(crate) fn differences(case: &Case, observed: Observed) -> Vec<String> {
     wrong.found
 }
 
-/// Whether one id stands for two transactions of one customer at one event time: where it was forgotten and its producer
+/// Whether one id names two transactions of one customer at one event time: where it was forgotten and its producer
 /// breaks the rule. Nothing orders these two, so from there on there is no one right answer.
 fn has_twins(expected: &Expected) -> bool {
     let key = |row: &TransactionRow| (row.transaction_id.clone(), row.customer_id.clone(), row.event_time);
@@ -92,8 +92,8 @@ fn has_twins(expected: &Expected) -> bool {
 fn frontiers(case: &Case) -> Vec<u64> {
     let events = case.events.iter().map(|event| event.epoch);
     let rules = case.rules_versions.iter().map(|version| version.epoch);
-    let references = case.references.iter().map(|reference| reference.epoch);
-    let mut frontiers: Vec<u64> = events.chain(rules).chain(references).map(|epoch| epoch + 1).collect();
+    let partition_times = case.partition_times.iter().map(|sent| sent.epoch);
+    let mut frontiers: Vec<u64> = events.chain(rules).chain(partition_times).map(|epoch| epoch + 1).collect();
     frontiers.sort_unstable();
     frontiers.dedup();
     frontiers
@@ -144,7 +144,7 @@ fn balance(books: &BTreeMap<(u16, String), i64>, wrong: &mut Differences) {
     }
 }
 
-/// What the graph hands on as it is: changes of the rules, and the watermark.
+/// Compares what the graph passes on unchanged: changes of the rules, and the watermark.
 fn passed_through(case: &Case, frontier: u64, tables: &Tables, expected: &Expected, wrong: &mut Differences) {
     let version = |version: &streamflow_oracle::RulesVersion| RulesChange {
         applies_from: version.applies_from,

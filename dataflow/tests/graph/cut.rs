@@ -1,6 +1,6 @@
-//! How a case's records are cut into epochs, and what is said of clocks and rules along with them.
+//! How a case's records are cut into epochs, and when clocks and rules are sent.
 
-use crate::case::{BLACKLIST, Case, ROLES, Reference};
+use crate::case::{BLACKLIST, Case, ROLES, SentTime};
 use crate::dice::Dice;
 use crate::generator;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,14 +14,14 @@ pub(crate) fn cut(case: &mut Case, dice: &mut Dice) {
     let lagging = dice.chance(40);
     let idle = dice.between(0, 3) as u64;
     let mut lags: BTreeMap<(u16, u16), i64> = BTreeMap::new();
-    for (place, event) in case.events.iter_mut().enumerate() {
+    for (index, event) in case.events.iter_mut().enumerate() {
         let lag = lags.entry((event.topic, event.partition));
         let lag = lag.or_insert_with(|| if lagging { dice.between(0, 40) } else { 0 });
-        let batch = ((place as i64 + *lag) / size) as u64;
+        let batch = ((index as i64 + *lag) / size) as u64;
         event.epoch = 1 + batch + batch / 4 * idle;
     }
     case.in_flight = *dice.pick(&[0, 1, 5, 1000]);
-    case.references.clear();
+    case.partition_times.clear();
     let mut partitions: BTreeSet<(u16, u16)> = case
         .events
         .iter()
@@ -29,20 +29,20 @@ pub(crate) fn cut(case: &mut Case, dice: &mut Dice) {
         .map(|event| (event.topic, event.partition))
         .collect();
     partitions.insert((BLACKLIST, 0));
-    say(case, &partitions, 1, i64::MIN);
+    send(case, &partitions, 1, i64::MIN);
     clocks(case, &partitions, dice);
     let end = case.last_epoch() + u64::from(dice.chance(50));
-    say(case, &partitions, end, i64::MAX);
+    send(case, &partitions, end, i64::MAX);
 }
 
-fn say(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, epoch: u64, time: i64) {
-    let all = partitions.iter().map(|(topic, partition)| Reference {
+fn send(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, epoch: u64, time: i64) {
+    let all = partitions.iter().map(|(topic, partition)| SentTime {
         epoch,
         topic: *topic,
         partition: *partition,
         time,
     });
-    case.references.extend(all);
+    case.partition_times.extend(all);
 }
 
 /// Partitions that have been read to their end follow the clock: never beyond the time of a record that is yet to come.
@@ -51,7 +51,7 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
         // In files there is no clock, but the list is read to its end before long.
         let list = case.events.iter().filter(|event| event.topic == BLACKLIST);
         let epoch = list.map(|event| event.epoch).max().unwrap_or(1);
-        case.references.push(Reference { epoch, topic: BLACKLIST, partition: 0, time: i64::MAX });
+        case.partition_times.push(SentTime { epoch, topic: BLACKLIST, partition: 0, time: i64::MAX });
         return;
     }
     for epoch in 1..=case.last_epoch() {
@@ -67,7 +67,7 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
             };
             let next = case.events.iter().filter(own).filter_map(|event| event.appended_at).min();
             let time = next.map_or(clock, |next| next.min(clock));
-            case.references.push(Reference { epoch, topic: *topic, partition: *partition, time });
+            case.partition_times.push(SentTime { epoch, topic: *topic, partition: *partition, time });
         }
     }
 }

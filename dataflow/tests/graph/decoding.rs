@@ -21,7 +21,7 @@ fn fuzz(payload: impl Fn(&mut Dice) -> Vec<u8>) {
     }
 }
 
-/// What both must say of a payload.
+/// The outcome on which both must agree.
 fn check(payload: &[u8], seed: u64) {
     let shown = || String::from_utf8_lossy(payload).into_owned();
     let record = Record {

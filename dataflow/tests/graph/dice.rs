@@ -21,7 +21,7 @@ impl Dice {
         self.between(1, 100) <= percent
     }
 
-    /// A place below `length`.
+    /// An index below `length`.
     pub(crate) fn below(&mut self, length: usize) -> usize {
         self.0.random_range(0..length.max(1))
     }
@@ -44,9 +44,9 @@ impl Dice {
     }
 
     pub(crate) fn shuffle<T>(&mut self, values: &mut [T]) {
-        for place in (1..values.len()).rev() {
-            let other = self.below(place + 1);
-            values.swap(place, other);
+        for index in (1..values.len()).rev() {
+            let other = self.below(index + 1);
+            values.swap(index, other);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The specification's worked examples, from records to alerts.
 
-use crate::case::{BLACKLIST, Case, DAY, HOUR, MINUTE, Reference, SECOND};
+use crate::case::{BLACKLIST, Case, DAY, HOUR, MINUTE, SECOND, SentTime};
 use crate::compare::{Differences, differences};
 use crate::run::run;
 use crate::tables::Tables;
@@ -13,7 +13,7 @@ const MIDNIGHT: i64 = 1_767_571_200 * SECOND;
 const SAO_PAULO: (f64, f64) = (-23.55052, -46.63331);
 const MANAUS: (f64, f64) = (-3.11903, -60.02173);
 
-/// A case of one partition in UTC, an epoch to each record, whose record time is the event's unless told otherwise.
+/// A case of one partition in UTC, an epoch to each record, whose record time is the event's unless set.
 struct Story {
     case: Case,
     offset: u64,
@@ -21,7 +21,7 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        let announced = |topic| Reference { epoch: 1, topic, partition: 0, time: i64::MIN };
+        let announced = |topic| SentTime { epoch: 1, topic, partition: 0, time: i64::MIN };
         let case = Case {
             seed: 0,
             horizon: HOUR,
@@ -30,7 +30,7 @@ impl Story {
             rules: Rules::default(),
             events: Vec::new(),
             rules_versions: Vec::new(),
-            references: vec![announced(0), announced(BLACKLIST)],
+            partition_times: vec![announced(0), announced(BLACKLIST)],
             in_flight: 0,
         };
         Self { case, offset: 0 }
@@ -67,10 +67,10 @@ impl Story {
         });
     }
 
-    /// Runs to the end, holds every view against the oracle, and tells what is left.
+    /// Runs to the end, compares every view with the oracle, and returns the tables.
     fn outcome(mut self) -> Outcome {
-        let end = |topic| Reference { epoch: self.offset + 1, topic, partition: 0, time: i64::MAX };
-        self.case.references.extend([end(0), end(BLACKLIST)]);
+        let end = |topic| SentTime { epoch: self.offset + 1, topic, partition: 0, time: i64::MAX };
+        self.case.partition_times.extend([end(0), end(BLACKLIST)]);
         for workers in 2..=3 {
             assert_eq!(differences(&self.case, run(&self.case, workers).unwrap()), Vec::<String>::new());
         }
@@ -228,7 +228,7 @@ fn corrections_voids_and_late_events_change_what_they_touch() {
     }
     let minute = 10 * HOUR + MINUTE - 10 * SECOND;
     story.pay("high", minute, "500.00", &json!({}));
-    // With one of the five voided there are too few; a late one makes up for it, and a correction of its amount tells.
+    // With one of the five voided there are too few; a late one makes up for it, and a correction of its amount changes the score.
     story.pay_late("p-0", 10 * HOUR, minute, "100.00", &json!({"revision": 1, "voided": true}));
     story.pay_late("late", 9 * HOUR + 30 * MINUTE, minute, "50.00", &json!({}));
     story.pay_late("late", 9 * HOUR + 30 * MINUTE, minute, "100.00", &json!({"revision": 1}));

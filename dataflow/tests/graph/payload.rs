@@ -35,7 +35,7 @@ pub(crate) struct Draft {
 
 type Field = (String, String);
 
-/// The draft as JSON: fields in any order, defaults told or not, numbers as text or not.
+/// The draft as JSON: fields in any order, defaults written or not, numbers as text or not.
 pub(crate) fn write(draft: &Draft, dice: &mut Dice) -> Vec<u8> {
     let mut fields = fields(draft, dice);
     dice.shuffle(&mut fields);
@@ -57,9 +57,9 @@ fn fields(draft: &Draft, dice: &mut Dice) -> Vec<Field> {
         ("currency", draft.currency.map(quoted)),
         ("latitude", draft.place.map(|place| place.0.to_owned())),
         ("longitude", draft.place.map(|place| place.1.to_owned())),
-        ("schema_version", told(draft.schema_version, 1, dice)),
-        ("revision", told(draft.revision, 0, dice)),
-        ("voided", told(draft.voided, false, dice)),
+        ("schema_version", written(draft.schema_version, 1, dice)),
+        ("revision", written(draft.revision, 0, dice)),
+        ("voided", written(draft.voided, false, dice)),
         ("note", dice.chance(10).then(|| r#"{"deep": [1, "\u0041", null]}"#.to_owned())),
     ];
     for (name, value) in optional {
@@ -72,7 +72,7 @@ fn fields(draft: &Draft, dice: &mut Dice) -> Vec<Field> {
     fields
 }
 
-fn told<T: PartialEq + ToString + Copy>(value: T, default: T, dice: &mut Dice) -> Option<String> {
+fn written<T: PartialEq + ToString + Copy>(value: T, default: T, dice: &mut Dice) -> Option<String> {
     (value != default || dice.chance(30)).then(|| value.to_string())
 }
 

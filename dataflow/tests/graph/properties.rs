@@ -55,7 +55,7 @@ fn every_view_equals_the_recomputation_on_three_workers() {
     check(3, EVERYTHING, 250);
 }
 
-/// A graph that goes on from the tables is as good as one that never stopped, on any number of workers.
+/// A graph that resumes from the tables equals one that never stopped, on any number of workers.
 #[test]
 fn every_view_equals_the_recomputation_after_a_restart() {
     for seed in seeds(400) {
@@ -96,7 +96,7 @@ fn alert_changes_do_not_depend_on_cuts_and_workers() {
     }
 }
 
-/// What the other tests mean to cover does come up.
+/// The cases cover everything that the other tests are about.
 #[test]
 fn the_cases_hold_all_that_can_happen() {
     let mut seen: BTreeSet<String> = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! A graph that stops at a frontier, and another one that goes on from what the tables hold by then.
+//! A graph that stops at a frontier, and another one that resumes from what the tables hold by then.
 
 use crate::case::{Case, graph_rules, partition_id};
 use std::collections::BTreeMap;
@@ -6,20 +6,20 @@ use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::history::Slicing;
-use streamflow_dataflow::operators::watermark::ReferenceTime;
+use streamflow_dataflow::operators::watermark::PartitionTime;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;
 use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_model::{Id, PartitionId};
 
-/// Where a graph goes on, with everything that the changes before it add up to.
+/// The state from which a graph resumes: what all changes before its first epoch add up to.
 #[derive(Default)]
 pub(crate) struct Past {
-    /// The epoch from which on events are still to be read; 0 for the beginning of everything.
+    /// The first epoch whose events are still to be read; 0 for a fresh start.
     pub cut: u64,
     pub resume: Resume,
-    pub announcements: Vec<ReferenceTime>,
+    pub announcements: Vec<PartitionTime>,
     pub transactions: Vec<RestoredTransaction>,
     pub customers: Vec<RestoredCustomer>,
     pub views: Vec<ViewChange>,
@@ -39,8 +39,8 @@ struct Rows {
 }
 
 impl Past {
-    /// What a graph goes on from that stopped before epoch `cut`, having said `changes`. `None` where the tables cannot tell,
-    /// because an id was used again.
+    /// The state of a graph that stopped before epoch `cut` after emitting `changes`. `None` where the tables do not determine
+    /// it because an id was used again.
     pub(crate) fn of(case: &Case, cut: u64, changes: &[(u64, ViewChange)]) -> Option<Self> {
         let mut rows = Rows::default();
         changes.iter().for_each(|(_, change)| rows.apply(change.clone()));
@@ -58,11 +58,11 @@ impl Past {
         let seen_since = settled
             .saturating_sub(settings.identity_retention)
             .min(folded_before.saturating_sub(look_back(case, &settings)));
-        // Clocks and ends are told again: they are no records, and no table has them.
-        let said = case.references.iter().filter(|reference| reference.epoch < cut);
-        let announcements = said.map(|said| {
-            let announcement = resume.announcement(partition_id(said.topic, said.partition));
-            ReferenceTime { time: announcement.time.max(said.time), ..announcement }
+        // Clocks and ends are sent again: they are not records, and no table has them.
+        let sent_times = case.partition_times.iter().filter(|sent| sent.epoch < cut);
+        let announcements = sent_times.map(|sent| {
+            let announcement = resume.announcement(partition_id(sent.topic, sent.partition));
+            PartitionTime { time: announcement.time.max(sent.time), ..announcement }
         });
         let last_folded = |customer: &Id| {
             let own = rows.scored.values().map(|scored| &scored.transaction);

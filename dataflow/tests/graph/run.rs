@@ -1,4 +1,4 @@
-//! Running the graph on a case and collecting what it says, with the epochs in which it says it.
+//! Runs the graph on a case and collects its output with the epochs.
 
 use crate::case::{Case, graph_rules, partition_id};
 use crate::resumed::Past;
@@ -8,22 +8,21 @@ use std::time::Duration;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
-use streamflow_dataflow::graph::{Inputs, Wanted, build};
-use streamflow_dataflow::operators::watermark::ReferenceTime;
-use streamflow_dataflow::resume::{Restored, RestoredCustomer, RestoredTransaction};
+use streamflow_dataflow::graph::{Wanted, build};
+use streamflow_dataflow::inputs::{InputHandles, Inputs, RestoredHandles};
+use streamflow_dataflow::operators::watermark::PartitionTime;
 use streamflow_dataflow::score::Settled;
 use streamflow_model::{Record, Source};
 use streamflow_oracle::RawEvent;
 use timely::CommunicationConfig;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::generic::Operator;
-use timely::dataflow::operators::vec::input::Handle;
-use timely::dataflow::operators::{Input, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
-/// What the graph said, in the order of epochs; within an epoch in the order of each worker.
+/// The output of the graph in the order of epochs; within an epoch in the order of each worker.
 #[derive(Default)]
 pub(crate) struct Observed {
     pub changes: Vec<(u64, ViewChange)>,
@@ -40,7 +39,8 @@ pub(crate) fn run(case: &Case, workers: usize) -> Result<Observed, String> {
     run_between(case, Past::default(), case.last_epoch() + 1, workers)
 }
 
-/// Runs the case up to epoch `cut` on some workers and goes on with others; without a restart where the tables cannot tell.
+/// Runs the case up to epoch `cut` on some workers and resumes on others. Without a restart where the tables do not determine the
+/// state.
 pub(crate) fn run_resumed(case: &Case, cut: u64, workers: [usize; 2]) -> Result<Observed, String> {
     let mut all = run_between(case, Past::default(), cut, workers[0])?;
     let Some(past) = Past::of(case, cut, &all.changes) else { return run(case, workers[0]) };
@@ -74,7 +74,7 @@ fn run_between(case: &Case, past: Past, end: u64, workers: usize) -> Result<Obse
     Ok(all)
 }
 
-/// Two workers hand each other what they made; three send it in bytes, as processes do.
+/// Two workers exchange data by reference; three serialize it, as processes do.
 fn communication(workers: usize) -> CommunicationConfig {
     if workers < 3 {
         CommunicationConfig::Process(workers)
@@ -83,43 +83,18 @@ fn communication(workers: usize) -> CommunicationConfig {
     }
 }
 
-struct Handles {
-    transactions: Handle<u64, Event>,
-    reference: Handle<u64, Record>,
-    rules: Handle<u64, RulesChange>,
-    references: Handle<u64, ReferenceTime>,
-}
-
-impl Handles {
-    fn advance_to(&mut self, epoch: u64) {
-        self.transactions.advance_to(epoch);
-        self.reference.advance_to(epoch);
-        self.rules.advance_to(epoch);
-        self.references.advance_to(epoch);
+/// Restores this worker's share of `past`, in steps; then announces the partitions in an epoch of their own.
+fn restore(worker: &mut Worker, past: &Past, mut restored: RestoredHandles, handles: &mut InputHandles) {
+    let (index, peers) = (worker.index(), worker.peers());
+    for row in past.transactions.iter().rev().skip(index).step_by(peers) {
+        restored.transactions.send(row.clone());
     }
-}
-
-/// The inputs of what is restored.
-struct Restoring {
-    transactions: Handle<u64, RestoredTransaction>,
-    customers: Handle<u64, RestoredCustomer>,
-    views: Handle<u64, ViewChange>,
-}
-
-impl Restoring {
-    /// Each worker gives a share, in steps; then the partitions are announced in an epoch of their own.
-    fn give(mut self, worker: &mut Worker, past: &Past, handles: &mut Handles) {
-        let (index, peers) = (worker.index(), worker.peers());
-        for row in past.transactions.iter().rev().skip(index).step_by(peers) {
-            self.transactions.send(row.clone());
-        }
-        worker.step();
-        past.customers.iter().skip(index).step_by(peers).for_each(|row| self.customers.send(row.clone()));
-        past.views.iter().skip(index).step_by(peers).for_each(|row| self.views.send(row.clone()));
-        if past.cut > 0 && index == 0 {
-            handles.advance_to(past.cut - 1);
-            past.announcements.iter().for_each(|reference| handles.references.send(*reference));
-        }
+    worker.step();
+    past.customers.iter().skip(index).step_by(peers).for_each(|row| restored.customers.send(row.clone()));
+    past.views.iter().skip(index).step_by(peers).for_each(|row| restored.views.send(row.clone()));
+    if past.cut > 0 && index == 0 {
+        handles.advance_to(past.cut - 1);
+        past.announcements.iter().for_each(|time| handles.partition_times.send(*time));
     }
 }
 
@@ -132,12 +107,12 @@ fn drive(
     settled: Collected<Settled>,
 ) {
     let mut probe = ProbeHandle::new();
-    let (mut handles, restoring) = dataflow(worker, case, past, changes, settled, &mut probe);
-    restoring.give(worker, past, &mut handles);
+    let (mut handles, restored) = dataflow(worker, case, past, changes, settled, &mut probe);
+    restore(worker, past, restored, &mut handles);
     let (index, peers) = (worker.index() as u64, worker.peers() as u64);
     let own = |event: &RawEvent| {
-        let place = u64::from(event.topic) * 7 + u64::from(event.partition) + case.seed;
-        place % peers == index
+        let number = u64::from(event.topic) * 7 + u64::from(event.partition) + case.seed;
+        number % peers == index
     };
     let mut by_epoch: BTreeMap<u64, Vec<&RawEvent>> = BTreeMap::new();
     for event in case.events.iter().filter(|event| own(event)) {
@@ -149,11 +124,11 @@ fn drive(
             let transactions = matches!(event.topic, 0 | 5);
             match transactions {
                 true => handles.transactions.send(Event::from(record(event))),
-                false => handles.reference.send(record(event)),
+                false => handles.dimensions.send(record(event)),
             }
         }
         if index == 0 {
-            say(case, epoch, &mut handles);
+            send_controls(case, epoch, &mut handles);
         }
         if (epoch + case.seed).is_multiple_of(3) {
             worker.step();
@@ -169,15 +144,15 @@ fn drive(
     }
 }
 
-/// What is said once, by the first worker: rules, announcements and clocks.
-fn say(case: &Case, epoch: u64, handles: &mut Handles) {
+/// Sends what only the first worker sends: rules, announcements and clocks.
+fn send_controls(case: &Case, epoch: u64, handles: &mut InputHandles) {
     for version in case.rules_versions.iter().filter(|version| version.epoch == epoch) {
         let rules = graph_rules(&version.rules);
         handles.rules.send(RulesChange { applies_from: version.applies_from, rules });
     }
-    for reference in case.references.iter().filter(|reference| reference.epoch == epoch) {
-        let partition = partition_id(reference.topic, reference.partition);
-        handles.references.send(ReferenceTime { partition, time: reference.time });
+    for sent in case.partition_times.iter().filter(|sent| sent.epoch == epoch) {
+        let partition = partition_id(sent.topic, sent.partition);
+        handles.partition_times.send(PartitionTime { partition, time: sent.time });
     }
 }
 
@@ -198,32 +173,14 @@ fn dataflow(
     changes: Collected<ViewChange>,
     settled: Collected<Settled>,
     probe: &mut ProbeHandle<u64>,
-) -> (Handles, Restoring) {
+) -> (InputHandles, RestoredHandles) {
     worker.dataflow(|scope| {
-        let (transactions, transactions_in) = scope.new_input();
-        let (reference, reference_in) = scope.new_input();
-        let (rules, rules_in) = scope.new_input();
-        let (references, references_in) = scope.new_input();
-        let (restored, transactions_restored) = scope.new_input();
-        let (customers, customers_restored) = scope.new_input();
-        let (views, views_restored) = scope.new_input();
-        let inputs = Inputs {
-            transactions: transactions_in,
-            reference: reference_in,
-            rules: rules_in,
-            references: references_in,
-            restored: Restored {
-                transactions: transactions_restored,
-                customers: customers_restored,
-                views: views_restored,
-            },
-        };
+        let (handles, restored, inputs) = Inputs::new(scope);
         let wanted = Wanted { transactions: true, settled: true };
         let outputs = build(&case.settings(), &Case::roles(), wanted, &past.resume, inputs);
         collect(outputs.changes, changes, probe);
         collect(outputs.settled, settled, probe);
-        let restoring = Restoring { transactions: restored, customers, views };
-        (Handles { transactions, reference, rules, references }, restoring)
+        (handles, restored)
     })
 }
 

@@ -1,6 +1,6 @@
 //! Making a failing case small.
 
-use crate::case::{Case, Reference};
+use crate::case::{Case, SentTime};
 use std::time::{Duration, Instant};
 
 /// The case with as many inputs left out as can be while it still fails, within `limit`.
@@ -26,8 +26,8 @@ pub(crate) fn shrink(case: &Case, limit: Duration, fails: impl Fn(&Case) -> bool
     }
     drop_one_by_one(&mut small, deadline, |case| &mut case.rules_versions, |_| true, &fails);
     // Announcements and ends belong to the contract.
-    let clock = |reference: &Reference| !matches!(reference.time, i64::MIN | i64::MAX);
-    drop_one_by_one(&mut small, deadline, |case| &mut case.references, clock, &fails);
+    let clock = |sent: &SentTime| !matches!(sent.time, i64::MIN | i64::MAX);
+    drop_one_by_one(&mut small, deadline, |case| &mut case.partition_times, clock, &fails);
     small
 }
 
@@ -38,11 +38,11 @@ fn drop_one_by_one<T>(
     may_go: impl Fn(&T) -> bool,
     fails: impl Fn(&Case) -> bool,
 ) {
-    let mut place = inputs(small).len();
-    while place > 0 && Instant::now() < deadline {
-        place -= 1;
+    let mut index = inputs(small).len();
+    while index > 0 && Instant::now() < deadline {
+        index -= 1;
         let mut fewer = small.clone();
-        let dropped = inputs(&mut fewer).remove(place);
+        let dropped = inputs(&mut fewer).remove(index);
         if may_go(&dropped) && fails(&fewer) {
             *small = fewer;
         }

@@ -37,12 +37,12 @@ pub(crate) struct AlertState {
     pub sequence: u32,
     /// The event of its latest change.
     source: Option<Source>,
-    /// What is told of it while it is there: everything but the evidence.
-    pub told: Option<AlertRow>,
+    /// Its row while it exists, without evidence.
+    pub row: Option<AlertRow>,
 }
 
 impl Tables {
-    /// Takes a change in.
+    /// Applies a change.
     pub(crate) fn apply(&mut self, change: ViewChange, wrong: &mut Differences) {
         let views = &mut self.views;
         match change {
@@ -65,7 +65,7 @@ impl Tables {
                 let key = (progress.partition.topic(), progress.partition.partition());
                 let row = ProgressRow {
                     next_offset: progress.next_offset,
-                    reference_time: progress.reference_time,
+                    partition_time: progress.partition_time,
                 };
                 views.progress.insert(key, row);
             }
@@ -77,18 +77,17 @@ impl Tables {
         let id = change.alert.id();
         let states = self.alerts.entry(id.clone()).or_default();
         if change.sequence == 1 {
-            states.push(AlertState { sequence: 0, source: None, told: None });
+            states.push(AlertState { sequence: 0, source: None, row: None });
         }
-        let told = bare(&alert_row(&change.alert));
+        let row = bare(&alert_row(&change.alert));
         let source = Some(change.alert.source);
-        // Where an id was used again, the event tells which of its transactions is meant, or what is told of it, or else it
-        // is the latest.
+        // Where an id was used again, the event or the row identifies the transaction, or else it is the latest one.
         let alike = |state: &AlertState| {
             let same = |before: &AlertRow| {
                 (before.event_time, before.cents, &before.store_id)
-                    == (told.event_time, told.cents, &told.store_id)
+                    == (row.event_time, row.cents, &row.store_id)
             };
-            (state.source == source, state.told.as_ref().is_some_and(same))
+            (state.source == source, state.row.as_ref().is_some_and(same))
         };
         let follows = states.iter_mut().filter(|state| state.sequence + 1 == change.sequence);
         let Some(state) = follows.max_by_key(|state| alike(state)) else {
@@ -96,16 +95,16 @@ impl Tables {
         };
         state.source = source;
         state.sequence = change.sequence;
-        let fits = match (change.kind, &state.told) {
+        let fits = match (change.kind, &state.row) {
             (ChangeKind::Raised, None) => true,
-            (ChangeKind::Revised, Some(before)) => *before != told,
-            (ChangeKind::Withdrawn, Some(before)) => *before == told,
+            (ChangeKind::Revised, Some(before)) => *before != row,
+            (ChangeKind::Withdrawn, Some(before)) => *before == row,
             _ => false,
         };
         if !fits {
-            wrong.note("alert changes", format_args!("{id}: {:?} followed by {change:?}", state.told));
+            wrong.note("alert changes", format_args!("{id}: {:?} followed by {change:?}", state.row));
         }
-        state.told = (change.kind != ChangeKind::Withdrawn).then_some(told);
+        state.row = (change.kind != ChangeKind::Withdrawn).then_some(row);
     }
 
     /// Names the rule in most alerts of each day, the lowest id of several: what the table in gold derives likewise.
@@ -140,7 +139,7 @@ impl Tables {
 
     /// The alerts that the changes leave, without evidence.
     pub(crate) fn standing_alerts(&self) -> Vec<AlertRow> {
-        self.alerts.values().flatten().filter_map(|state| state.told.clone()).collect()
+        self.alerts.values().flatten().filter_map(|state| state.row.clone()).collect()
     }
 }
 

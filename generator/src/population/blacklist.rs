@@ -24,7 +24,7 @@ pub(crate) struct Entry {
 
 /// An entry as published.
 #[derive(Serialize)]
-struct Reference {
+struct PublishedEntry {
     entity: &'static str,
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,14 +56,14 @@ impl Entry {
             Listed::Customer(position) => ("customer", population.customer(position).id()),
             Listed::Store(position) => ("store", population.store(position).id()),
         };
-        let reference = Reference {
+        let published = PublishedEntry {
             entity,
             valid_from: self.valid_from.map(local),
             expires_at: self.expires_at.map(local),
             reason: self.reason,
             id,
         };
-        Record { key: format!("{entity}:{}", reference.id), value: json(&reference) }
+        Record { key: format!("{entity}:{}", published.id), value: json(&published) }
     }
 }
 

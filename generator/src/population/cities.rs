@@ -5,12 +5,12 @@ use rand_chacha::ChaCha8Rng;
 
 /// A place on earth, in units of 0.00001 degree: about a metre.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Coordinates {
     pub(crate) latitude: i32,
     pub(crate) longitude: i32,
 }
 
-impl Place {
+impl Coordinates {
     /// A place at most `radius` units away along each axis.
     pub(crate) fn near(self, radius: i32, rng: &mut ChaCha8Rng) -> Self {
         Self {
@@ -39,12 +39,12 @@ impl Place {
 pub(crate) struct City {
     pub(crate) name: &'static str,
     pub(crate) state: &'static str,
-    pub(crate) place: Place,
+    pub(crate) place: Coordinates,
     weight: u32,
 }
 
 const fn city(name: &'static str, state: &'static str, latitude: i32, longitude: i32, weight: u32) -> City {
-    City { name, state, place: Place { latitude, longitude }, weight }
+    City { name, state, place: Coordinates { latitude, longitude }, weight }
 }
 
 pub(crate) const CITIES: [City; 10] = [

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use serde::Serialize;
 
-use super::cities::{CITIES, Place, draw_city};
+use super::cities::{CITIES, Coordinates, draw_city};
 use super::names::{FAMILY, GIVEN, plain};
 use super::stores::StoreIndex;
 use super::{Record, json};
@@ -53,7 +53,7 @@ pub(crate) struct Customer {
     pub(crate) number: u64,
     pub(crate) city: u8,
     pub(crate) risk: Risk,
-    pub(crate) home: Place,
+    pub(crate) home: Coordinates,
     /// Logarithm of the median purchase in cents.
     pub(crate) log_median: f64,
     /// Standard deviation of that logarithm.
@@ -68,7 +68,7 @@ pub(crate) struct Customer {
 
 /// A customer as published.
 #[derive(Serialize)]
-struct Reference {
+struct PublishedCustomer {
     customer_id: String,
     name: String,
     email: String,
@@ -111,7 +111,7 @@ impl Customer {
         let given = GIVEN[usize::from(self.given)];
         let [middle, last] = self.families.map(|number| FAMILY[usize::from(number)]);
         let city = &CITIES[usize::from(self.city)];
-        let reference = Reference {
+        let published = PublishedCustomer {
             customer_id: self.id(),
             name: format!("{given} {middle} {last}"),
             // A piece of the id keeps namesakes apart; example.com belongs to nobody.
@@ -121,6 +121,6 @@ impl Customer {
             risk_profile: self.risk,
             registered_at: local(self.registered_at),
         };
-        Record { key: self.id(), value: json(&reference) }
+        Record { key: self.id(), value: json(&published) }
     }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub(crate) use activity::{Activity, is_preferred};
 pub(crate) use blacklist::{Entry, Listed};
-pub(crate) use cities::{CITIES, Place};
+pub(crate) use cities::{CITIES, Coordinates};
 pub(crate) use customers::Customer;
 pub(crate) use stores::{Channel, Store, StoreIndex};
 
@@ -23,7 +23,7 @@ use crate::randomness::{Stream, stream};
 use crate::settings::{Settings, SettingsError};
 use products::{Product, draw_product};
 
-/// A reference record: what a compacted topic holds for one entity.
+/// A record of a compacted topic: the current row of one entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The entity's id; for the blacklist `customer:ID` or `store:ID`.
@@ -132,6 +132,6 @@ fn in_force(entries: &[Entry], at: i64) -> BTreeSet<Listed> {
 }
 
 /// Strings and finite numbers under fixed names: these always serialize.
-fn json(reference: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(reference).unwrap_or_default()
+fn json(row: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(row).unwrap_or_default()
 }

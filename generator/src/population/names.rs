@@ -1,4 +1,4 @@
-//! Brazilian names, and what becomes of them in an e-mail address.
+//! Brazilian names, and their form in e-mail addresses.
 
 pub(super) const GIVEN: [&str; 40] = [
     "Ana",

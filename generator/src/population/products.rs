@@ -31,7 +31,7 @@ pub(crate) struct Product {
 
 /// A product as published.
 #[derive(Serialize)]
-struct Reference {
+struct PublishedProduct {
     product_id: String,
     name: String,
     category: &'static str,
@@ -53,13 +53,13 @@ impl Product {
 
     pub(super) fn record(&self, position: usize) -> Record {
         let product_id = format!("prod-{position:04}");
-        let reference = Reference {
+        let published = PublishedProduct {
             product_id: product_id.clone(),
             name: format!("{} {position}", self.article),
             category: CATEGORIES[usize::from(self.category)],
             price: format!("{}.{:02}", self.price_cents / 100, self.price_cents % 100),
         };
-        Record { key: product_id, value: json(&reference) }
+        Record { key: product_id, value: json(&published) }
     }
 }
 

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::cities::{CITIES, Place, draw_city};
+use super::cities::{CITIES, Coordinates, draw_city};
 use super::{Record, json};
 use crate::identity::scatter;
 use crate::settings::Settings;
@@ -36,12 +36,12 @@ pub(crate) struct Store {
     pub(crate) city: u8,
     pub(crate) category: u8,
     pub(crate) channel: Channel,
-    pub(crate) place: Place,
+    pub(crate) place: Coordinates,
 }
 
 /// A store as published.
 #[derive(Serialize)]
-struct Reference {
+struct PublishedStore {
     store_id: String,
     name: String,
     city: &'static str,
@@ -76,7 +76,7 @@ impl Store {
         let city = &CITIES[usize::from(self.city)];
         let category = CATEGORIES[usize::from(self.category)];
         let (latitude, longitude) = self.place.degrees();
-        let reference = Reference {
+        let published = PublishedStore {
             store_id: self.id(),
             name: format!("{} {category} {}", city.name, position + 1),
             city: city.name,
@@ -86,7 +86,7 @@ impl Store {
             latitude,
             longitude,
         };
-        Record { key: self.id(), value: json(&reference) }
+        Record { key: self.id(), value: json(&published) }
     }
 }
 

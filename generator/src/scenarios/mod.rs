@@ -1,4 +1,4 @@
-//! Fraud, staged: a file for each detector, each a function from the scene to an episode.
+//! Staged fraud: a file for each detector, each a function from the scene to an episode.
 
 mod blacklist;
 mod card_testing;

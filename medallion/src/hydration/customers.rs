@@ -1,4 +1,4 @@
-//! The sums of customers.
+//! Reads the sums of customers.
 
 use super::{Hydration, Share};
 use crate::copy_out::{self, CENTS, Fields, literal};

@@ -1,4 +1,4 @@
-//! Reading the state at the committed frontier back: what the dataflow goes on from after a restart.
+//! Reads back the state at the committed frontier, from which the dataflow resumes after a restart.
 //!
 //! ```text
 //! streamflow.progress, rules, silver.blacklist ──> Resume      before the graph is built
@@ -7,8 +7,8 @@
 //! other tables of gold, the books ─> views ┘
 //! ```
 //!
-//! Law: while the lease is held and nothing has been committed under it, nobody changes these tables; so what several
-//! connections read at different moments is the state at one frontier. It is read within one snapshot each all the same.
+//! Law: while the lease is held and nothing has been committed under it, these tables do not change, so
+//! several connections read the state of one frontier at different moments. Each still reads within one snapshot.
 
 mod customers;
 mod resume;
@@ -36,9 +36,9 @@ use streamflow_model::timestamp::MINUTE;
 /// The part of the rows that one worker reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// From 0.
+    /// The worker's index, from 0.
     pub index: usize,
-    /// In all.
+    /// The number of workers.
     pub of: usize,
 }
 
@@ -106,25 +106,25 @@ impl Visit<Tables> for NameTables<'_> {
     }
 }
 
-/// Which rows can still be seen.
+/// Which rows operators still need.
 #[derive(Clone, Debug)]
 pub struct Hydration<'a> {
     progress: &'a Progress,
     topics: &'a Topics,
     watermark: i64,
-    /// What lies before it is final, microseconds since 1970.
+    /// Transactions before it are final, microseconds since 1970.
     settled: i64,
     /// Transactions before it are folded.
     folded_before: i64,
-    /// Transactions before it are seen by nobody.
+    /// Transactions before it are not needed.
     seen_since: i64,
 }
 
-/// Nothing waits for this connection but the start itself.
+/// Only the start waits for this connection.
 const SESSION: &str = "SET statement_timeout = 0; SET timezone = 'UTC'; SET jit = off";
 
 impl<'a> Hydration<'a> {
-    /// What can still be seen under `settings` after `resume`.
+    /// The rows that operators need under `settings` after `resume`.
     #[must_use]
     pub fn new(settings: &Settings, resume: &Resume, progress: &'a Progress, topics: &'a Topics) -> Self {
         let settled = resume.settled(settings);

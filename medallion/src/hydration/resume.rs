@@ -1,4 +1,4 @@
-//! What every worker knows before the graph is built.
+//! Reads what every worker knows before the graph is built.
 
 use crate::copy_out::impossible;
 use crate::encoding::Instant;
@@ -12,7 +12,7 @@ use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::resume::Resume;
 use streamflow_model::{Entity, ListChange, ListEntry, PartitionId};
 
-/// Both in the order in which they came; infinite instants have no number.
+/// Both in order; infinite instants have no number.
 const CONTROLS: &str = "SELECT ingested_at, version, applies_from, NULL AS kind, NULL AS id, \
          false AS removed, NULL::timestamptz AS valid_from, NULL::timestamptz AS expires_at, NULL AS reason, \
          rules::text AS rules FROM streamflow.rules \
@@ -23,7 +23,7 @@ const CONTROLS: &str = "SELECT ingested_at, version, applies_from, NULL AS kind,
 /// Reads it, as of `progress`, the lease just taken.
 ///
 /// # Errors
-/// The server's and the connection's; [`PostgresError::Fenced`] for what no pipeline wrote.
+/// The server's and the connection's; [`PostgresError::Fenced`] for rows that no pipeline wrote.
 pub fn resume(client: &mut Client, progress: &Progress, topics: &Topics) -> Result<Resume, PostgresError> {
     let rows = client.query(CONTROLS, &[])?;
     Ok(Resume {
@@ -42,7 +42,7 @@ fn partitions(progress: &Progress, topics: &Topics) -> Vec<PartitionPosition> {
             Some(PartitionPosition {
                 partition: PartitionId::new(number, *partition)?,
                 next_offset: *next_offset,
-                reference_time: times.and_then(|times| times.get(partition)).copied(),
+                partition_time: times.and_then(|times| times.get(partition)).copied(),
             })
         }));
     }

@@ -1,4 +1,4 @@
-//! Transactions that can still be seen.
+//! Reads the transactions that operators still need.
 
 use super::{Hydration, Share};
 use crate::copy_out::{self, Fields, impossible, literal};

@@ -1,4 +1,4 @@
-//! Rows of aggregates that can still change, and the books.
+//! Reads rows of aggregates that can still change, and the books.
 
 use super::{Hydration, Row};
 use crate::copy_out::{self, Fields, impossible, literal};

@@ -1,7 +1,7 @@
 //! Recomputation of tables in plain SQL, to be compared with what the dataflow maintains.
 //!
 //! Every query starts from the stored transactions (or from the outbox, for the history of alerts) and shares
-//! nothing with the code that keeps the tables: averages come from `avg`, days from the time zone.
+//! nothing with the code that maintains the tables: averages come from `avg`, days from the time zone.
 
 mod queries;
 
@@ -28,7 +28,7 @@ pub struct Comparison {
 /// Compares all tables, in one snapshot. Reads every transaction several times: some fifteen seconds for a million.
 ///
 /// # Errors
-/// What the server or the connection says; the user grants the right to read all schemas.
+/// Those of the server and the connection; the user grants the right to read all schemas.
 pub fn compare(client: &mut Client) -> Result<Vec<Comparison>, PostgresError> {
     let mut transaction =
         client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start()?;
@@ -44,7 +44,7 @@ pub fn compare(client: &mut Client) -> Result<Vec<Comparison>, PostgresError> {
     Ok(comparisons)
 }
 
-/// What is compared of a large database: a few keys.
+/// A sample of a large database's keys.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     /// Keys of customers.
@@ -55,10 +55,10 @@ pub struct Sample {
     pub times: Vec<DateTime<Utc>>,
 }
 
-/// Compares what belongs to the keys of a sample, of the tables where that can be told.
+/// Compares the rows of the keys in a sample, in the tables that allow it.
 ///
 /// # Errors
-/// What the server or the connection says.
+/// Those of the server and the connection.
 pub fn compare_sample(
     transaction: &mut Transaction<'_>,
     sample: &Sample,

@@ -1,6 +1,6 @@
 //! What each table should hold: the catalogue of comparisons.
 //!
-//! A query reads `{transactions}`, those of `silver.transactions` that are not voided, and `{filter}` stands for the rows of
+//! A query reads `{transactions}`, those of `silver.transactions` that are not voided, and `{filter}` selects the rows of
 //! the table that are compared: all of them, or those of the keys in `$1`.
 
 use crate::tables::view::{Aggregate, Value};
@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use streamflow_dataflow::views::{View, Visit};
 use streamflow_model::timestamp::HOUR;
 
-/// What rows can be chosen by.
+/// How rows are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// `customer_key`.
@@ -168,7 +168,7 @@ const CURRENT_ALERTS: Query = Query {
          WHERE is_fraud",
 };
 
-/// Only of what maintenance has left whole.
+/// Only of data that maintenance has not touched.
 const ALERT_HISTORY: Query = Query {
     table: "gold.fraud_alert_history",
     by: None,
@@ -218,7 +218,7 @@ const DIM_PRODUCT: Query = Query {
          LEFT JOIN silver.products USING (product_id)",
 };
 
-/// Every event read ended somewhere.
+/// Every event read ended in an account.
 const BOOKS: Query = Query {
     table: "streamflow.books",
     by: None,

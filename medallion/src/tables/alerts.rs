@@ -65,7 +65,7 @@ const REVISE: &str = "UPDATE gold.fact_fraud_alerts AS f SET date_key = n.date_k
          transaction_at, detected_at, revised_at) \
      WHERE f.transaction_id = n.transaction_id";
 
-/// What the rules compared can change without the alert: that is no change worth telling.
+/// Updates the evidence, which can change without a change of the alert.
 const RESTATE: &str = "UPDATE gold.fact_fraud_alerts AS f SET rule_details = n.details::json \
      FROM unnest($1::text[], $2::text[]) AS n (transaction_id, details) \
      WHERE f.transaction_id = n.transaction_id";
@@ -201,7 +201,7 @@ impl Alerts<'_> {
     }
 }
 
-/// Brings the evidence of alerts that stay otherwise as they are to that of their transactions' last versions.
+/// Updates the evidence of otherwise unchanged alerts to that of their transactions' last versions.
 fn restate(
     output: &mut Output<'_, '_>,
     by_alert: &BTreeMap<&Id, Vec<&At<AlertChange>>>,

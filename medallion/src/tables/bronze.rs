@@ -63,7 +63,7 @@ fn push_letter(rows: &mut CopyRows, number: i64, letter: &At<DeadLetter>, topics
     rows.instant(micros(letter.time));
 }
 
-/// Bytes as a text from which they can be restored.
+/// Bytes as a text from which they can be decoded.
 struct Lossless<'a> {
     text: Cow<'a, str>,
     is_base64: bool,

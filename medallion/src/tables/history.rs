@@ -34,7 +34,7 @@ const CONTINUE: &str = "UPDATE gold.fraud_alert_history AS h SET \
          AS n (transaction_id, revised_at, withdrawn_at, causes, score, rules) \
      WHERE h.transaction_id = n.transaction_id AND h.withdrawn_at IS NULL";
 
-/// A conflict comes of an id that is used again after the dataflow has forgotten it; the new alert counts.
+/// A conflict is caused by an id that is used again after the dataflow has forgotten it; the new alert wins.
 const RAISE: &str = "INSERT INTO gold.fraud_alert_history (alert_id, raised_sequence, transaction_id, \
      raised_at, revised_at, withdrawn_at, causes, last_score, last_rules) \
      SELECT alert_id, raised_sequence, transaction_id, raised_at, revised_at, withdrawn_at, \
@@ -63,12 +63,12 @@ pub(super) fn write<'a>(
             push_raise(&mut raised, episode);
         }
     }
-    // A raise comes after the end of the row before it.
+    // A raise follows the end of the row before it.
     output.write(TABLE, CONTINUE, &continued)?;
     output.write(TABLE, RAISE, &raised)
 }
 
-/// What the changes from one raise to the next come to; nothing for none.
+/// The row of the changes from one raise to the next; nothing for none.
 fn push_episode(row: &mut Columns, changes: &[&At<AlertChange>]) {
     let Some(last) = changes.last() else { return };
     let latest = |kind| {

@@ -7,7 +7,7 @@ use streamflow_connectors::postgres::{CopyRows, PostgresError};
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_model::ListChange;
 
-/// Appends the versions in the order in which they came.
+/// Appends the versions in order.
 pub(crate) fn write(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {
     write_list(output, changes)?;
     write_rules(output, changes)

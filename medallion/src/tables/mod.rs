@@ -3,10 +3,10 @@
 pub(crate) mod alerts;
 pub(crate) mod bronze;
 pub(crate) mod customer_profile;
+pub(crate) mod dimensions;
 mod history;
 pub(crate) mod lists;
 pub(crate) mod quality;
-pub(crate) mod reference;
 mod rule_ids;
 pub(crate) mod transactions;
 pub mod view;

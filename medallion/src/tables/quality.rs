@@ -18,13 +18,13 @@ pub(crate) static TABLE: Table<QualityKey, i64> = Table::new(
     ],
 );
 
-/// What a name in `silver.quality_counts.measure` stands for.
+/// The measure of a name in `silver.quality_counts.measure`.
 pub(crate) fn measure(text: &str) -> Option<Measure> {
     let mut measures = MEASURES.into_iter().chain(Reason::ALL.map(Measure::DeadLetter));
     measures.find(|measure| name(*measure) == text)
 }
 
-/// All that are no dead letters.
+/// All measures but dead letters.
 const MEASURES: [Measure; 9] = [
     Measure::Read,
     Measure::Accepted,

@@ -1,4 +1,4 @@
-//! `silver.transactions`, the days they fall on, and the members of dimensions that they bring.
+//! `silver.transactions`, their days, and the members of dimensions that they add.
 
 use crate::changes::Changes;
 use crate::encoding::{Column, Columns, Fields};
@@ -97,7 +97,7 @@ impl Transactions<'_> {
     }
 
     /// Ids of new transactions that an older one has, which the dataflow has forgotten: the new one replaces it.
-    /// They are so rare that they are looked for only after a COPY has met one.
+    /// They are so rare that they are searched only after a COPY has failed on one.
     fn past_ids(
         &self,
         output: &mut Output<'_, '_>,
@@ -115,7 +115,7 @@ impl Transactions<'_> {
         Ok(output.texts(sql, &ids.parameters())?.into_iter().collect())
     }
 
-    /// A reused id can be written at the second attempt, when the ids are looked for.
+    /// A reused id can be written at the second attempt, when the ids are searched.
     fn retry_if_reused(&mut self, error: PostgresError) -> PostgresError {
         let reused = error.code() == Some(&SqlState::UNIQUE_VIOLATION);
         if !reused || std::mem::replace(self.reused_ids, true) {

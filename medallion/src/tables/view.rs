@@ -118,27 +118,27 @@ impl<T> Value<T> {
         }
     }
 
-    /// Whether a recomputation can know it.
+    /// Whether a recomputation has it.
     pub(crate) fn is_recomputed(&self) -> bool {
         !matches!(self, Self::ChangedAt | Self::ChangedFrontier)
     }
 }
 
-/// What a row needs to be written.
-pub(super) struct Surroundings<'a> {
+/// What the columns of a row depend on beside the row.
+pub(super) struct RowContext<'a> {
     pub(super) dimensions: &'a mut Dimensions,
     /// Ingest time of the change, ms since 1970.
     pub(super) time: u64,
-    /// Of the commit, ms since 1970.
+    /// The frontier of the commit, ms since 1970.
     pub(super) frontier: i64,
 }
 
 impl<T> Column<T> {
     /// Pushes the value of a row; nothing where PostgreSQL derives it.
-    pub(super) fn push(&self, columns: &mut Columns, of: &T, surroundings: &mut Surroundings<'_>) {
+    pub(super) fn push(&self, columns: &mut Columns, of: &T, context: &mut RowContext<'_>) {
         match self.value {
-            Value::Customer(id) => columns.int4(surroundings.dimensions.customers.of(id(of))),
-            Value::Store(id) => columns.int4(surroundings.dimensions.stores.of(id(of))),
+            Value::Customer(id) => columns.int4(context.dimensions.customers.of(id(of))),
+            Value::Store(id) => columns.int4(context.dimensions.stores.of(id(of))),
             Value::Day(day) => columns.int4(date_key(day(of))),
             Value::Instant(instant) => columns.instant(instant(of)),
             Value::Text(text) => columns.text(text(of)),
@@ -149,8 +149,8 @@ impl<T> Column<T> {
             Value::Count(count) | Value::Exact(count) => columns.int8(count(of)),
             Value::Money(cents) => columns.money(cents(of)),
             Value::Nothing => columns.null(),
-            Value::ChangedAt => columns.instant(micros(surroundings.time)),
-            Value::ChangedFrontier => columns.int8(surroundings.frontier),
+            Value::ChangedAt => columns.instant(micros(context.time)),
+            Value::ChangedFrontier => columns.int8(context.frontier),
             Value::MeanMoney(_) | Value::Rate(_) | Value::MeanScore(_) | Value::TopRule => {}
         }
     }
@@ -195,7 +195,7 @@ impl<K, S> Table<K, S> {
         Self { stored, shown: stored, key, values, window: Some(window), statements: OnceLock::new() }
     }
 
-    /// Brings the table to the latest rows.
+    /// Writes the latest rows.
     pub(crate) fn write(
         &'static self,
         output: &mut Output<'_, '_>,
@@ -214,17 +214,17 @@ impl<K, S> Table<K, S> {
         };
         let mut kept = Columns::new(&[types(self.key), types(self.values)].concat());
         let mut removed = Columns::new(&types(self.key));
-        let mut surroundings = Surroundings { dimensions, time: 0, frontier: commit.frontier };
-        for (key, change) in self.ordered(latest, surroundings.dimensions) {
+        let mut context = RowContext { dimensions, time: 0, frontier: commit.frontier };
+        for (key, change) in self.ordered(latest, context.dimensions) {
             if !is_kept(key) {
                 continue;
             }
-            surroundings.time = change.time;
+            context.time = change.time;
             let columns = if change.value.is_some() { &mut kept } else { &mut removed };
             columns.begin();
-            self.key.iter().for_each(|column| column.push(columns, key, &mut surroundings));
+            self.key.iter().for_each(|column| column.push(columns, key, &mut context));
             if let Some(sum) = &change.value {
-                self.values.iter().for_each(|column| column.push(columns, sum, &mut surroundings));
+                self.values.iter().for_each(|column| column.push(columns, sum, &mut context));
             }
         }
         output.write(self.shown, &statements.upsert, &kept)?;
@@ -278,7 +278,7 @@ impl<K, S> Table<K, S> {
 const OPEN_DAYS: i64 = 4;
 
 impl<K, S> Aggregate<K, S> {
-    /// Gives the rows that can still change to `give`; what lies before `settled`, microseconds since 1970, is final.
+    /// Gives the rows that can still change to `give`; buckets before `settled`, microseconds since 1970, are final.
     pub(crate) fn restore(
         &self,
         snapshot: &mut Transaction<'_>,

@@ -75,7 +75,7 @@ impl World {
         }
     }
 
-    /// One ingest time's changes: of some transactions, of reference data, and of every view they touch.
+    /// One ingest time's changes: of some transactions, of dimensions, and of every view they affect.
     pub fn step(&mut self) -> Vec<ViewChange> {
         let mut changes = Vec::new();
         self.now += self.rng.random_range(0..3 * MINUTE);
@@ -89,7 +89,7 @@ impl World {
             };
             self.apply(&mut changes, new, cause);
         }
-        self.change_reference(&mut changes);
+        self.change_dimensions(&mut changes);
         self.add_dead_letter(&mut changes);
         let views = Views::of(self.transactions.values(), &self.calendar);
         self.views.changes_to(&views, &mut changes);
@@ -113,7 +113,7 @@ impl World {
         self.push_alert(changes, old.as_ref().and_then(Alert::of), Alert::of(&new), cause);
         let lost = old.map(|old| ViewChange::Scored(old, -1));
         let gained = ViewChange::Scored(new, 1);
-        // Nothing promises an order within one time.
+        // There is no order within one time.
         if self.rng.random() {
             changes.extend(lost);
             changes.push(gained);
@@ -237,7 +237,7 @@ impl World {
         Score::from_units(self.rng.random_range(1..=Score::ONE.units()))
     }
 
-    fn change_reference(&mut self, changes: &mut Vec<ViewChange>) {
+    fn change_dimensions(&mut self, changes: &mut Vec<ViewChange>) {
         let id = self.id("cust", 25);
         let customer = self.rng.random::<bool>().then(|| Customer {
             customer_id: id.clone(),
@@ -295,7 +295,7 @@ impl World {
         changes.push(ViewChange::Progress(PartitionPosition {
             partition,
             next_offset: self.offset + 1,
-            reference_time: Some(self.now),
+            partition_time: Some(self.now),
         }));
         changes.push(ViewChange::Watermark(self.now));
     }

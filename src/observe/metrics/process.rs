@@ -44,7 +44,7 @@ const PROCESSES: Metric =
 const HORIZON: Metric = Metric::gauge(
     "streamflow_correction_horizon_seconds",
     &[],
-    "How far behind its partition's reference time an event is accepted.",
+    "How far behind its partition time an event is accepted.",
 );
 const RETENTION: Metric = Metric::gauge(
     "streamflow_identity_retention_seconds",

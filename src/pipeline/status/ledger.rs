@@ -202,8 +202,8 @@ fn restored_partitions(progress: &Progress, topics: &Topics) -> BTreeMap<Partiti
         for (number, next_offset) in offsets {
             let partition = topics.number(name).and_then(|topic| PartitionId::new(topic, *number));
             let Some(partition) = partition else { continue };
-            let reference_time = times.and_then(|times| times.get(number)).copied();
-            let progress = PartitionPosition { partition, next_offset: *next_offset, reference_time };
+            let partition_time = times.and_then(|times| times.get(number)).copied();
+            let progress = PartitionPosition { partition, next_offset: *next_offset, partition_time };
             partitions.insert(partition, progress);
         }
     }
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(totals.books.len(), 3);
         assert_eq!(totals.books[&BooksEntry::Ended { topic: 1, account: Account::New }], 4);
         let partition = PartitionId::new(1, 2).unwrap();
-        let expected = PartitionPosition { partition, next_offset: 5, reference_time: Some(77) };
+        let expected = PartitionPosition { partition, next_offset: 5, partition_time: Some(77) };
         assert_eq!(totals.partitions[&partition], expected);
     }
 }

@@ -1,4 +1,4 @@
-//! The aggregates by hour and day: the exact sums. What is rounded derives from them.
+//! The aggregates by hour and day: the exact sums, from which rounded columns derive.
 
 use crate::snapshot::{Snapshot, instant, long, text};
 use crate::{Comparison, VerificationError, comparison};

@@ -1,4 +1,4 @@
-//! `gold.customer_profile`: the exact sums. What is rounded derives from them.
+//! `gold.customer_profile`: the exact sums, from which rounded columns derive.
 
 use crate::snapshot::{Snapshot, instant, long, text};
 use crate::{Comparison, VerificationError, comparison};

@@ -1,14 +1,14 @@
-//! `silver.quality_counts`, over all windows: which window an event falls into depends on when it came.
+//! `silver.quality_counts`, over all windows: the window of an event depends on when it was read.
 
 use crate::snapshot::{Snapshot, text};
 use crate::{Comparison, VerificationError, comparison};
 use std::collections::BTreeMap;
 
-/// What the payloads alone decide.
+/// Measures that depend on payloads alone.
 const MEASURES: [&str; 6] =
     ["accepted", "no_place", "no_product", "no_payment_method", "newer_schema", "duplicate"];
 
-/// Only while maintenance has removed nothing.
+/// Compares counts, unless maintenance has removed rows.
 pub(super) fn compare(
     snapshot: &mut Snapshot<'_>,
     quality: &BTreeMap<(i64, String), i64>,

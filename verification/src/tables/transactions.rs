@@ -8,7 +8,7 @@ use streamflow_oracle::{Coordinates, TransactionRow};
 
 const TABLE: &str = "silver.clean_transactions, from bronze";
 
-/// The view, and the scores of the hits that it does not show.
+/// The view, with the scores of hits, which it does not show.
 const STORED: &str = "SELECT v.transaction_id, v.customer_id, v.store_id, v.product_id, v.payment_method, \
          (v.amount * 100)::int8, v.currency, v.latitude, v.longitude, v.transaction_at, v.revision, v.voided, \
          v.source_topic, v.source_partition::int8, v.source_offset, (v.fraud_score * 1000)::int8, v.is_fraud, \
@@ -43,7 +43,7 @@ fn read(row: &Row, topics: &Topics) -> Result<TransactionRow, VerificationError>
         revision: narrow(row, 10, TABLE)?,
         voided: row.try_get(11)?,
         source: Coordinates {
-            topic: topics.place(&text(row, 12)?, TABLE)?,
+            topic: topics.index(&text(row, 12)?, TABLE)?,
             partition: narrow(row, 13, TABLE)?,
             offset: narrow(row, 14, TABLE)?,
         },

@@ -12,11 +12,11 @@ use std::rc::Rc;
 use timely::progress::Antichain;
 use timely::progress::frontier::AntichainRef;
 
-/// What arrangements ask of keys and values.
+/// Bounds of keys and values in arrangements.
 pub trait Datum: Ord + Clone + Debug + 'static {}
 impl<D: Ord + Clone + Debug + 'static> Datum for D {}
 
-/// What arrangements ask of differences.
+/// Bounds of differences in arrangements.
 pub trait Difference: Semigroup + Ord + 'static {}
 impl<R: Semigroup + Ord + 'static> Difference for R {}
 
@@ -26,7 +26,7 @@ pub type Update<K, V, R> = ((K, V), u64, R);
 /// The trace of a forgetting arrangement.
 pub type OpenSpine<K, V, R> = Spine<Rc<OpenBatch<K, V, R>>>;
 
-/// Consolidated updates, sorted by data, and the cell that says what has closed.
+/// Consolidated updates, sorted by data, and the cell with the instant before which they are closed.
 pub struct OpenBatch<K, V, R> {
     pub(super) updates: Vec<Update<K, V, R>>,
     settled: Settled,
@@ -60,7 +60,7 @@ where
 pub struct OpenMerger<K, V, R> {
     since: Option<u64>,
     cell: Settled,
-    /// As it was when the merge began.
+    /// The cell's value when the merge began.
     settled: i64,
     next_of_one: usize,
     next_of_other: usize,
@@ -85,7 +85,7 @@ where
         }
     }
 
-    /// Nothing more is added to the last update: it goes if it has come to zero.
+    /// Drops the last update, which is complete, if it is zero.
     fn drop_cancelled(&mut self) {
         if self.merged.last().is_some_and(|(_, _, diff)| diff.is_zero()) {
             self.merged.pop();
@@ -192,7 +192,7 @@ impl<K: Datum, R: Difference> Batcher<Vec<(K, u64, R)>> for OpenBatcher<K, (), R
     }
 }
 
-/// Updates on their way into a batch, and the cell that the batch is to consult.
+/// Updates for a batch, and the cell that it will consult.
 pub struct Chunk<K, V, R> {
     pub(super) updates: Vec<Update<K, V, R>>,
     pub(super) settled: Settled,
@@ -204,7 +204,7 @@ impl<K, V, R> Default for Chunk<K, V, R> {
     }
 }
 
-/// Builds a batch from sorted updates: what a reduction's output is made with.
+/// Builds a batch from sorted updates: the output of a reduction.
 pub struct OpenBuilder<K, V, R>(Chunk<K, V, R>);
 
 impl<K, V, R> Default for OpenBuilder<K, V, R> {

@@ -1,10 +1,10 @@
-//! Reading a batch in the order of its keys and values.
+//! Reads a batch in the order of its keys and values.
 
 use super::batch::{Datum, Difference, OpenBatch};
 use differential_dataflow::trace::{Cursor, Navigable};
 use std::marker::PhantomData;
 
-/// Where a reader is in a batch: the first update of its key, and the first of its value.
+/// A reader's position in a batch: the first update of its key, and the first of its value.
 pub struct OpenCursor<K, V, R> {
     key: usize,
     value: usize,
@@ -25,7 +25,7 @@ impl<K: Datum, V: Datum, R: Difference> Navigable for OpenBatch<K, V, R> {
     }
 }
 
-/// The first index from `start` on at which `before` does not hold, found by steps that double: what is sought is near.
+/// The first index from `start` on at which `before` does not hold, searched in steps that double, because it is near.
 fn gallop<U>(updates: &[U], start: usize, before: impl Fn(&U) -> bool) -> usize {
     let (mut low, mut step) = (start, 1);
     while low < updates.len() && before(&updates[low]) {

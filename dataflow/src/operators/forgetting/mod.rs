@@ -1,8 +1,8 @@
 //! Arrangements that forget: differential's own spine over batches that drop, while merging, the updates whose bucket has
 //! closed.
 //!
-//! Law: once *settled* has passed the end of a bucket, no input changes a key of it any more. So nobody looks such a key up
-//! again, and whether its updates are still there makes no difference to any result: they are dropped without a retraction.
+//! Law: once *settled* has passed the end of a bucket, no input changes a key of it any more. So such a key is
+//! not looked up again, and its updates make no difference to any result: they are dropped without a retraction.
 //!
 //! ```text
 //! collection ── arrange ── OpenArrangement ──┬── reader ──┐
@@ -24,7 +24,7 @@ pub use batch::{OpenBatch, OpenBuilder, OpenSpine, Update};
 pub use readers::OpenArrangement;
 
 use super::stash::Stash;
-use super::watermark::{ReferenceTime, Watermark};
+use super::watermark::{PartitionTime, Watermark};
 use batch::{Datum, Difference, OpenBatcher};
 use differential_dataflow::difference::Semigroup;
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
@@ -40,11 +40,11 @@ use timely::dataflow::{ProbeHandle, Stream, StreamVec};
 
 /// Data whose bucket closes.
 pub trait Closes {
-    /// The first instant behind the bucket, microseconds since 1970; `None` for data that stays open.
+    /// The first instant after the bucket, microseconds since 1970; `None` for data that stays open.
     fn closes_at(&self) -> Option<i64>;
 }
 
-/// The instant before which everything is closed, microseconds since 1970, as far as all readers of a graph have come.
+/// The instant before which everything is closed, microseconds since 1970, as far as all readers of a graph have read.
 #[derive(Clone, Debug)]
 pub struct Settled(Rc<Cell<i64>>);
 
@@ -70,13 +70,13 @@ pub struct Forgetting {
 }
 
 impl Forgetting {
-    /// For a graph whose own input begins with `first_epoch`: what an arrangement holds from before is restored, so it is in
-    /// the tables already, and [`OpenArrangement::totals`] does not emit it.
+    /// For a graph whose own input begins with `first_epoch`. Earlier updates are restored from the tables, so
+    /// [`OpenArrangement::totals`] does not emit them.
     pub fn new(first_epoch: u64) -> Self {
         Self { settled: Settled::default(), readers: ProbeHandle::new(), first_epoch }
     }
 
-    /// Arranges a collection by key. Keys that sort by the end of their bucket first make what closes a prefix.
+    /// Arranges a collection by key. Where keys sort by the end of their bucket, the closed ones are a prefix.
     pub fn arrange<'s, K, V, R>(
         &self,
         name: &str,
@@ -127,8 +127,8 @@ impl Forgetting {
 
     /// Lets the arrangements forget: `times` are the partition times, on every worker; what lies `horizon` (microseconds)
     /// behind their smallest is settled.
-    pub fn settle<'s>(self, horizon: i64, times: StreamVec<'s, u64, ReferenceTime>) {
-        let mut stash = Stash::<ReferenceTime>::new(0);
+    pub fn settle<'s>(self, horizon: i64, times: StreamVec<'s, u64, PartitionTime>) {
+        let mut stash = Stash::<PartitionTime>::new(0);
         let mut watermark = Watermark::default();
         times.sink(Pipeline, "settle", move |(input, frontier)| {
             input.for_each(|capability, times| stash.hold_first(&capability, times));
@@ -142,7 +142,7 @@ impl Forgetting {
         });
     }
 
-    /// Counts what leaves a reader among the frontiers that `settle` waits for.
+    /// Adds the frontier of a reader's output to those that `settle` waits for.
     fn register<'s, C: Container>(&self, stream: Stream<'s, u64, C>) -> Stream<'s, u64, C> {
         stream.probe_with(&self.readers)
     }

@@ -4,7 +4,8 @@
 use super::batch::{Chunk, Datum, Difference};
 use super::{Closes, Forgetting, OpenBatch, OpenBuilder, OpenSpine};
 use crate::operators::Upsert;
-use crate::operators::holding::HoldingLog;
+use crate::operators::output::VecBuilder;
+use crate::operators::state_size::StateSizeLog;
 use differential_dataflow::difference::{Abelian, Monoid, Multiply, Semigroup};
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::operators::{CountTotal, ThresholdTotal};
@@ -13,7 +14,6 @@ use differential_dataflow::trace::{BatchCursor, Cursor, Navigable, SpanOf, Trace
 use differential_dataflow::{AsCollection, Data, ExchangeData, VecCollection};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
@@ -126,8 +126,8 @@ where
         self.register(distinct)
     }
 
-    /// The sum of each key's differences, as what `row` makes of upserts: one for each epoch that changed it, none where it came to
-    /// zero. What `count_total` says, at half the data.
+    /// The sum of each key's differences, as what `row` makes of upserts: one for each epoch that changed it, none where it
+    /// became zero. The same as `count_total`, with half the data.
     pub fn totals<D: Clone + 'static>(
         self,
         name: &str,
@@ -139,11 +139,9 @@ where
         let Self { arranged: Arranged { stream, mut trace }, forgetting } = self;
         let scope = stream.scope();
         let first_epoch = forgetting.first_epoch;
-        let totals = stream.unary::<CapacityContainerBuilder<Vec<D>>, _, _, _>(
-            Pipeline,
-            &format!("{name}: totals"),
-            move |_, info| {
-                let holding = HoldingLog::new(scope, &info);
+        let totals =
+            stream.unary::<VecBuilder<D>, _, _, _>(Pipeline, &format!("{name}: totals"), move |_, info| {
+                let state_size = StateSizeLog::new(scope, &info);
                 let mut upper = Antichain::from_elem(0);
                 move |spans, output| {
                     if streamflow_failpoint::is_stalled(streamflow_failpoint::AGGREGATES) {
@@ -159,10 +157,9 @@ where
                     trace.advance_upper(&mut upper);
                     trace.set_logical_compaction(upper.borrow());
                     trace.set_physical_compaction(upper.borrow());
-                    holding.tell(|| held(&trace));
+                    state_size.report(|| held(&trace));
                 }
-            },
-        );
+            });
         forgetting.register(totals)
     }
 }

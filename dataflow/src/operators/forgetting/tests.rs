@@ -1,9 +1,9 @@
-//! Random contributions and times: every reader of a forgetting arrangement says what plain sums say.
+//! Random contributions and times: every reader of a forgetting arrangement agrees with plain sums.
 
 use super::{Closes, Forgetting};
-use crate::operators::holding::{Holding, HoldingBuilder, LOG};
+use crate::operators::state_size::{LOG, StateSize, StateSizeBuilder};
 use crate::operators::sums::Key;
-use crate::operators::watermark::ReferenceTime;
+use crate::operators::watermark::PartitionTime;
 use differential_dataflow::VecCollection;
 use differential_dataflow::input::InputSession;
 use differential_dataflow::trace::ExertionLogic;
@@ -125,7 +125,7 @@ struct Outputs {
     distinct: Seen<Sold>,
     positive: Seen<(Sold, isize)>,
     named: Seen<(Sold, char)>,
-    /// Records that `totals` says it holds, after each of its epochs.
+    /// The number of records that `totals` reports, after each of its epochs.
     held: Rc<RefCell<Vec<u64>>>,
 }
 
@@ -134,9 +134,11 @@ fn run(worker: &mut Worker, epochs: &Epochs) -> Outputs {
     let held: Rc<RefCell<Vec<u64>>> = Rc::default();
     let log = held.clone();
     if let Some(mut register) = worker.log_register() {
-        register.insert::<HoldingBuilder, _>(LOG, move |_, events| {
-            let records =
-                events.iter().flat_map(|events| events.iter()).map(|(_, event): &(_, Holding)| event.records);
+        register.insert::<StateSizeBuilder, _>(LOG, move |_, events| {
+            let records = events
+                .iter()
+                .flat_map(|events| events.iter())
+                .map(|(_, event): &(_, StateSize)| event.records);
             log.borrow_mut().extend(records);
         });
     }
@@ -144,7 +146,7 @@ fn run(worker: &mut Worker, epochs: &Epochs) -> Outputs {
     let mut sales = InputSession::<u64, Sold, isize>::new();
     let mut names = InputSession::<u64, (u8, char), isize>::new();
     let (mut times, outputs) = worker.dataflow(|scope| {
-        let (times, times_in): (_, StreamVec<'_, u64, ReferenceTime>) = scope.new_input();
+        let (times, times_in): (_, StreamVec<'_, u64, PartitionTime>) = scope.new_input();
         let forgetting = Forgetting::new(0);
         let sold = sales.to_collection(scope);
         let by_key = || sold.clone().map(|key| (key, ()));
@@ -180,7 +182,7 @@ fn run(worker: &mut Worker, epochs: &Epochs) -> Outputs {
     (0..SHOPS).for_each(|shop| names.insert((shop, char::from(b'a' + shop))));
     for (epoch, (contributions, time)) in (0..).zip(epochs) {
         contributions.iter().for_each(|sale| sales.update(sale.key, sale.amount));
-        times.send(ReferenceTime { partition: PartitionId::FIRST, time: *time });
+        times.send(PartitionTime { partition: PartitionId::FIRST, time: *time });
         sales.advance_to(epoch + 1);
         names.advance_to(epoch + 1);
         times.advance_to(epoch + 1);

@@ -1,6 +1,6 @@
 //! Random cases: few customers and stores, so that everything that can collide does.
 
-mod reference;
+mod dimensions;
 
 use crate::case::{Case, DAY, HOUR, MINUTE, SECOND};
 use crate::cut;
@@ -31,7 +31,7 @@ pub(crate) struct Generator {
     horizon: i64,
     /// All records are lines of files.
     files: bool,
-    /// Event times stand on a coarse grid, so that ties and round deviations are frequent.
+    /// Event times are on a coarse grid, so that ties and round deviations are frequent.
     grid: i64,
     /// Typical step of the clock.
     step: i64,
@@ -90,7 +90,7 @@ pub(crate) fn case(seed: u64, scope: Scope) -> Case {
         rules,
         events: generator.events,
         rules_versions: Vec::new(),
-        references: Vec::new(),
+        partition_times: Vec::new(),
         in_flight: 0,
     };
     cut::cut(&mut case, &mut generator.dice);
@@ -255,8 +255,8 @@ impl Generator {
             return None;
         }
         let reach = if self.dice.chance(80) { self.live.len().min(10) } else { self.live.len() };
-        let place = self.live.len() - 1 - self.dice.below(reach);
-        Some(self.live[place].clone())
+        let index = self.live.len() - 1 - self.dice.below(reach);
+        Some(self.live[index].clone())
     }
 
     fn keep(&mut self, draft: &Draft, partition: (u16, u16)) {

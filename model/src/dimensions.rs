@@ -1,4 +1,4 @@
-//! Reference data: customers, stores, products and the blacklist.
+//! Dimensions - customers, stores and products - and the blacklist.
 
 use super::{Id, Place};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub struct Store {
     pub category: Option<String>,
     /// `online` or `physical`.
     pub channel: Option<String>,
-    /// Where it stands.
+    /// Its location.
     pub place: Option<Place>,
 }
 
@@ -113,14 +113,14 @@ impl ListEntry {
     }
 }
 
-/// A change of the blacklist: what `entity`'s entry is from now on.
+/// A change of the blacklist: a new version of `entity`'s entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListChange {
-    /// Who is concerned.
+    /// The listed customer or store.
     pub entity: Entity,
-    /// The event time from which transactions are judged by it, microseconds since 1970: its record's time less the
-    /// horizon. What is older stays final.
+    /// The first event time to which it applies, microseconds since 1970: its record's time less the
+    /// horizon. Older transactions are final.
     pub applies_from: i64,
-    /// The new entry; `None` takes the entity off the list.
+    /// The new entry; `None` removes the entity from the list.
     pub entry: Option<ListEntry>,
 }

@@ -1,14 +1,15 @@
-//! Reference topics: customers, stores, products and the blacklist, as upserts by key.
+//! Dimension topics - customers, stores and products - and the blacklist, as upserts by key.
 //!
-//! A record replaces what was there under its key; one without a value removes it. A record that cannot be read is a dead
-//! letter, and what was there stays.
+//! A record replaces the row of its key; one without a value deletes it. A record that cannot be read becomes a dead letter,
+//! and the row stays as it was.
 
 use crate::admission::dead_letter;
 use crate::changes::PartitionPosition;
 use crate::changes::{Upsert, ViewChange};
 use crate::decode::Refusal;
 use crate::decode::object::Object;
-use crate::operators::watermark::ReferenceTime;
+use crate::operators::output;
+use crate::operators::watermark::PartitionTime;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use std::collections::BTreeMap;
@@ -19,10 +20,8 @@ use streamflow_model::timestamp;
 use streamflow_model::{
     Account, Cents, Customer, DeadLetter, Entity, Id, ListChange, ListEntry, Place, Product, Reason, Store,
 };
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 /// What a topic holds.
@@ -40,43 +39,37 @@ pub enum Role {
     Blacklist,
 }
 
-/// What comes of reference records.
-pub struct References<'s> {
+/// The outputs of [`decode_dimensions`].
+pub struct Dimensions<'s> {
     /// Changes of dimensions and of the list, and dead letters.
     pub changes: StreamVec<'s, u64, ViewChange>,
-    /// What was counted.
+    /// Counts of observations.
     pub tallies: StreamVec<'s, u64, Tally>,
-    /// How far each partition has been read.
+    /// The position of each partition with new records.
     pub progress: StreamVec<'s, u64, PartitionPosition>,
-    /// The reference times of the blacklist's partitions.
-    pub references: StreamVec<'s, u64, ReferenceTime>,
+    /// The blacklist's partition times.
+    pub partition_times: StreamVec<'s, u64, PartitionTime>,
 }
 
-/// Reads the records of reference topics; `roles` gives what the topic at each place of the configuration holds.
-pub fn reference<'s>(
+/// Reads the records of dimension topics and the blacklist; `roles` are those of the topics, by index in the
+/// configuration.
+pub fn decode_dimensions<'s>(
     settings: &Settings,
     roles: &[Role],
     records: StreamVec<'s, u64, Record>,
-) -> References<'s> {
-    let mut builder = OperatorBuilder::new("reference".to_owned(), records.scope());
+) -> Dimensions<'s> {
+    let mut builder = OperatorBuilder::new("dimensions".to_owned(), records.scope());
     let mut input = builder.new_input(records, Pipeline);
-    let (changes_out, changes) = builder.new_output();
-    let (tallies_out, tallies) = builder.new_output();
-    let (progress_out, progress) = builder.new_output();
-    let (references_out, references) = builder.new_output();
+    let (mut changes_out, changes) = output::add(&mut builder);
+    let (mut tallies_out, tallies) = output::add(&mut builder);
+    let (mut progress_out, progress) = output::add(&mut builder);
+    let (mut partition_times_out, partition_times) = output::add(&mut builder);
     let roles = roles.to_vec();
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
-        let mut changes_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<ViewChange>>>::from(changes_out);
-        let mut tallies_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Tally>>>::from(tallies_out);
-        let mut progress_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<PartitionPosition>>>::from(progress_out);
-        let mut references_out =
-            OutputBuilder::<_, CapacityContainerBuilder<Vec<ReferenceTime>>>::from(references_out);
         let mut tallies = Tallies::default();
         move |_| {
-            let mut references_out = references_out.activate();
+            let mut partition_times_out = partition_times_out.activate();
             input.for_each(|capability, records| {
                 let mut moved = BTreeMap::new();
                 let mut changes_out = changes_out.activate();
@@ -87,7 +80,7 @@ pub fn reference<'s>(
                         roles.get(usize::from(partition.topic())).copied().unwrap_or(Role::Transactions);
                     let next_offset = record.source.offset() + 1;
                     let progress =
-                        PartitionPosition { partition, next_offset, reference_time: record.appended_at };
+                        PartitionPosition { partition, next_offset, partition_time: record.appended_at };
                     moved.insert(partition, (progress, role));
                     tallies.open(partition.topic(), record.appended_at.unwrap_or(0));
                     tallies.count(Observation::Read);
@@ -106,20 +99,17 @@ pub fn reference<'s>(
                 drop(changes);
                 tallies_out.activate().session(&capability).give_iterator(tallies.take());
                 let list = moved.values().filter(|(_, role)| *role == Role::Blacklist);
-                let known = list.filter_map(|(progress, _)| {
-                    let time = progress.reference_time?;
-                    Some(ReferenceTime { partition: progress.partition, time })
-                });
-                references_out.session(&capability).give_iterator(known);
+                let times = list.filter_map(|(progress, _)| progress.time());
+                partition_times_out.session(&capability).give_iterator(times);
                 let progress = moved.values().map(|(progress, _)| *progress);
                 progress_out.activate().session(&capability).give_iterator(progress);
             });
         }
     });
-    References { changes, tallies, progress, references }
+    Dimensions { changes, tallies, progress, partition_times }
 }
 
-/// The change that a record stands for.
+/// Decodes a record into the change that it describes.
 fn read(role: Role, record: &Record, horizon: i64) -> Result<ViewChange, Refusal> {
     if record.full_length > PAYLOAD_LIMIT as u64 {
         let message = format!("{} bytes: must be at most {PAYLOAD_LIMIT}", record.full_length);
@@ -150,7 +140,7 @@ fn key(record: &Record) -> Result<&str, Refusal> {
     std::str::from_utf8(key).map_err(|_| Refusal::new(Reason::InvalidField, "key: must be UTF-8"))
 }
 
-/// The entity's identity.
+/// The id in field `name`, of at most `limit` bytes.
 fn id(object: &Object<'_>, name: &str, limit: usize) -> Result<Id, Refusal> {
     let missing = || Refusal::new(Reason::MissingField, format!("{name}: is required"));
     bounded_id(&object.text(name)?.ok_or_else(missing)?, limit)
@@ -248,7 +238,7 @@ fn price(object: &Object<'_>) -> Result<Option<i64>, Refusal> {
     }
 }
 
-/// A record of the blacklist; in files the line names the entity, in Kafka the key may do so too.
+/// Decodes a record of the blacklist. In files the line names the entity; in Kafka the key may do so instead.
 fn list_change(record: &Record, horizon: i64) -> Result<ListChange, Refusal> {
     let object = record.payload.as_deref().map(Object::parse).transpose()?;
     let entity = match object.as_ref().map(named).transpose()?.flatten() {
@@ -267,12 +257,12 @@ fn list_change(record: &Record, horizon: i64) -> Result<ListChange, Refusal> {
             })
         })
         .transpose()?;
-    // A file's list is there from the beginning.
+    // A list from a file applies to all event times.
     let applies_from = record.appended_at.map_or(i64::MIN, |at| at.saturating_sub(horizon));
     Ok(ListChange { entity, applies_from, entry })
 }
 
-/// Kind and id of the entity, where the record tells both.
+/// Kind and id of the entity, where the record has both.
 fn named(object: &Object<'_>) -> Result<Option<(String, String)>, Refusal> {
     Ok(object.text("entity")?.zip(object.text("id")?))
 }

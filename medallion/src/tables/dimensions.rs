@@ -1,8 +1,8 @@
 //! `silver.customers`, `stores`, `products`, and the dimensions of gold.
 //!
-//! A dimension's member never leaves: one without reference data is an inferred member without attributes.
+//! A dimension's member is never deleted: one without a record is an inferred member without attributes.
 
-use super::view::{Column, Commit, Surroundings, Table, Value, arrays, sets, types, written};
+use super::view::{Column, Commit, RowContext, Table, Value, arrays, sets, types, written};
 use crate::changes::{Changes, Latest};
 use crate::encoding::{Columns, Fields};
 use crate::keys::{Dimensions, Keys};
@@ -78,7 +78,7 @@ struct Statements {
     upsert: String,
 }
 
-/// Brings reference rows and dimensions to their latest state. Comes after everything that assigns keys.
+/// Writes the latest rows of silver and the dimensions, after everything that assigns keys.
 pub(crate) fn write(
     output: &mut Output<'_, '_>,
     changes: &Changes,
@@ -126,10 +126,10 @@ impl<V> Dimension<V> {
             members.begin();
             members.int4(key);
             members.text(id);
-            let mut surroundings = Surroundings { dimensions, time: entity.time, frontier: 0 };
+            let mut context = RowContext { dimensions, time: entity.time, frontier: 0 };
             for column in self.attributes() {
                 match &entity.value {
-                    Some(entity) => column.push(&mut members, entity, &mut surroundings),
+                    Some(entity) => column.push(&mut members, entity, &mut context),
                     None => members.null(),
                 }
             }

@@ -1,7 +1,7 @@
-//! What verdicts depend on beside the history: the rules and the blacklist, each in versions.
+//! The rules and the blacklist, in versions by event time.
 //!
-//! A version applies from an event time on, the time of its change less the horizon; what is older keeps the verdict it had.
-//! So the verdict on a transaction is a function of the changes alone, not of when they were noticed.
+//! A version applies from an event time on, the time of its change less the horizon; older transactions keep their verdicts. So
+//! the verdict on a transaction is a function of the changes alone, not of when they were read.
 
 use crate::controls::ControlChange;
 use crate::detectors::{Context, Listing, LookBack, Rules};
@@ -15,7 +15,7 @@ use streamflow_model::{Entity, ListChange, ListEntry};
 struct Versions<V>(Vec<(i64, V)>);
 
 impl<V> Versions<V> {
-    /// From `applies_from` on it is `value`, whatever was said before.
+    /// Makes `value` apply from `applies_from` on; it replaces later versions.
     fn set(&mut self, applies_from: i64, value: V) {
         self.0.truncate(self.0.partition_point(|(from, _)| *from < applies_from));
         self.0.push((applies_from, value));
@@ -26,7 +26,7 @@ impl<V> Versions<V> {
         self.0[..after].last().map(|(_, value)| value)
     }
 
-    /// Drops the versions that nothing at or after an event time can see.
+    /// Drops the versions that no transaction at or after `event_time` needs.
     fn forget(&mut self, event_time: i64) {
         let visible = self.0.partition_point(|(from, _)| *from <= event_time).saturating_sub(1);
         self.0.drain(..visible);
@@ -36,15 +36,15 @@ impl<V> Versions<V> {
 type ListVersions = Versions<Option<(Entity, ListEntry)>>;
 type Lists = HashMap<Id, ListVersions, foldhash::fast::FixedState>;
 
-/// The rules and the blacklist.
-pub(super) struct Judge {
+/// Everything that verdicts depend on beside the transactions: the rules and the blacklist.
+pub(super) struct Policy {
     rules: Versions<Rules>,
     initial: Rules,
     customers: Lists,
     stores: Lists,
 }
 
-impl Judge {
+impl Policy {
     pub(super) fn new(rules: Rules) -> Self {
         Self {
             rules: Versions(Vec::new()),
@@ -54,7 +54,7 @@ impl Judge {
         }
     }
 
-    /// Takes note of a change. Nothing before the event time `folded_before` will be judged again.
+    /// Applies a change. Transactions before the event time `folded_before` are not evaluated again.
     pub(super) fn apply(&mut self, change: ControlChange, folded_before: i64) {
         match change {
             ControlChange::Rules(change) => {
@@ -84,13 +84,13 @@ impl Judge {
         self.rules.at(event_time).unwrap_or(&self.initial)
     }
 
-    /// How far back any rules look that apply to something that is not folded.
+    /// How far back the rules look that apply to transactions not folded yet.
     pub(super) fn look_back(&self) -> LookBack {
         let versions = self.rules.0.iter().map(|(_, rules)| rules);
         versions.chain([&self.initial]).map(Rules::look_back).fold(LookBack::default(), LookBack::max)
     }
 
-    /// The list versions of a customer.
+    /// The list entries of a customer, in versions.
     pub(super) fn customer(&self, id: &Id) -> Option<Listings<'_>> {
         if self.customers.is_empty() {
             return None;
@@ -98,7 +98,7 @@ impl Judge {
         self.customers.get(id).map(Listings)
     }
 
-    /// The list versions of a store.
+    /// The list entries of a store, in versions.
     pub(super) fn store(&self, id: &Id) -> Option<Listings<'_>> {
         if self.stores.is_empty() {
             return None;
@@ -133,25 +133,25 @@ mod tests {
         ControlChange::List(ListChange { entity: Entity::Customer("c".into()), applies_from, entry })
     }
 
-    fn listed(judge: &Judge, at: i64) -> bool {
-        judge.customer(&"c".into()).is_some_and(|listings| listings.at(at).is_some())
+    fn listed(policy: &Policy, at: i64) -> bool {
+        policy.customer(&"c".into()).is_some_and(|listings| listings.at(at).is_some())
     }
 
     #[test]
     fn a_list_change_applies_from_its_event_time_on() {
-        let mut judge = Judge::new(Rules::default());
-        judge.apply(change(10, true), 0);
-        judge.apply(change(20, false), 0);
-        assert_eq!([9, 10, 19, 20].map(|at| listed(&judge, at)), [false, true, true, false]);
-        judge.apply(change(15, true), 0);
-        assert_eq!([14, 15, 25].map(|at| listed(&judge, at)), [true, true, true]);
+        let mut policy = Policy::new(Rules::default());
+        policy.apply(change(10, true), 0);
+        policy.apply(change(20, false), 0);
+        assert_eq!([9, 10, 19, 20].map(|at| listed(&policy, at)), [false, true, true, false]);
+        policy.apply(change(15, true), 0);
+        assert_eq!([14, 15, 25].map(|at| listed(&policy, at)), [true, true, true]);
     }
 
     #[test]
-    fn what_nobody_can_see_any_more_is_dropped() {
-        let mut judge = Judge::new(Rules::default());
-        judge.apply(change(10, true), 0);
-        judge.apply(change(20, false), 30);
-        assert!(judge.customers.is_empty());
+    fn versions_before_the_folded_ones_are_dropped() {
+        let mut policy = Policy::new(Rules::default());
+        policy.apply(change(10, true), 0);
+        policy.apply(change(20, false), 30);
+        assert!(policy.customers.is_empty());
     }
 }

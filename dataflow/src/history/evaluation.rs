@@ -1,72 +1,71 @@
-//! Evaluating a stretch of a customer's history in order.
+//! Evaluates the rules over a range of a customer's history, in order.
 
 use super::customer::Customer;
 use super::entry::{Entry, Shared};
-use super::judge::{Judge, Listings};
+use super::policy::{Listings, Policy};
 use crate::detectors::{Context, EarlierTransaction, PreviousPlace, Recent, Sums};
 use crate::roster::Member;
 use crate::score::Verdict;
 use streamflow_model::Calendar;
 use streamflow_model::timestamp::MINUTE;
 
-/// What is said of one entry.
+/// The outcome of evaluating the rules on one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Assessment {
+pub(super) struct Evaluation {
     pub verdict: Verdict,
     pub first_in_minute: bool,
 }
 
-/// What assessing needs beside the history itself.
+/// Evaluates entries of a history: holds what they depend on beside it.
 #[derive(Clone, Copy)]
-pub(super) struct Surroundings<'a> {
-    pub judge: &'a Judge,
+pub(super) struct Evaluator<'a> {
+    pub policy: &'a Policy,
     pub shared: &'a Shared,
     pub calendar: &'a Calendar,
 }
 
-/// Assesses the entries of `customer` in `range`.
-pub(super) fn assess(
-    customer: &Customer,
-    range: std::ops::Range<usize>,
-    surroundings: Surroundings<'_>,
-) -> Vec<Assessment> {
-    let mut walk = Walk::start(customer, range.start, surroundings);
-    range.map(|_| walk.step()).collect()
+impl Evaluator<'_> {
+    /// Evaluates the entries of `customer` in `range`.
+    pub(super) fn evaluate(self, customer: &Customer, range: std::ops::Range<usize>) -> Vec<Evaluation> {
+        let mut walk = Walk::start(customer, range.start, self);
+        range.map(|_| walk.step()).collect()
+    }
+
+    /// Evaluates the last entry alone: all that an event in order needs.
+    pub(super) fn evaluate_last(self, customer: &Customer) -> Evaluation {
+        let last = customer.entries.len() - 1;
+        Walk::start(customer, last, self).step()
+    }
 }
 
-/// Assesses the last entry alone: the way of events that come in order.
-pub(super) fn assess_last(customer: &Customer, surroundings: Surroundings<'_>) -> Assessment {
-    let last = customer.entries.len() - 1;
-    Walk::start(customer, last, surroundings).step()
-}
-
+/// A position in a history with the sums over the entries before it.
 struct Walk<'a> {
     customer: &'a Customer,
-    surroundings: Surroundings<'a>,
+    evaluator: Evaluator<'a>,
     listings: Option<Listings<'a>>,
     position: usize,
-    /// Sums over what stands before `position`.
+    /// Sums over the current transactions before `position`.
     earlier: Sums,
 }
 
 impl<'a> Walk<'a> {
-    fn start(customer: &'a Customer, position: usize, surroundings: Surroundings<'a>) -> Self {
-        let listings = surroundings.judge.customer(customer.id());
-        let earlier = sums_before(customer, position, surroundings.calendar);
-        Self { customer, surroundings, listings, position, earlier }
+    fn start(customer: &'a Customer, position: usize, evaluator: Evaluator<'a>) -> Self {
+        let listings = evaluator.policy.customer(customer.id());
+        let earlier = sums_before(customer, position, evaluator.calendar);
+        Self { customer, evaluator, listings, position, earlier }
     }
 
-    /// Assesses the entry at the position and moves on.
-    fn step(&mut self) -> Assessment {
+    /// Evaluates the entry at the position and moves to the next.
+    fn step(&mut self) -> Evaluation {
         let entry = &self.customer.entries[self.position];
         if entry.voided() {
             self.position += 1;
-            return Assessment::default();
+            return Evaluation::default();
         }
-        let Surroundings { judge, shared, calendar } = self.surroundings;
+        let Evaluator { policy, shared, calendar } = self.evaluator;
         let event_time = entry.event_time;
         let minute = calendar.minute_of_day(event_time);
-        let store = judge.store(shared.stores.value(entry.store));
+        let store = policy.store(shared.stores.value(entry.store));
         let context = Context {
             amount: entry.cents(),
             event_time,
@@ -78,13 +77,13 @@ impl<'a> Walk<'a> {
                 .or_else(|| store.and_then(|listings| listings.at(event_time))),
         };
         let minute_start = event_time - event_time.rem_euclid(MINUTE);
-        let assessment = Assessment {
-            verdict: judge.verdict(&context),
+        let evaluation = Evaluation {
+            verdict: policy.verdict(&context),
             first_in_minute: self.previous().is_none_or(|previous| previous < minute_start),
         };
         self.earlier.add(entry.cents(), minute);
         self.position += 1;
-        assessment
+        evaluation
     }
 
     /// Event time of the current transaction just before the position.
@@ -104,7 +103,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What stands before the position, which nobody looks at before a detector asks.
+/// The transactions before the position, computed when a detector asks for them.
 impl Recent for Walk<'_> {
     fn count_after(&self, start: i64) -> u64 {
         let entries = self.entries_after(start);
@@ -137,7 +136,7 @@ fn current(entries: &[Entry]) -> impl DoubleEndedIterator<Item = &Entry> {
     entries.iter().filter(|entry| !entry.voided())
 }
 
-/// The first position whose event time is above `start`, looked for from the end, where it nearly always is.
+/// The first position whose event time is above `start`, searched from the end, where it nearly always is.
 fn first_after(entries: &[Entry], start: i64) -> usize {
     let mut step = 4;
     let mut low = entries.len();

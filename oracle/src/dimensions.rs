@@ -1,4 +1,4 @@
-//! Reference records: what a record says of a customer, a store, a product or the blacklist.
+//! Decodes records of customers, stores, products and the blacklist.
 
 use crate::decode::{PAYLOAD_LIMIT, bounded, money};
 use crate::event::RawEvent;
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// An entity's id and its fields; no fields where the record removes it.
+/// An entity's id and its fields; no fields where the record deletes it.
 pub(crate) type Upsert = (String, Option<Map<String, Value>>);
 
 type Fields = Map<String, Value>;

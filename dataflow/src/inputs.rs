@@ -1,0 +1,84 @@
+//! The inputs of the graph on one worker, and the handles that feed them.
+
+use crate::changes::ViewChange;
+use crate::decode::Event;
+use crate::detectors::RulesChange;
+use crate::operators::watermark::PartitionTime;
+use crate::resume::{Restored, RestoredCustomer, RestoredTransaction};
+use streamflow_model::record::Record;
+use timely::dataflow::operators::Input;
+use timely::dataflow::operators::vec::input::Handle;
+use timely::dataflow::{Scope, StreamVec};
+
+/// The streams into the graph; each worker contributes what its own sources deliver.
+pub struct Inputs<'s> {
+    /// Decoded records of transaction topics.
+    pub transactions: StreamVec<'s, u64, Event>,
+    /// Records of dimension topics and the blacklist.
+    pub dimensions: StreamVec<'s, u64, Record>,
+    /// Changes of the rules.
+    pub rules: StreamVec<'s, u64, RulesChange>,
+    /// Announcements of partitions, clocks of idle ones, and ends.
+    pub partition_times: StreamVec<'s, u64, PartitionTime>,
+    /// State read back from the tables.
+    pub restored: Restored<'s>,
+}
+
+/// The handles of [`Inputs`], but for restored state. Dropping them ends the inputs.
+pub struct InputHandles {
+    /// Decoded records of transaction topics.
+    pub transactions: Handle<u64, Event>,
+    /// Records of dimension topics and the blacklist.
+    pub dimensions: Handle<u64, Record>,
+    /// Changes of the rules.
+    pub rules: Handle<u64, RulesChange>,
+    /// Announcements of partitions, clocks of idle ones, and ends.
+    pub partition_times: Handle<u64, PartitionTime>,
+}
+
+/// The handles of [`Restored`]. The graph decides nothing before all workers have dropped theirs.
+pub struct RestoredHandles {
+    /// Transactions within the horizon, the identity retention, and what detectors look back.
+    pub transactions: Handle<u64, RestoredTransaction>,
+    /// All customers.
+    pub customers: Handle<u64, RestoredCustomer>,
+    /// Rows of aggregates that can still change, the counts of quality and the books.
+    pub views: Handle<u64, ViewChange>,
+}
+
+impl<'s> Inputs<'s> {
+    /// Inputs in `scope`, all in epoch 0.
+    #[must_use]
+    pub fn new(scope: Scope<'s, u64>) -> (InputHandles, RestoredHandles, Self) {
+        let (transactions_in, transactions) = scope.new_input();
+        let (dimensions_in, dimensions) = scope.new_input();
+        let (rules_in, rules) = scope.new_input();
+        let (partition_times_in, partition_times) = scope.new_input();
+        let (restored_transactions_in, restored_transactions) = scope.new_input();
+        let (customers_in, customers) = scope.new_input();
+        let (views_in, views) = scope.new_input();
+        let handles = InputHandles {
+            transactions: transactions_in,
+            dimensions: dimensions_in,
+            rules: rules_in,
+            partition_times: partition_times_in,
+        };
+        let restored_handles = RestoredHandles {
+            transactions: restored_transactions_in,
+            customers: customers_in,
+            views: views_in,
+        };
+        let restored = Restored { transactions: restored_transactions, customers, views };
+        (handles, restored_handles, Self { transactions, dimensions, rules, partition_times, restored })
+    }
+}
+
+impl InputHandles {
+    /// Opens `epoch` in every input and completes the ones before it.
+    pub fn advance_to(&mut self, epoch: u64) {
+        self.transactions.advance_to(epoch);
+        self.dimensions.advance_to(epoch);
+        self.rules.advance_to(epoch);
+        self.partition_times.advance_to(epoch);
+    }
+}
