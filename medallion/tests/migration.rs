@@ -1,0 +1,104 @@
+//! A database of an earlier version shows after its migration what it showed before, and a pipeline can go on with it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use chrono_tz::America::Sao_Paulo;
+use postgres::Client;
+use std::collections::{BTreeMap, BTreeSet};
+use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect, migrate};
+use streamflow_dataflow::settings::Settings;
+use streamflow_medallion::hydration::{Hydration, Row, Share, resume};
+use streamflow_medallion::recompute::compare;
+use streamflow_medallion::{Progress, Topics, migrations};
+
+/// The migrations that the database of the dump has.
+const APPLIED: usize = 13;
+const DUMP: &str = include_str!("dumps/013.sql");
+const TOPICS: [&str; 5] =
+    ["transactions.raw", "reference.customers", "reference.stores", "reference.products", "fraud.blacklist"];
+
+const TRANSACTIONS: &str = "SELECT (transaction_id, customer_id, store_id, amount, fraud_score, rules_triggered, is_fraud, \
+     voided, revision, source_offset)::text FROM silver.clean_transactions ORDER BY transaction_id";
+const DAILY_FRAUD: &str = "SELECT (date_key, total_txns, total_alerts, fraud_rate, top_rule, avg_score, \
+     score_thousandths)::text FROM gold.agg_daily_fraud ORDER BY date_key";
+
+struct OldDatabase {
+    client: Client,
+    _server: PrivatePostgres,
+}
+
+impl OldDatabase {
+    fn load() -> Self {
+        let server = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
+        let mut client = connect(&server.settings()).unwrap();
+        migrate(&mut client, &migrations()[..APPLIED]).unwrap();
+        client.batch_execute(DUMP).unwrap();
+        Self { client, _server: server }
+    }
+
+    fn migrate(&mut self) {
+        let applied = migrate(&mut self.client, migrations()).unwrap();
+        assert_eq!(applied.len(), migrations().len() - APPLIED);
+    }
+
+    fn texts(&mut self, sql: &str) -> Vec<String> {
+        self.client.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    fn count(&mut self, table: &str) -> i64 {
+        self.client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).unwrap().get(0)
+    }
+
+    fn hydrate(&mut self) -> (Progress, Vec<Row>) {
+        let topics = Topics::new(TOPICS);
+        let progress = Progress::take_lease(&mut self.client, Sao_Paulo).unwrap();
+        let resume = resume(&mut self.client, &progress, &topics).unwrap();
+        let mut rows = Vec::new();
+        Hydration::new(&Settings::default(), &resume, &progress, &topics)
+            .read(&mut self.client, Share { index: 0, of: 1 }, |row| rows.push(row))
+            .unwrap();
+        (progress, rows)
+    }
+}
+
+#[test]
+fn views_show_what_they_showed_before() {
+    let mut database = OldDatabase::load();
+    let transactions = database.texts(TRANSACTIONS);
+    let daily_fraud = database.texts(DAILY_FRAUD);
+    for rule in ["{FR-001}", "{FR-002}", "{FR-003}", "{FR-004}", "{FR-005}", "FR-001,FR-003", "{}"] {
+        assert!(transactions.iter().any(|row| row.contains(rule)), "{rule} is missing in {transactions:#?}");
+    }
+    database.migrate();
+    assert_eq!(database.texts(TRANSACTIONS), transactions);
+    assert_eq!(database.texts(DAILY_FRAUD), daily_fraud);
+}
+
+#[test]
+fn tables_equal_their_recomputation() {
+    let mut database = OldDatabase::load();
+    database.migrate();
+    for comparison in compare(&mut database.client).unwrap() {
+        assert!(comparison.rows > 0 && comparison.differing == 0, "{comparison:#?}");
+    }
+}
+
+#[test]
+fn every_row_is_read_back() {
+    let mut database = OldDatabase::load();
+    let with_hits = "SELECT transaction_id FROM silver.clean_transactions WHERE rules_triggered <> '{}'";
+    let with_hits: BTreeSet<String> = database.texts(with_hits).into_iter().collect();
+    database.migrate();
+    let (progress, rows) = database.hydrate();
+    let mut read: BTreeMap<&str, i64> = BTreeMap::new();
+    rows.iter().for_each(|row| *read.entry(row.table()).or_default() += 1);
+    let books = read.remove("streamflow.progress");
+    assert_eq!(books, Some(progress.books.values().map(|accounts| accounts.len() as i64).sum()));
+    let tables = Row::tables().into_iter().filter(|table| *table != "streamflow.progress");
+    let stored: BTreeMap<&str, i64> = tables.map(|table| (table, database.count(table))).collect();
+    assert_eq!(read, stored);
+    let restored_with_hits = rows.iter().filter_map(|row| match row {
+        Row::Transaction(restored) if restored.hit => Some(restored.transaction.id.to_string()),
+        _ => None,
+    });
+    assert_eq!(restored_with_hits.collect::<BTreeSet<_>>(), with_hits);
+}
