@@ -229,6 +229,7 @@ fn the_recomputation_finds_a_wrong_row_in_each_table() {
         ("DELETE FROM gold.agg_hourly_sales WHERE store_key = 1", "gold.agg_hourly_sales"),
         ("UPDATE gold.store_performance SET alert_count = alert_count + 1", "gold.store_performance"),
         ("UPDATE gold.daily_fraud_totals SET total_alerts = 1000", "gold.agg_daily_fraud"),
+        ("UPDATE gold.payment_performance SET total_amount = 0", "gold.payment_performance"),
         ("UPDATE gold.rule_performance SET alerts_alone = 1000", "gold.rule_performance"),
         ("UPDATE gold.realtime_metrics SET distinct_customers = 99", "gold.realtime_metrics"),
         ("DELETE FROM gold.fact_fraud_alerts", "gold.fact_fraud_alerts"),

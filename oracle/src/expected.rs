@@ -26,6 +26,8 @@ pub struct Expected {
     pub hourly: BTreeMap<(i64, String), SalesRow>,
     /// Sales by local day and store.
     pub store_days: BTreeMap<(i32, String), SalesRow>,
+    /// Payments by local day, method and currency.
+    pub payments: BTreeMap<(i32, String, String), SalesRow>,
     /// Fraud by local day.
     pub daily_fraud: BTreeMap<i32, DailyFraudRow>,
     /// Rules by local day and id.

@@ -144,7 +144,10 @@ fn sales(settings: &OracleSettings, fact: &Scored<'_>, views: &mut Expected) {
     let decoded = &fact.current.decoded;
     let (at, store) = (decoded.event_time, &decoded.store_id);
     let minute = floor_to(at, MINUTE);
+    let method = decoded.payment_method.clone().unwrap_or_else(|| "unknown".to_owned());
+    let payment = (date_key(settings.zone, at), method, decoded.currency.clone());
     let rows = [
+        views.payments.entry(payment).or_default(),
         views.hourly.entry((hour_start(settings.zone, at), store.clone())).or_default(),
         views.store_days.entry((date_key(settings.zone, at), store.clone())).or_default(),
         views.store_minutes.entry((minute, store.clone())).or_default(),

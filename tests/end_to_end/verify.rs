@@ -186,8 +186,13 @@ fn beside_a_running_pipeline(world: &World) {
     assert!(table.starts_with("pass ") && table.contains(" 0 failed") && !table.contains('\x1b'), "{table}");
 }
 
-const SALES: [&str; 4] =
-    ["gold.agg_hourly_sales", "gold.customer_profile", "gold.realtime_metrics", "gold.store_performance"];
+const SALES: [&str; 5] = [
+    "gold.agg_hourly_sales",
+    "gold.customer_profile",
+    "gold.payment_performance",
+    "gold.realtime_metrics",
+    "gold.store_performance",
+];
 
 fn damaged_tables(world: &World) {
     world.damage("SELECT", &["--from-bronze"], &[]);

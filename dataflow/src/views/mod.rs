@@ -16,6 +16,7 @@ pub mod agg_hourly_sales;
 pub mod books;
 pub mod customer_profile;
 mod fact;
+pub mod payment_performance;
 pub mod quality;
 pub mod realtime_metrics;
 pub mod realtime_store_metrics;
@@ -47,6 +48,7 @@ macro_rules! for_each_view {
         $generate! {
             agg_daily_fraud AggDailyFraud,
             agg_hourly_sales AggHourlySales,
+            payment_performance PaymentPerformance,
             realtime_metrics RealtimeMetrics,
             realtime_store_metrics RealtimeStoreMetrics,
             rule_performance RulePerformance,

@@ -121,6 +121,7 @@ fn compare(tables: &mut Tables, expected: &Expected, wrong: &mut Differences) {
     wrong.table("profiles", &views.profiles, &expected.profiles);
     wrong.table("hourly sales", &views.hourly, &expected.hourly);
     wrong.table("store days", &views.store_days, &expected.store_days);
+    wrong.table("payments", &views.payments, &expected.payments);
     wrong.table("daily fraud", &views.daily_fraud, &expected.daily_fraud);
     wrong.table("rule performance", &views.rule_performance, &expected.rule_performance);
     wrong.table("minutes", &views.minutes, &expected.minutes);

@@ -192,6 +192,10 @@ fn apply_row(row: ViewRow, views: &mut Expected) {
         ViewRow::StorePerformance((key, row)) => {
             upsert(&mut views.store_days, (date_key(key.day), key.store.into()), row.map(sales));
         }
+        ViewRow::PaymentPerformance((key, row)) => {
+            let key = (date_key(key.day), key.method.into(), key.currency.to_string());
+            upsert(&mut views.payments, key, row.map(sales));
+        }
         ViewRow::AggDailyFraud((day, row)) => {
             let row = row.map(|row| DailyFraudRow {
                 transactions: row.transactions,

@@ -6,6 +6,7 @@ use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
 use streamflow_dataflow::views::customer_profile::Profile;
+use streamflow_dataflow::views::payment_performance::{MethodDay, UNKNOWN};
 use streamflow_dataflow::views::realtime_metrics::{Minute, MinuteStart};
 use streamflow_dataflow::views::realtime_store_metrics::StoreMinute;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
@@ -19,6 +20,7 @@ pub struct Views {
     profiles: BTreeMap<Id, Profile>,
     hours: BTreeMap<StoreHour, Sales>,
     days: BTreeMap<StoreDay, Sales>,
+    payments: BTreeMap<MethodDay, Sales>,
     daily: BTreeMap<Day, DailyFraud>,
     rules: BTreeMap<RuleDay, Hits>,
     minutes: BTreeMap<MinuteStart, Minute>,
@@ -45,6 +47,8 @@ impl Views {
         let sales = Sales { transactions: 1, cents: i128::from(cents), alerts };
         add(self.hours.entry(StoreHour { hour_start: calendar.hour_start(at), store: store.clone() }), sales);
         add(self.days.entry(StoreDay { day, store: store.clone() }), sales);
+        let method = transaction.payment_method.clone().unwrap_or_else(|| UNKNOWN.into());
+        add(self.payments.entry(MethodDay { day, method, currency: transaction.currency }), sales);
         add(self.store_minutes.entry(StoreMinute { minute_start, store }), sales);
         let minute = self.minutes.entry(MinuteStart(minute_start)).or_default();
         minute.sales.transactions += 1;
@@ -82,6 +86,7 @@ impl Views {
         let mut rows = Vec::new();
         rows.extend(difference(&self.hours, &new.hours).map(ViewRow::AggHourlySales));
         rows.extend(difference(&self.days, &new.days).map(ViewRow::StorePerformance));
+        rows.extend(difference(&self.payments, &new.payments).map(ViewRow::PaymentPerformance));
         rows.extend(difference(&self.daily, &new.daily).map(ViewRow::AggDailyFraud));
         rows.extend(difference(&self.rules, &new.rules).map(ViewRow::RulePerformance));
         rows.extend(difference(&self.minutes, &new.minutes).map(ViewRow::RealtimeMetrics));
