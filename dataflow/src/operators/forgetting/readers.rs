@@ -98,14 +98,6 @@ where
         let stream = forgetting.register(stream);
         OpenArrangement { arranged: Arranged { stream, trace }, forgetting }
     }
-
-    /// The collection itself, of what is still open.
-    pub fn as_collection<D: Data>(
-        self,
-        logic: impl FnMut(&K, &V) -> D + 'static,
-    ) -> VecCollection<'s, u64, D, R> {
-        self.arranged.as_collection(logic)
-    }
 }
 
 impl<'s, K, R> OpenArrangement<'s, K, (), R>
