@@ -75,6 +75,8 @@ struct Dimension<V: 'static> {
 struct Statements {
     /// Key, id and `inferred` of members assigned by this commit.
     copy: String,
+    /// Types of the columns of an upsert.
+    types: Vec<Type>,
     upsert: String,
 }
 
@@ -110,10 +112,7 @@ impl<V> Dimension<V> {
         keys: fn(&mut Dimensions) -> &mut Keys,
     ) -> Result<(), PostgresError> {
         let statements = self.statements.get_or_init(|| self.generate());
-        let mut all = vec![Type::INT4, Type::TEXT];
-        all.extend(types(self.attributes()));
-        all.push(Type::BOOL);
-        let mut members = Columns::new(&all);
+        let mut members = Columns::new(&statements.types);
         for (id, entity) in entities {
             // One that is deleted before any transaction named it needs no member.
             let key = match entity.value {
@@ -154,6 +153,7 @@ impl<V> Dimension<V> {
         columns.push(("inferred", Type::BOOL));
         let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
         Statements {
+            types: types(&columns),
             copy: format!("COPY {table} ({key}, {id}, inferred) FROM STDIN (FORMAT binary)"),
             upsert: format!(
                 "INSERT INTO {table} ({}) SELECT * FROM unnest({}) ON CONFLICT ({key}) DO UPDATE SET {}",

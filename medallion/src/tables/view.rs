@@ -156,8 +156,12 @@ impl<T> Column<T> {
     }
 }
 
-/// The texts of a table's statements.
+/// A table's statements, and the types of their arrays.
 pub(crate) struct Statements {
+    /// Types of the columns of an upsert.
+    row: Vec<Type>,
+    /// Types of the columns of a delete.
+    key: Vec<Type>,
     upsert: String,
     delete: String,
     expire: String,
@@ -204,16 +208,18 @@ impl<K, S> Table<K, S> {
         commit: Commit,
     ) -> Result<(), PostgresError> {
         let statements = self.statements.get_or_init(|| self.generate());
-        if let (Some(first), true, true) = (commit.first_window, commit.windows_expire, self.window.is_some())
-        {
+        if let Some(first) = commit.first_window.filter(|_| commit.windows_expire && self.window.is_some()) {
             output.execute(&statements.expire, &[&crate::encoding::Instant(first)])?;
+        }
+        if latest.is_empty() {
+            return Ok(());
         }
         let is_kept = |key: &K| match (self.window, commit.first_window) {
             (Some(window), Some(first)) => window(key) >= first,
             _ => true,
         };
-        let mut kept = Columns::new(&[types(self.key), types(self.values)].concat());
-        let mut removed = Columns::new(&types(self.key));
+        let mut kept = Columns::new(&statements.row);
+        let mut removed = Columns::new(&statements.key);
         let mut context = RowContext { dimensions, time: 0, frontier: commit.frontier };
         for (key, change) in self.ordered(latest, context.dimensions) {
             if !is_kept(key) {
@@ -256,6 +262,8 @@ impl<K, S> Table<K, S> {
         let stored = self.stored;
         let window = self.key.first().map_or("", |column| column.name);
         Statements {
+            row: types(&all),
+            key: types(&key),
             upsert: format!(
                 "INSERT INTO {stored} ({}) SELECT * FROM unnest({}) ON CONFLICT ({}) DO UPDATE SET {}",
                 names(&all),
@@ -325,9 +333,9 @@ pub(super) fn written<T: 'static>(
     columns.into_iter().filter_map(|column| Some((column.name, column.value.written_as()?))).collect()
 }
 
-/// Types of the columns that are written.
-pub(super) fn types<T: 'static>(columns: impl IntoIterator<Item = &'static Column<T>>) -> Vec<Type> {
-    written(columns).into_iter().map(|(_, of)| of).collect()
+/// The types of columns.
+pub(super) fn types(columns: &[(&str, Type)]) -> Vec<Type> {
+    columns.iter().map(|(_, of)| of.clone()).collect()
 }
 
 /// The columns, separated by commas.
