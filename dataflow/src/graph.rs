@@ -77,7 +77,8 @@ pub fn build<'s>(
     let controls = controls(dimensions.changes.clone(), rules.clone());
     let histories =
         history(settings, wanted.settled, resume, &restored, identified.versions, controls, times.clone());
-    let facts = Facts::new(settings, histories.scored.clone());
+    let facts =
+        Facts::new(settings, resume, &forgetting, restored.transactions.clone(), histories.scored.clone());
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
     let tallies = scope.concatenate([events.clone(), dimensions.tallies]);
 
@@ -96,7 +97,7 @@ pub fn build<'s>(
         into_changes(watermark::watermark(times.clone()), ViewChange::Watermark),
         into_changes(alert_changes, ViewChange::AlertChange),
         into_changes(histories.profiles, ViewChange::Profile),
-        into_changes(maintain_all(&facts, &forgetting, &restored.rows()), ViewChange::Row),
+        into_changes(maintain_all(&facts, &restored.rows()), ViewChange::Row),
         into_changes(books(&forgetting, restored.books(), tallies), ViewChange::Books),
         into_changes(quality(&forgetting, restored.quality(), events), ViewChange::Quality),
     ];

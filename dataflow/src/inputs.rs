@@ -38,7 +38,7 @@ pub struct InputHandles {
 
 /// The handles of [`Restored`]. The graph decides nothing before all workers have dropped theirs.
 pub struct RestoredHandles {
-    /// Transactions within the horizon, the identity retention, and what detectors look back.
+    /// Transactions within the horizon, the identity retention, open hours, and what detectors look back.
     pub transactions: Handle<u64, RestoredTransaction>,
     /// All customers.
     pub customers: Handle<u64, RestoredCustomer>,

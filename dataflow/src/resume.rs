@@ -80,7 +80,7 @@ pub struct RestoredCustomer {
 
 /// State read back from the tables, from any worker in any order.
 pub struct Restored<'s> {
-    /// Transactions within the horizon, the identity retention, and what detectors look back.
+    /// Transactions within the horizon, the identity retention, open hours, and what detectors look back.
     pub transactions: StreamVec<'s, u64, RestoredTransaction>,
     /// All customers.
     pub customers: StreamVec<'s, u64, RestoredCustomer>,

@@ -76,11 +76,10 @@ pub type RowOf<V> = Upsert<<V as View>::Key, <V as View>::Sum>;
 /// Maintains one view: its rows as they change. `restored` are the rows that the tables hold.
 fn maintain<'s, V: View>(
     facts: &Facts<'s>,
-    forgetting: &Forgetting,
     restored: &StreamVec<'s, u64, ViewRow>,
 ) -> StreamVec<'s, u64, ViewRow> {
     let restored = restored.clone().flat_map(|row| V::of(row).and_then(|(key, sum)| Some((key, 0, sum?))));
-    sums::totals(V::NAME, forgetting, restored.as_collection(), V::sums(facts), V::row)
+    sums::totals(V::NAME, facts.forgetting(), restored.as_collection(), V::sums(facts), V::row)
 }
 
 /// Maintains the number of events by key: those of `tallies` that have a key, and the `restored` numbers that the tables hold.

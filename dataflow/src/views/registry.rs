@@ -2,7 +2,6 @@
 
 use super::{Facts, RowOf, View, maintain};
 use crate::for_each_view;
-use crate::operators::forgetting::Forgetting;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use timely::dataflow::StreamVec;
@@ -156,10 +155,9 @@ macro_rules! registry {
         /// Maintains all views: their rows as they change. `restored` are the rows that the tables hold.
         pub fn maintain_all<'s>(
             facts: &Facts<'s>,
-            forgetting: &Forgetting,
             restored: &StreamVec<'s, u64, ViewRow>,
         ) -> StreamVec<'s, u64, ViewRow> {
-            let rows = [$(maintain::<$View>(facts, forgetting, restored),)+];
+            let rows = [$(maintain::<$View>(facts, restored),)+];
             restored.scope().concatenate(rows)
         }
     };

@@ -10,6 +10,7 @@ use streamflow_dataflow::operators::watermark::PartitionTime;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;
+use streamflow_dataflow::views::Facts;
 use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_model::{Id, PartitionId};
 
@@ -57,7 +58,8 @@ impl Past {
         let folded_before = Slicing::new(case.horizon).folded_before(settled);
         let seen_since = settled
             .saturating_sub(settings.identity_retention)
-            .min(folded_before.saturating_sub(look_back(case, &settings)));
+            .min(folded_before.saturating_sub(look_back(case, &settings)))
+            .min(settled.saturating_sub(Facts::RESTORED));
         // Clocks and ends are sent again: they are not records, and no table has them.
         let sent_times = case.partition_times.iter().filter(|sent| sent.epoch < cut);
         let announcements = sent_times.map(|sent| {

@@ -30,7 +30,7 @@ use streamflow_dataflow::detectors::Rules;
 use streamflow_dataflow::history::Slicing;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use streamflow_dataflow::settings::Settings;
-use streamflow_dataflow::views::{View, Visit};
+use streamflow_dataflow::views::{Facts, View, Visit};
 use streamflow_model::timestamp::MINUTE;
 
 /// The part of the rows that one worker reads.
@@ -137,7 +137,7 @@ impl<'a> Hydration<'a> {
             watermark: resume.watermark,
             settled,
             folded_before,
-            seen_since: remembered_since.min(looked_back_to),
+            seen_since: remembered_since.min(looked_back_to).min(settled.saturating_sub(Facts::RESTORED)),
         }
     }
 

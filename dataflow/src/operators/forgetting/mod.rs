@@ -76,6 +76,11 @@ impl Forgetting {
         Self { settled: Settled::default(), readers: ProbeHandle::new(), first_epoch }
     }
 
+    /// The first epoch of the graph's own input.
+    pub fn first_epoch(&self) -> u64 {
+        self.first_epoch
+    }
+
     /// Arranges a collection by key. Where keys sort by the end of their bucket, the closed ones are a prefix.
     pub fn arrange<'s, K, V, R>(
         &self,
@@ -105,6 +110,20 @@ impl Forgetting {
     {
         let by_key = Exchange::new(|(key, _, _): &(K, u64, R)| key.hashed().into());
         self.arrange_core(name, collection.inner, by_key)
+    }
+
+    /// Arranges a collection of keys where it is: all updates of a key must already be on one worker.
+    pub fn arrange_in_place<'s, K, R>(
+        &self,
+        name: &str,
+        collection: VecCollection<'s, u64, K, R>,
+    ) -> OpenArrangement<'s, K, (), R>
+    where
+        K: ExchangeData,
+        R: ExchangeData + Semigroup,
+        (K, ()): Closes,
+    {
+        self.arrange_core(name, collection.inner, Pipeline)
     }
 
     fn arrange_core<'s, K: Datum, V: Datum, R: Difference, C, P>(
