@@ -16,11 +16,11 @@ use streamflow_dataflow::score::{Scored, Verdict};
 use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
 use streamflow_dataflow::views::customer_profile::Profile;
-use streamflow_dataflow::views::realtime_metrics::{Minute, MinuteStart};
+use streamflow_dataflow::views::realtime_metrics::MinuteStart;
 use streamflow_dataflow::views::realtime_store_metrics::StoreMinute;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
 use streamflow_dataflow::views::store_performance::StoreDay;
-use streamflow_dataflow::views::{Sales, ViewRow};
+use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
 use streamflow_model::timestamp::{DAY, HOUR, MINUTE};
 use streamflow_model::{Cents, Currency, Id, PartitionId, Place, Received, Score, Source, Transaction};
@@ -98,7 +98,7 @@ impl Load {
             let sales = Sales { transactions: 1, cents: 1, alerts: 0 };
             changes.push(ViewChange::Row(ViewRow::RealtimeMetrics((
                 MinuteStart(start),
-                Some(Minute { sales, customers: 1 }),
+                Some(CustomerSales { sales, customers: 1 }),
             ))));
         }
         for (minute_start, store) in minutes {

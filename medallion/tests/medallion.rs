@@ -15,8 +15,8 @@ use streamflow_dataflow::alerts::Alert;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::{Rules, RulesChange};
 use streamflow_dataflow::score::Scored;
-use streamflow_dataflow::views::realtime_metrics::{Minute, MinuteStart};
-use streamflow_dataflow::views::{Sales, ViewRow};
+use streamflow_dataflow::views::realtime_metrics::MinuteStart;
+use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
 use streamflow_medallion::recompute::compare;
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
 use world::{START, World};
@@ -369,7 +369,7 @@ fn windows_leave_24_hours_behind_the_watermark() {
     let mut medallion = bench.medallion();
     let hour = 3_600_000_000;
     let window = |hours: i64| {
-        let minute = Minute { sales: Sales { transactions: 3, cents: 5, alerts: 0 }, customers: 2 };
+        let minute = CustomerSales { sales: Sales { transactions: 3, cents: 5, alerts: 0 }, customers: 2 };
         ViewChange::Row(ViewRow::RealtimeMetrics((MinuteStart(START + hours * hour), Some(minute))))
     };
     let changes = vec![window(0), window(1), ViewChange::Watermark(START + hour)];

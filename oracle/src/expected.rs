@@ -33,7 +33,7 @@ pub struct Expected {
     /// Rules by local day and id.
     pub rule_performance: BTreeMap<(i32, String), RulePerformanceRow>,
     /// Minutes by their start.
-    pub minutes: BTreeMap<i64, MinuteRow>,
+    pub minutes: BTreeMap<i64, CustomerSalesRow>,
     /// Minutes of stores by their start and the store.
     pub store_minutes: BTreeMap<(i64, String), SalesRow>,
     /// Customers by id, their fields by name.
@@ -156,9 +156,9 @@ pub struct SalesRow {
     pub alerts: i64,
 }
 
-/// A minute over all stores.
+/// Sums over transactions, and their customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MinuteRow {
+pub struct CustomerSalesRow {
     /// The sums.
     pub sales: SalesRow,
     /// Distinct customers.

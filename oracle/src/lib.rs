@@ -25,8 +25,8 @@ mod views;
 pub use decode::{Decoded, Refusal, decode};
 pub use event::{Coordinates, RawEvent, RulesVersion, TopicRole};
 pub use expected::{
-    AlertRow, DailyFraudRow, DeadLetterRow, Entity, Expected, ListEntry, ListVersion, MinuteRow, ProfileRow,
-    ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
+    AlertRow, CustomerSalesRow, DailyFraudRow, DeadLetterRow, Entity, Expected, ListEntry, ListVersion,
+    ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
 };
 pub use rules::Rules;
 

@@ -28,7 +28,7 @@ pub mod store_performance;
 pub use fact::{Fact, Facts};
 pub use registry::maintain_all;
 pub use registry::{PerView, Registered, Take, Update, ViewRow, Views, Visit, VisitBoth};
-pub use sales::Sales;
+pub use sales::{CustomerSales, Sales};
 
 use crate::operators::Upsert;
 use crate::operators::forgetting::Forgetting;

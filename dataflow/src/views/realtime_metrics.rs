@@ -7,8 +7,7 @@
 //! FROM gold.fact_transactions GROUP BY 1
 //! ```
 
-use super::{Facts, Sales, View};
-use crate::abelian;
+use super::{CustomerSales, Facts, View};
 use crate::operators::sums::Key;
 use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
@@ -27,25 +26,15 @@ impl Key for MinuteStart {
     }
 }
 
-/// Sums of a minute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Minute {
-    /// The sales.
-    pub sales: Sales,
-    /// Distinct customers.
-    pub customers: i64,
-}
-abelian!(Minute { sales, customers });
-
 impl View for RealtimeMetrics {
     const NAME: &'static str = "realtime_metrics";
     type Key = MinuteStart;
-    type Sum = Minute;
+    type Sum = CustomerSales;
 
-    fn sums<'s>(facts: &Facts<'s>) -> VecCollection<'s, u64, MinuteStart, Minute> {
+    fn sums<'s>(facts: &Facts<'s>) -> VecCollection<'s, u64, MinuteStart, CustomerSales> {
         facts.sum(Self::NAME, |fact| {
             let customers = fact.scored.first_in_minute.into();
-            [(MinuteStart(fact.minute_start), Minute { sales: fact.sales(), customers })]
+            [(MinuteStart(fact.minute_start), CustomerSales { sales: fact.sales(), customers })]
         })
     }
 }

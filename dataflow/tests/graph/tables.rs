@@ -16,7 +16,7 @@ use streamflow_model::{
     Account, BooksEntry, Customer, DeadLetter, Entity, Id, ListChange, Product, Received, Source, Store,
 };
 use streamflow_oracle::{
-    AlertRow, Coordinates, DailyFraudRow, DeadLetterRow, Expected, ListEntry, ListVersion, MinuteRow,
+    AlertRow, Coordinates, CustomerSalesRow, DailyFraudRow, DeadLetterRow, Expected, ListEntry, ListVersion,
     ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
 };
 
@@ -215,7 +215,7 @@ fn apply_row(row: ViewRow, views: &mut Expected) {
             upsert(&mut views.rule_performance, (date_key(key.day), key.rule.id().to_owned()), row);
         }
         ViewRow::RealtimeMetrics((start, row)) => {
-            let row = row.map(|row| MinuteRow { sales: sales(row.sales), customers: row.customers });
+            let row = row.map(|row| CustomerSalesRow { sales: sales(row.sales), customers: row.customers });
             upsert(&mut views.minutes, start.0, row);
         }
         ViewRow::RealtimeStoreMetrics((key, row)) => {

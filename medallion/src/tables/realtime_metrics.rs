@@ -1,12 +1,12 @@
 //! `gold.realtime_metrics`, the rows of all stores together.
 
 use super::view::{Aggregate, Column, Table, Value};
-use streamflow_dataflow::views::Sales;
-use streamflow_dataflow::views::realtime_metrics::{Minute, MinuteStart};
+use streamflow_dataflow::views::realtime_metrics::MinuteStart;
+use streamflow_dataflow::views::{CustomerSales, Sales};
 use streamflow_model::timestamp::MINUTE;
 
 /// The table.
-pub static TABLE: Aggregate<MinuteStart, Minute> = Aggregate {
+pub static TABLE: Aggregate<MinuteStart, CustomerSales> = Aggregate {
     table: Table::of_windows(
         "gold.realtime_metrics",
         &[
@@ -30,7 +30,7 @@ pub static TABLE: Aggregate<MinuteStart, Minute> = Aggregate {
     read: |row| {
         let start = MinuteStart(row.instant()?);
         let sales = Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? };
-        Ok((start, Minute { sales, customers: row.get()? }))
+        Ok((start, CustomerSales { sales, customers: row.get()? }))
     },
     expected: "SELECT date_trunc('minute', transaction_at), NULL::integer, count(*), sum(amount_cents) / 100, \
              round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), count(DISTINCT customer_key) \

@@ -7,11 +7,11 @@ use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
 use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_dataflow::views::payment_performance::{MethodDay, UNKNOWN};
-use streamflow_dataflow::views::realtime_metrics::{Minute, MinuteStart};
+use streamflow_dataflow::views::realtime_metrics::MinuteStart;
 use streamflow_dataflow::views::realtime_store_metrics::StoreMinute;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
 use streamflow_dataflow::views::store_performance::StoreDay;
-use streamflow_dataflow::views::{Sales, ViewRow};
+use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{Calendar, Id};
 
@@ -23,7 +23,7 @@ pub struct Views {
     payments: BTreeMap<MethodDay, Sales>,
     daily: BTreeMap<Day, DailyFraud>,
     rules: BTreeMap<RuleDay, Hits>,
-    minutes: BTreeMap<MinuteStart, Minute>,
+    minutes: BTreeMap<MinuteStart, CustomerSales>,
     store_minutes: BTreeMap<StoreMinute, Sales>,
     visitors: BTreeSet<(i64, Id)>,
 }

@@ -5,7 +5,7 @@ use crate::progress::State;
 use crate::snapshot::{Snapshot, instant, text};
 use crate::{Comparison, VerificationError, comparison};
 use std::collections::BTreeMap;
-use streamflow_oracle::{MinuteRow, SalesRow};
+use streamflow_oracle::{CustomerSalesRow, SalesRow};
 
 const OVERALL: &str = "gold.realtime_metrics, from bronze";
 const STORES: &str = "gold.realtime_metrics (stores), from bronze";
@@ -21,14 +21,15 @@ fn first_minute(state: &State) -> i64 {
 pub(super) fn compare_overall(
     snapshot: &mut Snapshot<'_>,
     state: &State,
-    mut expected: BTreeMap<i64, MinuteRow>,
+    mut expected: BTreeMap<i64, CustomerSalesRow>,
 ) -> Result<Comparison, VerificationError> {
     let sql = "SELECT window_start, distinct_customers, transaction_count, \
              (total_amount * 100)::numeric(40, 0)::text, alert_count \
          FROM gold.realtime_metrics WHERE store_key IS NULL";
     let stored = snapshot.rows(sql, |row| {
         let customers: Option<i64> = row.try_get(1)?;
-        let minute = MinuteRow { sales: sales(row, 2, OVERALL)?, customers: customers.unwrap_or_default() };
+        let minute =
+            CustomerSalesRow { sales: sales(row, 2, OVERALL)?, customers: customers.unwrap_or_default() };
         Ok((instant(row, 0)?, minute))
     })?;
     expected.retain(|start, _| *start >= first_minute(state));
