@@ -90,7 +90,8 @@ impl Load {
         for store in stores {
             let total = self.totals.get(&store).copied();
             let hour = StoreHour { hour_start: START - START.rem_euclid(HOUR), store: store.clone() };
-            changes.push(ViewChange::Row(ViewRow::AggHourlySales((hour, total))));
+            let customers = total.map(|sales| CustomerSales { sales, customers: sales.transactions });
+            changes.push(ViewChange::Row(ViewRow::AggHourlySales((hour, customers))));
             changes.push(ViewChange::Row(ViewRow::StorePerformance((StoreDay { day, store }, total))));
         }
         let starts: HashSet<i64> = minutes.iter().map(|(start, _)| *start).collect();

@@ -23,7 +23,7 @@ pub struct Expected {
     /// Profiles by customer.
     pub profiles: BTreeMap<String, ProfileRow>,
     /// Sales by start of the local hour and store.
-    pub hourly: BTreeMap<(i64, String), SalesRow>,
+    pub hourly: BTreeMap<(i64, String), CustomerSalesRow>,
     /// Sales by local day and store.
     pub store_days: BTreeMap<(i32, String), SalesRow>,
     /// Payments by local day, method and currency.

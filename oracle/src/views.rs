@@ -35,7 +35,7 @@ pub(crate) fn expected(settings: &OracleSettings, intake: Intake<'_>, rules: &[R
         rule_performance(settings, fact, &mut views.rule_performance);
         profile(fact, &mut views.profiles);
     }
-    distinct_customers(&facts, &mut views);
+    distinct_customers(settings, &facts, &mut views);
     top_rules(settings, &facts, &mut views.daily_fraud);
     Expected {
         received: intake.received,
@@ -148,7 +148,7 @@ fn sales(settings: &OracleSettings, fact: &Scored<'_>, views: &mut Expected) {
     let payment = (date_key(settings.zone, at), method, decoded.currency.clone());
     let rows = [
         views.payments.entry(payment).or_default(),
-        views.hourly.entry((hour_start(settings.zone, at), store.clone())).or_default(),
+        &mut views.hourly.entry((hour_start(settings.zone, at), store.clone())).or_default().sales,
         views.store_days.entry((date_key(settings.zone, at), store.clone())).or_default(),
         views.store_minutes.entry((minute, store.clone())).or_default(),
         &mut views.minutes.entry(minute).or_default().sales,
@@ -164,15 +164,18 @@ fn add(row: &mut SalesRow, fact: &Scored<'_>) {
     row.alerts += i64::from(fact.verdict.alert);
 }
 
-fn distinct_customers(facts: &[&Scored<'_>], views: &mut Expected) {
-    let seen: BTreeSet<(i64, &str)> = facts
-        .iter()
-        .map(|fact| {
-            (floor_to(fact.current.decoded.event_time, MINUTE), fact.current.decoded.customer_id.as_str())
-        })
-        .collect();
-    for (minute, _) in seen {
+fn distinct_customers(settings: &OracleSettings, facts: &[&Scored<'_>], views: &mut Expected) {
+    let decoded = || facts.iter().map(|fact| &fact.current.decoded);
+    let in_minutes: BTreeSet<(i64, &str)> =
+        decoded().map(|of| (floor_to(of.event_time, MINUTE), of.customer_id.as_str())).collect();
+    for (minute, _) in in_minutes {
         views.minutes.entry(minute).or_default().customers += 1;
+    }
+    let in_hours: BTreeSet<(i64, &str, &str)> = decoded()
+        .map(|of| (hour_start(settings.zone, of.event_time), of.store_id.as_str(), of.customer_id.as_str()))
+        .collect();
+    for (hour, store, _) in in_hours {
+        views.hourly.entry((hour, store.to_owned())).or_default().customers += 1;
     }
 }
 

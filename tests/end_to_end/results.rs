@@ -65,11 +65,11 @@ impl Results {
     pub fn compare(&self, expected: Expected) -> Vec<Comparison> {
         let day = |row: &TransactionRow| date_key(row.event_time);
         let facts = expected.transactions.iter().filter(|row| !row.voided).map(|row| fact(row, day(row)));
-        let hours = expected.hourly.iter().map(|((hour, store), sales)| {
-            object(
-                json!({"hour_timestamp": time(*hour), "store_id": store}),
-                with_sales(sales, "avg_amount", "fraud_count"),
-            )
+        let hours = expected.hourly.iter().map(|((hour, store), row)| {
+            let of = json!({
+                "hour_timestamp": time(*hour), "store_id": store, "distinct_customers": row.customers,
+            });
+            object(of, with_sales(&row.sales, "avg_amount", "fraud_count"))
         });
         let days = expected.store_days.iter().map(|((day, store), sales)| {
             let rate = json!({"fraud_rate": ratio(sales.alerts.into(), sales.transactions, 4)});

@@ -1,11 +1,12 @@
-//! `gold.agg_hourly_sales`: what did each store sell in each hour?
+//! `gold.agg_hourly_sales`: what did each store sell in each hour, and to how many customers?
 //!
 //! ```sql
-//! SELECT date_trunc('hour', transaction_at), store_key, count(*), sum(amount), sum(is_fraud::int)
+//! SELECT date_trunc('hour', transaction_at), store_key, count(*), sum(amount), sum(is_fraud::int),
+//!        count(DISTINCT customer_key)
 //! FROM gold.fact_transactions GROUP BY 1, 2
 //! ```
 
-use super::{Facts, Sales, View};
+use super::{CustomerSales, Facts, HourlyCustomer, Sales, View};
 use crate::operators::sums::Key;
 use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
@@ -33,12 +34,17 @@ impl Key for StoreHour {
 impl View for AggHourlySales {
     const NAME: &'static str = "agg_hourly_sales";
     type Key = StoreHour;
-    type Sum = Sales;
+    type Sum = CustomerSales;
 
-    fn sums<'s>(facts: &Facts<'s>) -> VecCollection<'s, u64, StoreHour, Sales> {
-        facts.sum(Self::NAME, |fact| {
-            let store = fact.scored.transaction.store.clone();
-            [(StoreHour { hour_start: fact.hour_start, store }, fact.sales())]
-        })
+    fn sums<'s>(facts: &Facts<'s>) -> VecCollection<'s, u64, StoreHour, CustomerSales> {
+        let sales = facts.sum(Self::NAME, |fact| {
+            let hour =
+                StoreHour { hour_start: fact.hour_start, store: fact.scored.transaction.store.clone() };
+            [(hour, CustomerSales { sales: fact.sales(), customers: 0 })]
+        });
+        let customers = facts.hourly_customers(Self::NAME, |transaction| transaction.store.clone());
+        sales.concat(customers.explode(|HourlyCustomer { hour_start, group: store, .. }| {
+            [(StoreHour { hour_start, store }, CustomerSales { sales: Sales::default(), customers: 1 })]
+        }))
     }
 }

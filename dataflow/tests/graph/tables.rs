@@ -10,7 +10,7 @@ use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_dataflow::views::quality::{Measure, QualityKey};
-use streamflow_dataflow::views::{Sales, ViewRow};
+use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
 use streamflow_model::timestamp::civil_from_days;
 use streamflow_model::{
     Account, BooksEntry, Customer, DeadLetter, Entity, Id, ListChange, Product, Received, Source, Store,
@@ -187,7 +187,7 @@ fn dead_letter(letter: DeadLetter, views: &mut Expected, wrong: &mut Differences
 fn apply_row(row: ViewRow, views: &mut Expected) {
     match row {
         ViewRow::AggHourlySales((key, row)) => {
-            upsert(&mut views.hourly, (key.hour_start, key.store.into()), row.map(sales));
+            upsert(&mut views.hourly, (key.hour_start, key.store.into()), row.map(customer_sales));
         }
         ViewRow::StorePerformance((key, row)) => {
             upsert(&mut views.store_days, (date_key(key.day), key.store.into()), row.map(sales));
@@ -215,8 +215,7 @@ fn apply_row(row: ViewRow, views: &mut Expected) {
             upsert(&mut views.rule_performance, (date_key(key.day), key.rule.id().to_owned()), row);
         }
         ViewRow::RealtimeMetrics((start, row)) => {
-            let row = row.map(|row| CustomerSalesRow { sales: sales(row.sales), customers: row.customers });
-            upsert(&mut views.minutes, start.0, row);
+            upsert(&mut views.minutes, start.0, row.map(customer_sales));
         }
         ViewRow::RealtimeStoreMetrics((key, row)) => {
             upsert(&mut views.store_minutes, (key.minute_start, key.store.into()), row.map(sales));
@@ -271,6 +270,10 @@ fn profile(row: Profile) -> ProfileRow {
         last_seen: row.last_seen,
         alerts: row.alerts as i64,
     }
+}
+
+fn customer_sales(row: CustomerSales) -> CustomerSalesRow {
+    CustomerSalesRow { sales: sales(row.sales), customers: row.customers }
 }
 
 fn sales(row: Sales) -> SalesRow {

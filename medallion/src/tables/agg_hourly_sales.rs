@@ -1,12 +1,12 @@
 //! `gold.agg_hourly_sales`.
 
 use super::view::{Aggregate, Column, Table, Value};
-use streamflow_dataflow::views::Sales;
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
+use streamflow_dataflow::views::{CustomerSales, Sales};
 use streamflow_model::timestamp::HOUR;
 
 /// The table.
-pub static TABLE: Aggregate<StoreHour, Sales> = Aggregate {
+pub static TABLE: Aggregate<StoreHour, CustomerSales> = Aggregate {
     table: Table::new(
         "gold.agg_hourly_sales",
         "gold.agg_hourly_sales",
@@ -15,18 +15,23 @@ pub static TABLE: Aggregate<StoreHour, Sales> = Aggregate {
             Column { name: "store_key", value: Value::Store(|key| &key.store) },
         ],
         &[
-            Column { name: "transaction_count", value: Value::Count(|sales| sales.transactions) },
-            Column { name: "total_amount", value: Value::Money(|sales| sales.cents) },
-            Column { name: "avg_amount", value: Value::MeanMoney(|sales| (sales.cents, sales.transactions)) },
-            Column { name: "fraud_count", value: Value::Count(|sales| sales.alerts) },
+            Column { name: "transaction_count", value: Value::Count(|hour| hour.sales.transactions) },
+            Column { name: "total_amount", value: Value::Money(|hour| hour.sales.cents) },
+            Column {
+                name: "avg_amount",
+                value: Value::MeanMoney(|hour| (hour.sales.cents, hour.sales.transactions)),
+            },
+            Column { name: "fraud_count", value: Value::Count(|hour| hour.sales.alerts) },
+            Column { name: "distinct_customers", value: Value::Count(|hour| hour.customers) },
         ],
     ),
     bucket: HOUR,
     read: |row| {
         let key = StoreHour { hour_start: row.instant()?, store: row.id()? };
-        Ok((key, Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? }))
+        let sales = Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? };
+        Ok((key, CustomerSales { sales, customers: row.get()? }))
     },
     expected: "SELECT date_trunc('hour', transaction_at, (SELECT streamflow.time_zone())), store_key, count(*), \
-             sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud) \
+             sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), count(DISTINCT customer_key) \
          FROM {transactions} GROUP BY 1, 2",
 };

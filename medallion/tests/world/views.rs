@@ -18,7 +18,7 @@ use streamflow_model::{Calendar, Id};
 #[derive(Default)]
 pub struct Views {
     profiles: BTreeMap<Id, Profile>,
-    hours: BTreeMap<StoreHour, Sales>,
+    hours: BTreeMap<StoreHour, CustomerSales>,
     days: BTreeMap<StoreDay, Sales>,
     payments: BTreeMap<MethodDay, Sales>,
     daily: BTreeMap<Day, DailyFraud>,
@@ -26,6 +26,7 @@ pub struct Views {
     minutes: BTreeMap<MinuteStart, CustomerSales>,
     store_minutes: BTreeMap<StoreMinute, Sales>,
     visitors: BTreeSet<(i64, Id)>,
+    store_visitors: BTreeSet<(StoreHour, Id)>,
 }
 
 impl Views {
@@ -45,15 +46,17 @@ impl Views {
         let store = transaction.store.clone();
         let alerts = i64::from(scored.verdict.alert);
         let sales = Sales { transactions: 1, cents: i128::from(cents), alerts };
-        add(self.hours.entry(StoreHour { hour_start: calendar.hour_start(at), store: store.clone() }), sales);
-        add(self.days.entry(StoreDay { day, store: store.clone() }), sales);
+        let hour = StoreHour { hour_start: calendar.hour_start(at), store: store.clone() };
+        let hourly = self.hours.entry(hour.clone()).or_default();
+        add(&mut hourly.sales, sales);
+        hourly.customers += i64::from(self.store_visitors.insert((hour, transaction.customer.clone())));
+        add(self.days.entry(StoreDay { day, store: store.clone() }).or_default(), sales);
         let method = transaction.payment_method.clone().unwrap_or_else(|| UNKNOWN.into());
-        add(self.payments.entry(MethodDay { day, method, currency: transaction.currency }), sales);
-        add(self.store_minutes.entry(StoreMinute { minute_start, store }), sales);
+        let payment = MethodDay { day, method, currency: transaction.currency };
+        add(self.payments.entry(payment).or_default(), sales);
+        add(self.store_minutes.entry(StoreMinute { minute_start, store }).or_default(), sales);
         let minute = self.minutes.entry(MinuteStart(minute_start)).or_default();
-        minute.sales.transactions += 1;
-        minute.sales.cents += i128::from(cents);
-        minute.sales.alerts += alerts;
+        add(&mut minute.sales, sales);
         minute.customers += i64::from(self.visitors.insert((minute_start, transaction.customer.clone())));
         let unseen = Profile { first_seen: at, last_seen: at, ..Profile::default() };
         let profile = self.profiles.entry(transaction.customer.clone()).or_insert(unseen);
@@ -95,8 +98,7 @@ impl Views {
     }
 }
 
-fn add<K: Ord>(entry: std::collections::btree_map::Entry<'_, K, Sales>, sales: Sales) {
-    let sum = entry.or_default();
+fn add(sum: &mut Sales, sales: Sales) {
     sum.transactions += sales.transactions;
     sum.cents += sales.cents;
     sum.alerts += sales.alerts;

@@ -4,7 +4,7 @@ use crate::snapshot::{Snapshot, instant, long, text};
 use crate::{Comparison, VerificationError, comparison};
 use postgres::Row;
 use std::collections::BTreeMap;
-use streamflow_oracle::{DailyFraudRow, RulePerformanceRow, SalesRow};
+use streamflow_oracle::{CustomerSalesRow, DailyFraudRow, RulePerformanceRow, SalesRow};
 
 const HOURLY_SALES: &str = "gold.agg_hourly_sales, from bronze";
 const STORE_PERFORMANCE: &str = "gold.store_performance, from bronze";
@@ -20,13 +20,15 @@ pub(super) fn sales(row: &Row, column: usize, table: &'static str) -> Result<Sal
 
 pub(super) fn compare_hourly_sales(
     snapshot: &mut Snapshot<'_>,
-    expected: BTreeMap<(i64, String), SalesRow>,
+    expected: BTreeMap<(i64, String), CustomerSalesRow>,
 ) -> Result<Comparison, VerificationError> {
     let sql = "SELECT hour_timestamp, store_id, transaction_count, (total_amount * 100)::numeric(40, 0)::text, \
-             fraud_count \
+             fraud_count, distinct_customers \
          FROM gold.agg_hourly_sales LEFT JOIN gold.dim_store USING (store_key)";
-    let stored =
-        snapshot.rows(sql, |row| Ok(((instant(row, 0)?, text(row, 1)?), sales(row, 2, HOURLY_SALES)?)))?;
+    let stored = snapshot.rows(sql, |row| {
+        let hour = CustomerSalesRow { sales: sales(row, 2, HOURLY_SALES)?, customers: row.try_get(5)? };
+        Ok(((instant(row, 0)?, text(row, 1)?), hour))
+    })?;
     Ok(comparison::equal(HOURLY_SALES, stored, expected))
 }
 
