@@ -20,6 +20,7 @@ use crate::operators::forgetting::Forgetting;
 use crate::operators::ordered;
 use crate::operators::watermark;
 use crate::resume::Resume;
+use crate::roster::OfMember;
 use crate::score::Settled;
 use crate::settings::Settings;
 use crate::views::books::books;
@@ -77,8 +78,13 @@ pub fn build<'s>(
     let controls = controls(dimensions.changes.clone(), rules.clone());
     let histories =
         history(settings, wanted.settled, resume, &restored, identified.versions, controls, times.clone());
-    let facts =
-        Facts::new(settings, resume, &forgetting, restored.transactions.clone(), histories.scored.clone());
+    let facts = Facts::new(
+        settings,
+        resume.settled(settings),
+        &forgetting,
+        histories.restored,
+        histories.scored.clone(),
+    );
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
     let tallies = scope.concatenate([events.clone(), dimensions.tallies]);
 
@@ -102,7 +108,8 @@ pub fn build<'s>(
         into_changes(quality(&forgetting, restored.quality(), events), ViewChange::Quality),
     ];
     if wanted.transactions {
-        let scored = |(scored, _, diff)| ViewChange::Scored(scored, diff as i8);
+        let scored =
+            |(scored, _, diff): (OfMember<_>, _, isize)| ViewChange::Scored(scored.value, diff as i8);
         changes.push(into_changes(identified.received, ViewChange::Received));
         changes.push(into_changes(histories.scored.inner, scored));
     }

@@ -12,6 +12,15 @@ pub const BATCH: usize = 32;
 /// Members are in blocks that never move, so growing copies nothing and wastes at most one block.
 const BLOCK: usize = 1024;
 
+/// A value that concerns a member of this worker's roster.
+#[derive(Clone, Debug)]
+pub struct OfMember<T> {
+    /// The member's slot.
+    pub slot: u32,
+    /// The value.
+    pub value: T,
+}
+
 /// A member of a roster.
 pub trait Member {
     /// A new member.

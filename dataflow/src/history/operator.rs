@@ -11,11 +11,13 @@ use crate::operators::stash::Stash;
 use crate::operators::state_size::StateSizeLog;
 use crate::operators::watermark::{PartitionTime, Watermark};
 use crate::resume::{Restored, RestoredCustomer, RestoredTransaction, Resume};
+use crate::roster::OfMember;
 use crate::score::{Scored, Settled};
 use crate::settings::Settings;
 use crate::views::customer_profile::Profile;
 use differential_dataflow::{AsCollection, VecCollection};
-use streamflow_model::{Id, id};
+use std::sync::Arc;
+use streamflow_model::{Id, Transaction, id};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
@@ -23,8 +25,10 @@ use timely::dataflow::operators::{Concat, vec::Map};
 
 /// The outputs of [`history`].
 pub struct Histories<'s> {
-    /// Each current transaction with its verdict, voided ones included.
-    pub scored: VecCollection<'s, u64, Scored, isize>,
+    /// Each current transaction with its verdict, voided ones included, on its customer's worker.
+    pub scored: VecCollection<'s, u64, OfMember<Scored>, isize>,
+    /// The restored transactions of before the first epoch, on their customers' workers.
+    pub restored: StreamVec<'s, u64, OfMember<Arc<Transaction>>>,
     /// The changes of alerts, in order and numbered within each alert.
     pub alert_changes: StreamVec<'s, u64, AlertChange>,
     /// The profiles of customers.
@@ -66,6 +70,7 @@ pub fn history<'s>(
     let (mut changes_out, alert_changes) = output::add(&mut builder);
     let (mut profiles_out, profiles) = output::add(&mut builder);
     let (mut settled_out, settled) = output::add(&mut builder);
+    let (mut restored_out, restored) = output::add(&mut builder);
     let mut history = History::new(settings, settled_wanted, resume);
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
@@ -78,8 +83,12 @@ pub fn history<'s>(
             }
             versions.for_each(|capability, data| stash.hold_first(&capability, data));
             common.for_each(|capability, data| stash.hold_second(&capability, data));
-            transactions.for_each(|_, data| {
-                data.drain(..).for_each(|restored| history.restore_transaction(&restored));
+            transactions.for_each(|capability, data| {
+                let restore = |restored: RestoredTransaction| OfMember {
+                    slot: history.restore_transaction(&restored),
+                    value: restored.transaction,
+                };
+                restored_out.activate().session(&capability).give_iterator(data.drain(..).map(restore));
             });
             customers.for_each(|_, data| {
                 data.drain(..).for_each(|restored| history.restore_customer(&restored));
@@ -125,5 +134,5 @@ pub fn history<'s>(
             }
         }
     });
-    Histories { scored: scored.as_collection(), alert_changes, profiles, settled }
+    Histories { scored: scored.as_collection(), restored, alert_changes, profiles, settled }
 }

@@ -10,7 +10,7 @@ use crate::changes::Upsert;
 use crate::controls::ControlChange;
 use crate::identity::Version;
 use crate::resume::Resume;
-use crate::roster::{BATCH, Member, Roster};
+use crate::roster::{BATCH, Member, OfMember, Roster};
 use crate::score::{Scored, Settled, Verdict};
 use crate::settings::Settings;
 use crate::views::customer_profile::Profile;
@@ -22,7 +22,7 @@ use streamflow_model::{Calendar, Entity, Id};
 /// Output gathered until it is sent.
 #[derive(Default)]
 pub(super) struct Outcome {
-    pub scored: Vec<(Scored, isize)>,
+    pub scored: Vec<(OfMember<Scored>, isize)>,
     pub alert_changes: Vec<AlertChange>,
 }
 
@@ -141,7 +141,7 @@ impl History {
                 out.alert_changes.push(AlertChange { sequence, kind, cause, alert });
             }
         }
-        out.scored.push((scored, 1));
+        out.scored.push((OfMember { slot, value: scored }, 1));
     }
 
     /// Inserts, replaces or withdraws, and re-evaluates the suffix that this can change.
@@ -387,9 +387,9 @@ impl History {
             out.alert_changes.push(AlertChange { sequence, kind, cause, alert });
         }
         if let Some(old) = old {
-            out.scored.push((old, -1));
+            out.scored.push((OfMember { slot, value: old }, -1));
         }
-        out.scored.push((new, 1));
+        out.scored.push((OfMember { slot, value: new }, 1));
     }
 }
 

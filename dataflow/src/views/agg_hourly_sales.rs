@@ -6,7 +6,7 @@
 //! FROM gold.fact_transactions GROUP BY 1, 2
 //! ```
 
-use super::{CustomerSales, Facts, HourlyCustomer, Sales, View};
+use super::{CustomerSales, Facts, HourlyGroup, Sales, View};
 use crate::operators::sums::Key;
 use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,8 @@ impl View for AggHourlySales {
                 StoreHour { hour_start: fact.hour_start, store: fact.scored.transaction.store.clone() };
             [(hour, CustomerSales { sales: fact.sales(), customers: 0 })]
         });
-        let customers = facts.hourly_customers(Self::NAME, |transaction| transaction.store.clone());
-        sales.concat(customers.explode(|HourlyCustomer { hour_start, group: store, .. }| {
+        let customers = facts.hourly_customers(Self::NAME, |transaction| &transaction.store);
+        sales.concat(customers.explode(|HourlyGroup { hour_start, group: store }| {
             [(StoreHour { hour_start, store }, CustomerSales { sales: Sales::default(), customers: 1 })]
         }))
     }

@@ -2,21 +2,25 @@
 
 use super::Sales;
 use crate::operators::forgetting::{Closes, Forgetting};
+use crate::operators::ordered;
 use crate::operators::output::VecBuilder;
 use crate::operators::sums::{self, Key, SharedCollection, Sum};
-use crate::resume::{RestoredTransaction, Resume};
+use crate::roster::OfMember;
 use crate::score::Scored;
 use crate::settings::Settings;
 use chrono_tz::Tz;
-use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
+use differential_dataflow::{AsCollection, VecCollection};
+use foldhash::fast::FixedState;
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
-use std::hash::Hash;
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use streamflow_model::timestamp::{HOUR, MINUTE};
-use streamflow_model::{Calendar, Id, Transaction, id};
+use streamflow_model::{Calendar, Id, Transaction};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Filter;
 
@@ -25,6 +29,8 @@ use timely::dataflow::operators::vec::Filter;
 pub struct Fact {
     /// The transaction and the verdict on it.
     pub scored: Scored,
+    /// Its customer's slot on this worker.
+    pub customer_slot: u32,
     /// Its local day, days since 1970-01-01.
     pub day: i32,
     /// Start of its local hour, microseconds since 1970.
@@ -34,13 +40,14 @@ pub struct Fact {
 }
 
 impl Fact {
-    fn new(calendar: &Calendar, scored: Scored) -> Self {
+    fn new(calendar: &Calendar, OfMember { slot, value: scored }: OfMember<Scored>) -> Self {
         let event_time = scored.transaction.event_time;
         Self {
             day: calendar.day(event_time),
             hour_start: calendar.hour_start(event_time),
             minute_start: event_time - event_time.rem_euclid(MINUTE),
             scored,
+            customer_slot: slot,
         }
     }
 
@@ -59,8 +66,8 @@ impl Fact {
 #[derive(Clone)]
 pub struct Facts<'s> {
     current: SharedCollection<'s, Fact>,
-    /// Those of before the first epoch, each on its customer's worker.
-    restored: StreamVec<'s, u64, RestoredTransaction>,
+    /// Transactions of before the first epoch.
+    restored: StreamVec<'s, u64, OfMember<Arc<Transaction>>>,
     time_zone: Tz,
     forgetting: Forgetting,
     /// Transactions before it were final before the first epoch.
@@ -72,13 +79,13 @@ impl<'s> Facts<'s> {
     pub const RESTORED: i64 = HOUR;
 
     /// The facts of scored transactions. `restored` are the transactions behind what the tables hold, at least those since
-    /// [`Self::RESTORED`] before settled.
+    /// [`Self::RESTORED`] before `restored_settled`.
     pub fn new(
         settings: &Settings,
-        resume: &Resume,
+        restored_settled: i64,
         forgetting: &Forgetting,
-        restored: StreamVec<'s, u64, RestoredTransaction>,
-        scored: VecCollection<'s, u64, Scored, isize>,
+        restored: StreamVec<'s, u64, OfMember<Arc<Transaction>>>,
+        scored: VecCollection<'s, u64, OfMember<Scored>, isize>,
     ) -> Self {
         let calendar = Calendar::new(settings.time_zone);
         let fact = move |(scored, time, diff)| (Fact::new(&calendar, scored), time, diff);
@@ -88,7 +95,8 @@ impl<'s> Facts<'s> {
             move |_, _| {
                 move |input, output| {
                     input.for_each(|capability, data| {
-                        let current = data.drain(..).filter(|(scored, _, _)| !scored.transaction.voided);
+                        let current =
+                            data.drain(..).filter(|(scored, _, _)| !scored.value.transaction.voided);
                         let facts: Vec<_> = current.map(&fact).collect();
                         output.session(&capability).give_container(&mut Rc::new(facts));
                     });
@@ -100,7 +108,7 @@ impl<'s> Facts<'s> {
             restored,
             time_zone: settings.time_zone,
             forgetting: forgetting.clone(),
-            restored_settled: resume.settled(settings),
+            restored_settled,
         }
     }
 
@@ -118,38 +126,47 @@ impl<'s> Facts<'s> {
         sums::sum_by(name, self.current.clone(), contributions)
     }
 
-    /// The customers of each local hour and group, once each while they have a fact there. Those of before the first epoch are
+    /// The groups of each local hour, as often as they have customers with a fact there. Customers of before the first epoch are
     /// not emitted: stored sums count them.
     ///
-    /// A customer's facts are all on one worker, so nothing is exchanged.
-    pub fn hourly_customers<G: ExchangeData + Hash>(
+    /// A customer's facts are all on one worker, so nothing is exchanged, and numbers of that worker name group and customer.
+    pub fn hourly_customers(
         &self,
         name: &str,
-        group: impl Fn(&Transaction) -> G + 'static,
-    ) -> VecCollection<'s, u64, HourlyCustomer<G>, isize> {
-        let group = Rc::new(group);
-        let member = move |transaction: &Transaction, hour_start| {
-            let customer = transaction.customer.clone();
-            HourlyCustomer { hour_start, group: group(transaction), customer }
-        };
-        let first_epoch = self.forgetting.first_epoch();
+        group: impl Fn(&Transaction) -> &Id + 'static,
+    ) -> VecCollection<'s, u64, HourlyGroup, isize> {
         let name = format!("{name}: customers");
-        let customers = self.current(&name, member.clone()).concat(self.restored(&name, member));
-        let distinct = self.forgetting.arrange_in_place(&name, customers).distinct_total();
-        distinct.inner.filter(move |(_, epoch, _)| *epoch >= first_epoch).as_collection()
+        let numbers = Numbers::default();
+        let (of_facts, of_restored) = (numbers.clone(), numbers.clone());
+        let group = Rc::new(group);
+        let group_of_restored = group.clone();
+        let facts = self.current(&name, move |fact| HourlyCustomer {
+            hour_start: fact.hour_start,
+            group: of_facts.number(group(&fact.scored.transaction)),
+            customer: fact.customer_slot,
+        });
+        let restored = self.restored(&name, move |hour_start, customer, transaction| HourlyCustomer {
+            hour_start,
+            group: of_restored.number(group_of_restored(transaction)),
+            customer,
+        });
+        let distinct = self.forgetting.arrange_in_place(&name, facts.concat(restored)).distinct_total();
+        let first_epoch = self.forgetting.first_epoch();
+        let new = distinct.inner.filter(move |(_, epoch, _)| *epoch >= first_epoch).as_collection();
+        // Counted while they are numbers: there are far fewer groups than customers.
+        let counted = new.explode(|HourlyCustomer { hour_start, group, .. }| [((hour_start, group), 1)]);
+        counted.map(move |(hour_start, group)| HourlyGroup { hour_start, group: numbers.value(group) })
     }
 
     fn current<D: Clone + 'static>(
         &self,
         name: &str,
-        of_hour: impl Fn(&Transaction, i64) -> D + 'static,
+        of_fact: impl Fn(&Fact) -> D + 'static,
     ) -> VecCollection<'s, u64, D, isize> {
         let data = self.current.clone().unary::<VecBuilder<_>, _, _, _>(Pipeline, name, move |_, _| {
             move |input, output| {
                 input.for_each(|capability, facts| {
-                    let data = facts.iter().map(|(fact, epoch, diff)| {
-                        (of_hour(&fact.scored.transaction, fact.hour_start), *epoch, *diff)
-                    });
+                    let data = facts.iter().map(|(fact, epoch, diff)| (of_fact(fact), *epoch, *diff));
                     output.session(&capability).give_iterator(data);
                 });
             }
@@ -157,45 +174,63 @@ impl<'s> Facts<'s> {
         data.as_collection()
     }
 
-    /// Of restored transactions in hours that are still open.
+    /// Of restored transactions in hours that are still open: given the start of the hour and the customer's slot.
     fn restored<D: Clone + 'static>(
         &self,
         name: &str,
-        of_hour: impl Fn(&Transaction, i64) -> D + 'static,
+        of_restored: impl Fn(i64, u32, &Transaction) -> D + 'static,
     ) -> VecCollection<'s, u64, D, isize> {
-        let by_customer =
-            Exchange::new(|restored: &RestoredTransaction| id::route(&restored.transaction.customer));
         let (calendar, settled) = (Calendar::new(self.time_zone), self.restored_settled);
-        let data = self.restored.clone().unary::<VecBuilder<_>, _, _, _>(by_customer, name, move |_, _| {
-            move |input, output| {
-                input.for_each(|capability, restored| {
-                    let data =
-                        restored.drain(..).filter_map(|RestoredTransaction { transaction, .. }| {
-                            let hour_start = calendar.hour_start(transaction.event_time);
-                            let counts = !transaction.voided && hour_start.saturating_add(HOUR) > settled;
-                            counts.then(|| (of_hour(&transaction, hour_start), 0, 1))
-                        });
-                    output.session(&capability).give_iterator(data);
-                });
-            }
-        });
+        let data = ordered::flat_map(
+            name,
+            self.restored.clone(),
+            move |OfMember { slot: customer, value: transaction }| {
+                let hour_start = calendar.hour_start(transaction.event_time);
+                let counts = !transaction.voided && hour_start.saturating_add(HOUR) > settled;
+                counts.then(|| (of_restored(hour_start, customer, &transaction), 0, 1))
+            },
+        );
         data.as_collection()
     }
 }
 
-/// A customer with facts in an hour and a group.
+/// A group in a local hour.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct HourlyCustomer<G> {
-    /// Start of the local hour, microseconds since 1970.
+pub struct HourlyGroup {
+    /// Start of the hour, microseconds since 1970.
     pub hour_start: i64,
-    /// What the customers are grouped by beside the hour.
-    pub group: G,
-    /// The customer.
-    pub customer: Id,
+    /// What customers are grouped by beside the hour.
+    pub group: Id,
 }
 
-impl<G> Closes for (HourlyCustomer<G>, ()) {
+/// A customer with facts in an hour and a group, packed: there is one for nearly every transaction of the open hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct HourlyCustomer {
+    hour_start: i64,
+    /// The group's number on this worker.
+    group: u32,
+    /// The customer's slot on this worker.
+    customer: u32,
+}
+
+impl Closes for (HourlyCustomer, ()) {
     fn closes_at(&self) -> Option<i64> {
         self.0.hour_start.checked_add(HOUR)
+    }
+}
+
+/// The groups' numbers on this worker, shared by the operators of a view. They are as many as there are groups, such as stores.
+#[derive(Clone, Default)]
+struct Numbers(Rc<RefCell<IndexSet<Id, FixedState>>>);
+
+impl Numbers {
+    fn number(&self, group: &Id) -> u32 {
+        let mut groups = self.0.borrow_mut();
+        let number = groups.get_index_of(group).unwrap_or_else(|| groups.insert_full(group.clone()).0);
+        number as u32
+    }
+
+    fn value(&self, number: u32) -> Id {
+        self.0.borrow().get_index(number as usize).cloned().unwrap_or_default()
     }
 }

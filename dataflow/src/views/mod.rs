@@ -25,7 +25,7 @@ pub mod rule_performance;
 mod sales;
 pub mod store_performance;
 
-pub use fact::{Fact, Facts, HourlyCustomer};
+pub use fact::{Fact, Facts, HourlyGroup};
 pub use registry::maintain_all;
 pub use registry::{PerView, Registered, Take, Update, ViewRow, Views, Visit, VisitBoth};
 pub use sales::{CustomerSales, Sales};

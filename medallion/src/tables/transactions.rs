@@ -126,7 +126,7 @@ impl Transactions<'_> {
 
     /// Pushes a row and returns its local day.
     fn push(&mut self, row: &mut impl Fields, scored: &Scored) -> i32 {
-        let Scored { transaction, verdict, first_in_minute: _, alert_changes } = scored;
+        let Scored { transaction, verdict, alert_changes, .. } = scored;
         let Transaction {
             id,
             customer,
