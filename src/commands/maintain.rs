@@ -1,7 +1,7 @@
 //! `streamflow maintain`: removes what is old, and brings the planner's statistics up to date.
 
 use crate::config::Config;
-use crate::maintenance::{self, Mode, Outcome};
+use crate::maintenance::{self, Completion, Mode};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
@@ -35,15 +35,15 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
-    let mode = if arguments.dry_run { Mode::Tell } else { Mode::Do };
+    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Apply };
     let outcome = maintenance::run(&config, mode, &mut |line| println!("{line}"))?;
     Ok(match outcome {
-        Outcome::Done => ExitCode::SUCCESS,
-        Outcome::Underway => {
+        Completion::Done => ExitCode::SUCCESS,
+        Completion::AlreadyRunning => {
             println!("another maintenance is at work: nothing done");
             ExitCode::SUCCESS
         }
-        Outcome::Left(remains) => {
+        Completion::Incomplete(remains) => {
             remains.iter().for_each(|line| eprintln!("streamflow: left for the next run: {line}"));
             ExitCode::from(1)
         }

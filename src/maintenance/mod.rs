@@ -30,46 +30,46 @@ const LOCK: i64 = 0x5354_524d_4149_4e54;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    Do,
-    /// Changes nothing and reports what would be done.
-    Tell,
+    Apply,
+    /// Changes nothing and reports what would be removed.
+    DryRun,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Completion {
     /// Everything that is old enough was removed.
     Done,
     /// Another maintenance is running.
-    Underway,
+    AlreadyRunning,
     /// What is left for the next run, with the reason, a line each.
-    Left(Vec<String>),
+    Incomplete(Vec<String>),
 }
 
 /// Removes what is due and reports each step in a line.
 ///
 /// # Errors
 /// Errors of the server or the connection, or a database without this version's schema. Steps that are done stay done.
-pub fn run(config: &Config, mode: Mode, tell: &mut dyn FnMut(&str)) -> Result<Outcome> {
+pub fn run(config: &Config, mode: Mode, report: &mut dyn FnMut(&str)) -> Result<Completion> {
     let mut client = connect_migrated(&config.postgres)?;
     // Nothing here is quick; what others wait for has limits of its own.
     client.batch_execute("SET statement_timeout = 0; SET timezone = 'UTC'").map_err(PostgresError::from)?;
     let lock = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).map_err(PostgresError::from)?;
     if !lock.try_get(0)? {
-        return Ok(Outcome::Underway);
+        return Ok(Completion::AlreadyRunning);
     }
     // The lock goes with the connection.
-    let mut maintenance = Maintenance { config, mode, client, tell, left: Vec::new() };
+    let mut maintenance = Maintenance { config, mode, client, report, left: Vec::new() };
     maintenance.remove()?;
     maintenance.analyze()?;
     let left = maintenance.left;
-    Ok(if left.is_empty() { Outcome::Done } else { Outcome::Left(left) })
+    Ok(if left.is_empty() { Completion::Done } else { Completion::Incomplete(left) })
 }
 
 struct Maintenance<'a> {
     config: &'a Config,
     mode: Mode,
     client: Client,
-    tell: &'a mut dyn FnMut(&str),
+    report: &'a mut dyn FnMut(&str),
     /// Steps that could not be done, and why.
     left: Vec<String>,
 }
@@ -78,7 +78,7 @@ impl Maintenance<'_> {
     fn remove(&mut self) -> Result<()> {
         let progress = Progress::read(&mut self.client)?;
         let Some(retention) = Retention::of(self.config, &progress, chrono::Utc::now()) else {
-            (self.tell)("nothing is old: the pipeline has no watermark yet");
+            (self.report)("nothing is old: the pipeline has no watermark yet");
             return Ok(());
         };
         self.remove_partitions(retention.raw_transactions)?;
@@ -92,10 +92,10 @@ impl Maintenance<'_> {
     }
 
     /// Reports one step that is done or, in a dry run, would be.
-    fn say(&mut self, done: &str, what: &str) {
+    fn report_step(&mut self, done: &str, what: &str) {
         match self.mode {
-            Mode::Do => (self.tell)(&format!("{done} {what}")),
-            Mode::Tell => (self.tell)(&format!("would be {done}: {what}")),
+            Mode::Apply => (self.report)(&format!("{done} {what}")),
+            Mode::DryRun => (self.report)(&format!("would be {done}: {what}")),
         }
     }
 }

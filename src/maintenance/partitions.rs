@@ -25,8 +25,8 @@ impl Maintenance<'_> {
     pub(super) fn remove_partitions(&mut self, kept_from: DateTime<Utc>) -> Result<()> {
         for partition in self.old_partitions(kept_from)? {
             let Partition { name, bytes, .. } = &partition;
-            if self.mode == Mode::Tell || self.drop(&partition, kept_from)? {
-                self.say("dropped", &format!("bronze.{name}: 1 partition, {}", size(*bytes)));
+            if self.mode == Mode::DryRun || self.drop(&partition, kept_from)? {
+                self.report_step("dropped", &format!("bronze.{name}: 1 partition, {}", size(*bytes)));
             } else {
                 self.left.push(format!("bronze.{name} is in use: end long readers (pg_stat_activity)"));
                 // Whoever holds one of them holds them all.

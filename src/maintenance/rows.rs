@@ -60,13 +60,13 @@ impl Maintenance<'_> {
         published: i64,
     ) -> Result<()> {
         let removed = match self.mode {
-            Mode::Tell => self.count(table, kept_from, published)?,
-            Mode::Do => self.delete(table, kept_from, published)?,
+            Mode::DryRun => self.count(table, kept_from, published)?,
+            Mode::Apply => self.delete(table, kept_from, published)?,
         };
         if removed.rows > 0 {
             let Removed { rows, bytes } = removed;
             let what = format!("{table}: {rows} rows before {}, {}", kept_from.format("%FT%TZ"), size(bytes));
-            self.say("deleted", &what);
+            self.report_step("deleted", &what);
         }
         Ok(())
     }

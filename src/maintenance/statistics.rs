@@ -17,7 +17,7 @@ impl Maintenance<'_> {
         let tables = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
         let mut analyzed = 0;
         for table in &tables {
-            if self.mode == Mode::Do {
+            if self.mode == Mode::Apply {
                 let outcome = patiently(|| self.client.execute(ANALYZE, &[table]));
                 if outcome.map_err(PostgresError::from)?.is_none() {
                     self.left.push(format!("statistics of {table}: its definition is being changed"));
@@ -26,7 +26,7 @@ impl Maintenance<'_> {
             }
             analyzed += 1;
         }
-        self.say("analyzed", &format!("{analyzed} tables"));
+        self.report_step("analyzed", &format!("{analyzed} tables"));
         Ok(())
     }
 }
