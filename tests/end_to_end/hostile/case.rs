@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// What becomes of a record.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum Expectation {
     /// A dead letter.
     Refused {
         /// Its reason.
@@ -37,38 +37,38 @@ pub struct Case {
     /// Names and values of the record's headers.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
     /// What becomes of it.
-    pub outcome: Outcome,
+    pub expected: Expectation,
 }
 
 impl Case {
     /// A record with an ordinary key and without headers.
-    pub fn new(name: impl Into<String>, value: impl Into<Vec<u8>>, outcome: Outcome) -> Self {
+    pub fn new(name: impl Into<String>, value: impl Into<Vec<u8>>, expected: Expectation) -> Self {
         let key = Some(b"hostile".to_vec());
-        Self { name: name.into(), key, value: Some(value.into()), headers: Vec::new(), outcome }
+        Self { name: name.into(), key, value: Some(value.into()), headers: Vec::new(), expected }
     }
 
     /// The account of the books in which it ends; `kept` is that of records which are kept.
     pub fn account(&self, kept: &'static str) -> &'static str {
-        match self.outcome {
-            Outcome::Refused { reason, .. } => reason,
-            Outcome::Kept(_) => kept,
+        match self.expected {
+            Expectation::Refused { reason, .. } => reason,
+            Expectation::Kept(_) => kept,
         }
     }
 }
 
 /// Refused for `reason`, with a message that names `names`.
-pub fn refused(reason: &'static str, names: impl Into<String>) -> Outcome {
-    Outcome::Refused { reason, names: names.into() }
+pub fn refused(reason: &'static str, names: impl Into<String>) -> Expectation {
+    Expectation::Refused { reason, names: names.into() }
 }
 
 /// Kept, whatever the tables say of it.
-pub fn kept() -> Outcome {
-    Outcome::Kept(Vec::new())
+pub fn kept() -> Expectation {
+    Expectation::Kept(Vec::new())
 }
 
 /// Kept, with this text in a column.
-pub fn kept_as(name: &'static str, text: Option<&str>) -> Outcome {
-    Outcome::Kept(vec![Column { name, text: text.map(str::to_owned) }])
+pub fn kept_as(name: &'static str, text: Option<&str>) -> Expectation {
+    Expectation::Kept(vec![Column { name, text: text.map(str::to_owned) }])
 }
 
 /// Texts that mean something to those through whose hands they pass: SQL, COPY, psql, shells, spreadsheets, templates,

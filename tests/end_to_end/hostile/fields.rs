@@ -1,6 +1,6 @@
 //! Transactions of which one field is wrong, or only looks so: a table of the specification's rules, field by field.
 
-use super::case::{Case, NO_TEXTS, Outcome, TEXTS, TYPES, kept_as, quoted, refused};
+use super::case::{Case, Expectation, NO_TEXTS, TEXTS, TYPES, kept_as, quoted, refused};
 
 /// A field's rule.
 struct Rule {
@@ -288,16 +288,16 @@ impl Rule {
         }
     }
 
-    fn case(&self, json: &str, outcome: Outcome) -> Case {
+    fn case(&self, json: &str, expected: Expectation) -> Case {
         let name: String = format!("{}: {json}", self.field).chars().take(100).collect();
         // Every case is a transaction of its own, whatever its name.
         let id = json
             .bytes()
             .fold(json.len() as u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
-        Case::new(name, self.event(&format!("{id:x}")).with(self.field, json).payload(), outcome)
+        Case::new(name, self.event(&format!("{id:x}")).with(self.field, json).payload(), expected)
     }
 
-    fn absent(&self) -> Outcome {
+    fn absent(&self) -> Expectation {
         match self.field {
             // Both or neither.
             "latitude" | "longitude" => self.refusal(),
@@ -306,7 +306,7 @@ impl Rule {
         }
     }
 
-    fn refusal(&self) -> Outcome {
+    fn refusal(&self) -> Expectation {
         refused("invalid_field", self.field)
     }
 

@@ -10,7 +10,7 @@ mod world;
 use crate::consumer::Consumed;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use case::{Case, Column, Outcome};
+use case::{Case, Column, Expectation};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use streamflow_dataflow::detectors::Rules;
@@ -136,7 +136,7 @@ fn check_dead_letters(world: &mut World, sent: &Sent) {
             })
             .collect();
         for (offset, case) in cases.iter().enumerate() {
-            if let Outcome::Refused { .. } = case.outcome {
+            if let Expectation::Refused { .. } = case.expected {
                 let letter =
                     letters.remove(&offset).unwrap_or_else(|| panic!("no dead letter of {}", case.name));
                 check_letter(case, &letter, KEPT + 1);
@@ -149,7 +149,7 @@ fn check_dead_letters(world: &mut World, sent: &Sent) {
 
 /// Everything about it is told, and its bytes are those of the record; of the key so many bytes are kept.
 fn check_letter(case: &Case, letter: &Letter, key_kept: usize) {
-    let Outcome::Refused { reason, names } = &case.outcome else { unreachable!() };
+    let Expectation::Refused { reason, names } = &case.expected else { unreachable!() };
     let Case { name, key, value, .. } = case;
     let Letter { message, .. } = letter;
     assert_eq!(letter.reason, *reason, "{name}: {message}");
@@ -171,7 +171,7 @@ fn check_transactions(world: &mut World, cases: &[Case]) {
                  revision, fraud_score::text FROM silver.clean_transactions) AS t \
              USING (source_topic, source_partition, source_offset) WHERE source_offset = $1";
     for (offset, case) in cases.iter().enumerate() {
-        let Outcome::Kept(columns) = &case.outcome else { continue };
+        let Expectation::Kept(columns) = &case.expected else { continue };
         let rows = world.client.query(sql, &[&(offset as i64)]).unwrap();
         let [row] = &rows[..] else { panic!("{}: {} rows", case.name, rows.len()) };
         assert!(
@@ -200,7 +200,7 @@ fn check_entities(world: &mut World) {
         let rows = format!("SELECT count(*) FROM {}", topic.table);
         let mut expected = 0;
         for entity in topic.cases().iter().filter(|entity| !entity.id.is_empty()) {
-            let Outcome::Kept(columns) = &entity.case.outcome else { continue };
+            let Expectation::Kept(columns) = &entity.case.expected else { continue };
             expected += 1;
             for table in [
                 topic.table.to_owned(),
@@ -246,7 +246,7 @@ fn check_published(world: &mut World, sent: &Sent) {
 }
 
 fn world_letters(sent: &Sent) -> usize {
-    let is_letter = |case: &&Case| matches!(case.outcome, Outcome::Refused { .. });
+    let is_letter = |case: &&Case| matches!(case.expected, Expectation::Refused { .. });
     sent.values().flatten().filter(is_letter).count()
 }
 

@@ -1,6 +1,6 @@
 //! Whole records that may do harm: bytes that are no JSON, JSON of strange shape and size, keys, headers.
 
-use super::case::{Case, Outcome, kept, kept_as, quoted, refused};
+use super::case::{Case, Expectation, kept, kept_as, quoted, refused};
 use super::fields::Event;
 use std::iter::repeat_n;
 
@@ -191,9 +191,9 @@ fn with_headers() -> Vec<Case> {
         junk(&"n".repeat(10_000), Some(&vec![0; 100_000])),
     ];
     let many = (0..1000).map(|number| junk("same", Some(&[number as u8; 10]))).collect();
-    let case = |id: &str, headers: Vec<_>, outcome: Outcome, amount: &str| {
+    let case = |id: &str, headers: Vec<_>, expected: Expectation, amount: &str| {
         let payload = Event::new(&format!("headers-{id}")).with("amount", amount).payload();
-        Case { headers, ..Case::new(format!("headers: {id}"), payload, outcome) }
+        Case { headers, ..Case::new(format!("headers: {id}"), payload, expected) }
     };
     vec![
         case("junk", some.clone(), kept(), "1"),

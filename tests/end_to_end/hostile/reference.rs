@@ -1,6 +1,6 @@
 //! Reference records that may do harm: customers, stores, products and the blacklist.
 
-use super::case::{Case, Column, NO_TEXTS, Outcome, TEXTS, TYPES, kept, quoted, refused};
+use super::case::{Case, Column, Expectation, NO_TEXTS, TEXTS, TYPES, kept, quoted, refused};
 use serde_json::{Value, json};
 
 /// Attributes have at most so many bytes.
@@ -133,7 +133,7 @@ impl Topic {
                 let id = self.fresh(&entities);
                 entities.push(Entity {
                     id: id.clone(),
-                    case: self.case(&id, &[(field, quoted(text))], Outcome::Kept(vec![column])),
+                    case: self.case(&id, &[(field, quoted(text))], Expectation::Kept(vec![column])),
                 });
             }
             let longer = [quoted(&"é".repeat(ATTRIBUTE / 2 + 1)), quoted(&"z".repeat(60_000))];
@@ -148,7 +148,7 @@ impl Topic {
                 let id = self.fresh(&entities);
                 entities.push(Entity {
                     id: id.clone(),
-                    case: self.case(&id, &[(field, (*json).to_owned())], Outcome::Kept(vec![column])),
+                    case: self.case(&id, &[(field, (*json).to_owned())], Expectation::Kept(vec![column])),
                 });
             }
             let wrong = TYPES.iter().filter(|json| kept.iter().all(|(kept, _)| kept != *json));
@@ -176,7 +176,7 @@ impl Topic {
         entities.push(Entity { id, case });
     }
 
-    fn case(&self, id: &str, fields: &[(&str, String)], outcome: Outcome) -> Case {
+    fn case(&self, id: &str, fields: &[(&str, String)], expected: Expectation) -> Case {
         let mut all = vec![format!("{}: {}", quoted(self.id), quoted(id))];
         // A place has both.
         for (this, other) in [("latitude", "longitude"), ("longitude", "latitude")] {
@@ -187,7 +187,7 @@ impl Topic {
         all.extend(fields.iter().map(|(name, json)| format!("{}: {json}", quoted(name))));
         let payload = format!("{{{}}}", all.join(", "));
         let name: String = format!("{}: {payload}", self.name).chars().take(120).collect();
-        Case { key: Some(id.as_bytes().to_vec()), ..Case::new(name, payload, outcome) }
+        Case { key: Some(id.as_bytes().to_vec()), ..Case::new(name, payload, expected) }
     }
 
     /// What is wrong with the identity itself.
@@ -198,7 +198,7 @@ impl Topic {
         let invalid =
             invalid.map(|json| (format!("{{{}: {json}}}", quoted(self.id)), refused("invalid_field", "id")));
         let missing = (r#"{"name": "nobody"}"#.to_owned(), refused("missing_field", self.id));
-        invalid.chain([missing]).map(|(payload, outcome)| self.raw(payload, outcome)).collect()
+        invalid.chain([missing]).map(|(payload, expected)| self.raw(payload, expected)).collect()
     }
 
     /// What is no object, or a strange one.
@@ -241,18 +241,18 @@ impl Topic {
         entities
     }
 
-    fn raw(&self, payload: impl Into<Vec<u8>>, outcome: Outcome) -> Entity {
+    fn raw(&self, payload: impl Into<Vec<u8>>, expected: Expectation) -> Entity {
         let payload = payload.into();
         let name = format!("{}: {}", self.name, String::from_utf8_lossy(&payload[..payload.len().min(100)]));
-        Entity { id: String::new(), case: Case::new(name, payload, outcome) }
+        Entity { id: String::new(), case: Case::new(name, payload, expected) }
     }
 
     /// Records without a value: the key says who goes.
     fn removed(&self) -> Vec<Entity> {
-        let tombstone = |key: &[u8], outcome: Outcome| {
+        let tombstone = |key: &[u8], expected: Expectation| {
             let name =
                 format!("{}: removal of {}", self.name, String::from_utf8_lossy(&key[..key.len().min(100)]));
-            let case = Case { key: Some(key.to_vec()), value: None, ..Case::new(name, "", outcome) };
+            let case = Case { key: Some(key.to_vec()), value: None, ..Case::new(name, "", expected) };
             Entity { id: String::new(), case }
         };
         let wrong = |key: &[u8]| tombstone(key, refused("invalid_field", ""));
@@ -273,9 +273,9 @@ pub const LISTED: &str = "'; DELETE FROM silver.blacklist; --";
 
 /// Records of the blacklist.
 pub fn blacklist() -> Vec<Case> {
-    let case = |key: &str, value: Value, outcome: Outcome| Case {
+    let case = |key: &str, value: Value, expected: Expectation| Case {
         key: Some(key.as_bytes().to_vec()),
-        ..Case::new(format!("blacklist: {key}: {value}"), value.to_string(), outcome)
+        ..Case::new(format!("blacklist: {key}: {value}"), value.to_string(), expected)
     };
     let invalid = |names: &str| refused("invalid_field", names);
     let mut cases = vec![
@@ -300,10 +300,10 @@ pub fn blacklist() -> Vec<Case> {
         case("customer:a", json!(null), refused("malformed_json", "")),
         case("customer:a", json!({"reason": "x".repeat(70_000)}), refused("too_large", "65536")),
     ];
-    let removal = |key: &[u8], outcome: Outcome| Case {
+    let removal = |key: &[u8], expected: Expectation| Case {
         key: Some(key.to_vec()),
         value: None,
-        ..Case::new(format!("blacklist: removal of {}", String::from_utf8_lossy(key)), "", outcome)
+        ..Case::new(format!("blacklist: removal of {}", String::from_utf8_lossy(key)), "", expected)
     };
     cases.push(removal(b"store:nobody'); --", kept()));
     cases.push(removal(b"", invalid("entity")));

@@ -1,6 +1,6 @@
 //! A running pipeline, and a producer that sends anything.
 
-use super::case::{Case, Outcome};
+use super::case::{Case, Expectation};
 use crate::command::Running;
 use crate::consumer::Consumed;
 use crate::parts::Parts;
@@ -120,9 +120,9 @@ impl World {
         for (offset, case) in cases.iter().enumerate() {
             let row = rows.iter().find(|row| row.get::<_, i64>(0) == offset as i64);
             let reason: Option<&str> = row.map(|row| row.get(1));
-            let expected = match &case.outcome {
-                Outcome::Refused { reason, .. } => Some(*reason),
-                Outcome::Kept(_) => None,
+            let expected = match &case.expected {
+                Expectation::Refused { reason, .. } => Some(*reason),
+                Expectation::Kept(_) => None,
             };
             if reason != expected {
                 let message: Option<&str> = row.map(|row| row.get(2));
