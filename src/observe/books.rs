@@ -13,12 +13,12 @@ pub struct Book {
     /// Events read.
     pub read: i64,
     /// Events by account, with all accounts that the topic can have.
-    pub ended: Vec<Ended>,
+    pub ended: Vec<AccountEvents>,
 }
 
 /// The events of one account.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Ended {
+pub struct AccountEvents {
     /// `accepted`, `ignored` or `dead_letter`.
     pub outcome: &'static str,
     /// The account, such as `new` or `too_late`.
@@ -30,7 +30,7 @@ pub struct Ended {
 pub fn look(observed: &Observed, totals: &Totals) -> Vec<Book> {
     let book = |(topic, (name, role)): (u16, &(String, Role))| {
         let events = |entry: BooksEntry| totals.books.get(&entry).copied().unwrap_or(0);
-        let ended = |account: Account| Ended {
+        let ended = |account: Account| AccountEvents {
             outcome: outcome(account),
             account: account.as_str(),
             events: events(BooksEntry::Ended { topic, account }),

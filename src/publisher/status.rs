@@ -13,7 +13,7 @@ use streamflow_connectors::source::now_ms;
 #[derive(Default)]
 pub struct PublisherStatus {
     published: Mutex<Published>,
-    activity: Mutex<Activity>,
+    activity: Mutex<PublisherActivity>,
     /// When the events of alerts that Kafka has not acknowledged were appended, microseconds since 1970, by transaction.
     pending_alerts: Mutex<HashMap<String, i64>>,
 }
@@ -45,7 +45,7 @@ pub enum PublisherState {
 
 /// Totals since the start.
 #[derive(Clone, Debug)]
-pub struct Activity {
+pub struct PublisherActivity {
     /// Every alert change and dead letter committed before this frontier is in Kafka, ms since 1970; 0 before the first query.
     pub frontier: u64,
     /// Kafka transactions.
@@ -60,7 +60,7 @@ pub struct Activity {
     pub latencies: Histogram,
 }
 
-impl Default for Activity {
+impl Default for PublisherActivity {
     fn default() -> Self {
         Self {
             frontier: 0,
@@ -105,7 +105,7 @@ impl PublisherStatus {
     }
 
     /// The current totals.
-    pub fn activity(&self) -> Activity {
+    pub fn activity(&self) -> PublisherActivity {
         lock(&self.activity).clone()
     }
 
