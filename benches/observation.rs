@@ -80,7 +80,7 @@ fn run(world: &World, name: &str, events: i64, port: Option<u16>) -> Cost {
     let level = if port.is_some() { "info" } else { "off" };
     let worker = world.command_with("run", &options, ("RUST_LOG", level));
     let mut client =
-        connect(&streamflow_connectors::postgres::Settings { database: name.to_owned(), ..settings });
+        connect(&streamflow_connectors::postgres::PostgresSettings { database: name.to_owned(), ..settings });
     let client = client.as_mut().unwrap();
     let mut committed = || client.query_one(COMMITTED, &[]).unwrap().get::<_, i64>(0);
     let (mut begun, mut asked) = (None, Instant::now());

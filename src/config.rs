@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 use streamflow_connectors::kafka::{KafkaSettings, TopicSettings};
-use streamflow_connectors::postgres;
+use streamflow_connectors::postgres::PostgresSettings;
 use streamflow_dataflow::detectors::Rules;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::settings::Settings;
@@ -29,7 +29,7 @@ pub struct Config {
     pub topics: TopicNames,
     pub rules: Rules,
     pub kafka: KafkaSettings,
-    pub postgres: postgres::Settings,
+    pub postgres: PostgresSettings,
     pub pipeline: PipelineSettings,
     pub publisher: PublisherSettings,
     pub metrics: MetricsSettings,
@@ -128,7 +128,7 @@ impl Default for Config {
             topics: TopicNames::default(),
             rules: Rules::default(),
             kafka: KafkaSettings::default(),
-            postgres: postgres::Settings::default(),
+            postgres: PostgresSettings::default(),
             pipeline: PipelineSettings::default(),
             publisher: PublisherSettings::default(),
             metrics: MetricsSettings::default(),

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamflow_connectors::kafka::{Assignment, KafkaSettings, KafkaSource, MockBroker, Producer, Topics};
+use streamflow_connectors::kafka::{
+    Assignment, KafkaSettings, KafkaSource, MockBroker, Producer, TopicAdmin,
+};
 use streamflow_connectors::source::{SourceEvent, Wake};
 use streamflow_model::PartitionId;
 
@@ -26,7 +28,7 @@ fn records_pass_through_the_embedded_broker() {
     }
     producer.flush(WITHIN).unwrap();
 
-    let topics = Topics::connect(&settings).unwrap();
+    let topics = TopicAdmin::connect(&settings).unwrap();
     assert_eq!(topics.partitions("transactions").unwrap(), 3);
     let latest = (0..3).map(|number| topics.offsets("transactions", number).unwrap().latest);
     assert_eq!(latest.sum::<u64>(), 3_000);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamflow_connectors::kafka::{
-    Assignment, KafkaSettings, KafkaSource, Mechanism, Message, Producer, Protocol, TopicSettings, Topics,
-    TransactionalProducer, latest_record,
+    Assignment, KafkaSettings, KafkaSource, Mechanism, Message, Producer, Protocol, TopicAdmin,
+    TopicSettings, TransactionalProducer, latest_record,
 };
 use streamflow_connectors::source::{SourceEvent, Wake};
 use streamflow_model::PartitionId;
@@ -57,7 +57,7 @@ impl World {
 
     /// The line that whoever starts a process with these settings reads.
     fn refusal(&self, settings: &KafkaSettings) -> String {
-        let error = Topics::connect(settings).and_then(|topics| topics.partitions("any")).unwrap_err();
+        let error = TopicAdmin::connect(settings).and_then(|topics| topics.partitions("any")).unwrap_err();
         assert!(!error.is_retryable(), "{error}");
         let line = error.to_string();
         assert!(!line.contains('\n') && !line.contains("wr0ng") && !line.contains("s3cret"), "{line}");
@@ -94,7 +94,7 @@ fn everything_works_with_both_mechanisms() {
             replication: -1,
             configs: [("message.timestamp.type".to_owned(), "LogAppendTime".to_owned())].into(),
         };
-        let topics = Topics::connect(&settings).unwrap();
+        let topics = TopicAdmin::connect(&settings).unwrap();
         assert_eq!(topics.create_missing(&[wanted]).unwrap(), [topic]);
         topics.require_log_append_time(topic).unwrap();
         let producer = TransactionalProducer::open(&settings, "secure", PATIENCE).unwrap();

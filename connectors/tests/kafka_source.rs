@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use streamflow_connectors::kafka::{
     Assignment, KafkaError, KafkaSettings, KafkaSource, Message, OffsetRange, Producer, TimestampType,
-    TopicSettings, Topics, TransactionalProducer,
+    TopicAdmin, TopicSettings, TransactionalProducer,
 };
 use streamflow_connectors::source::{KEPT_BYTES, SourceError, SourceEvent, Wake};
 use streamflow_model::{PartitionId, Record};
@@ -94,7 +94,7 @@ fn every_record_is_read_once_in_order_from_any_offset() {
     let started = now_ms();
     fill(&server, &settings, "transactions");
 
-    let topics = Topics::connect(&settings).unwrap();
+    let topics = TopicAdmin::connect(&settings).unwrap();
     assert_eq!(topics.partitions("transactions").unwrap(), 3);
     let ranges: Vec<OffsetRange> =
         (0..3).map(|number| topics.offsets("transactions", number).unwrap()).collect();
@@ -248,7 +248,7 @@ fn a_slow_worker_holds_the_reader_back_and_drop_frees_it() {
 fn topics_are_created_once_and_checked() {
     let server = KafkaServer::start().unwrap();
     let settings = KafkaSettings::plaintext(server.brokers());
-    let topics = Topics::connect(&settings).unwrap();
+    let topics = TopicAdmin::connect(&settings).unwrap();
     let topic = |name: &str, configs: &[(&str, &str)]| TopicSettings {
         name: name.to_owned(),
         partitions: 3,

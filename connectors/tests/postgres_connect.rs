@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use streamflow_connectors::postgres::{
-    Mender, PostgresError, PrivateOptions, PrivatePostgres, Settings, connect,
+    Mender, PostgresError, PostgresSettings, PrivateOptions, PrivatePostgres, connect,
 };
 
 #[test]
 fn errors_say_whether_to_retry() {
     let mut server = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
     let good = server.settings();
-    let wrong_database = Settings { database: "nowhere".to_owned(), ..good.clone() };
+    let wrong_database = PostgresSettings { database: "nowhere".to_owned(), ..good.clone() };
     let error = connect(&wrong_database).err().unwrap();
     println!("{error}");
     assert_eq!((error.is_retryable(), error.mender()), (false, Mender::User));
@@ -31,7 +31,7 @@ fn errors_say_whether_to_retry() {
     let error = connect(&good).err().unwrap();
     println!("{error}");
     assert_eq!((error.is_retryable(), error.mender()), (true, Mender::Peer));
-    let nobody_there = Settings { hosts: vec!["127.0.0.1".to_owned()], port: 1, ..good };
+    let nobody_there = PostgresSettings { hosts: vec!["127.0.0.1".to_owned()], port: 1, ..good };
     let error = connect(&nobody_there).err().unwrap();
     println!("{error}");
     assert!(error.is_retryable());

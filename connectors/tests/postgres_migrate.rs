@@ -5,7 +5,7 @@ use std::thread;
 
 use streamflow_connectors::postgres::migrate::outstanding;
 use streamflow_connectors::postgres::{
-    Migration, PostgresError, PrivateOptions, PrivatePostgres, Settings, connect, migrate,
+    Migration, PostgresError, PostgresSettings, PrivateOptions, PrivatePostgres, connect, migrate,
 };
 
 const FIRST: Migration = Migration {
@@ -18,12 +18,12 @@ const SECOND: Migration =
 const BROKEN: Migration =
     Migration { number: 3, name: "broken", sql: "INSERT INTO streamflow.a VALUES (2);\nSELECT nonsense;" };
 
-fn numbers(settings: &Settings, migrations: &[Migration]) -> Result<Vec<i32>, PostgresError> {
+fn numbers(settings: &PostgresSettings, migrations: &[Migration]) -> Result<Vec<i32>, PostgresError> {
     let applied = migrate(&mut connect(settings)?, migrations)?;
     Ok(applied.iter().map(|migration| migration.number).collect())
 }
 
-fn refusal(settings: &Settings, migrations: &[Migration]) -> String {
+fn refusal(settings: &PostgresSettings, migrations: &[Migration]) -> String {
     let error = numbers(settings, migrations).err().unwrap();
     assert!(matches!(error, PostgresError::Migrations(_)), "{error}");
     println!("{error}");

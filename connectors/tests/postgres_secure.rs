@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use streamflow_connectors::postgres::{
-    Mender, PostgresError, PrivateOptions, PrivatePostgres, Settings, TlsMode, connect,
+    Mender, PostgresError, PostgresSettings, PrivateOptions, PrivatePostgres, TlsMode, connect,
 };
 use streamflow_test_support::{Authority, Identity};
 
@@ -55,24 +55,24 @@ impl World {
             "SELECT pg_reload_conf()".to_owned(),
         ]);
         // The reload takes effect a moment later.
-        let settings = Settings { tls: TlsMode::Require, ..self.plain() };
+        let settings = PostgresSettings { tls: TlsMode::Require, ..self.plain() };
         while let Err(error) = connect(&settings) {
             assert!(error.to_string().contains("does not support TLS"), "{error}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    fn plain(&self) -> Settings {
+    fn plain(&self) -> PostgresSettings {
         self.server.tcp_settings().unwrap()
     }
 
-    fn verifying(&self, ca_file: &str) -> Settings {
+    fn verifying(&self, ca_file: &str) -> PostgresSettings {
         let tls_ca_file = Some(self.server.directory().join(ca_file));
-        Settings { tls: TlsMode::VerifyFull, tls_ca_file, ..self.plain() }
+        PostgresSettings { tls: TlsMode::VerifyFull, tls_ca_file, ..self.plain() }
     }
 }
 
-fn refusal(settings: &Settings) -> PostgresError {
+fn refusal(settings: &PostgresSettings) -> PostgresError {
     let error = connect(settings).err().unwrap();
     println!("{error}");
     assert!(!error.is_retryable(), "{error}");
@@ -81,7 +81,7 @@ fn refusal(settings: &Settings) -> PostgresError {
     error
 }
 
-fn is_encrypted(settings: &Settings) -> bool {
+fn is_encrypted(settings: &PostgresSettings) -> bool {
     let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     connect(settings).unwrap().query_one(sql, &[]).unwrap().get(0)
 }
@@ -89,7 +89,7 @@ fn is_encrypted(settings: &Settings) -> bool {
 #[test]
 fn a_server_without_tls_is_refused() {
     let world = World::start();
-    let require = Settings { tls: TlsMode::Require, ..world.plain() };
+    let require = PostgresSettings { tls: TlsMode::Require, ..world.plain() };
     for settings in [require, world.verifying("ca.pem")] {
         let line = refusal(&settings).to_string();
         assert!(line.contains("does not support TLS"), "{line}");
@@ -101,11 +101,11 @@ fn chain_and_host_name_are_verified() {
     let world = World::start();
     world.serve_tls();
     assert!(!is_encrypted(&world.plain()));
-    assert!(is_encrypted(&Settings { tls: TlsMode::Require, ..world.plain() }));
+    assert!(is_encrypted(&PostgresSettings { tls: TlsMode::Require, ..world.plain() }));
     assert!(is_encrypted(&world.verifying("ca.pem")));
     let line = refusal(&world.verifying("foreign.pem")).to_string();
     assert!(line.contains("certificate"), "{line}");
-    let by_name = Settings { hosts: vec!["localhost".to_owned()], ..world.verifying("ca.pem") };
+    let by_name = PostgresSettings { hosts: vec!["localhost".to_owned()], ..world.verifying("ca.pem") };
     let line = refusal(&by_name).to_string();
     assert!(line.contains("not valid for name"), "{line}");
     for file in ["absent.pem", "server.key"] {
@@ -124,14 +124,14 @@ fn a_password_is_proven_by_scram_and_shown_nowhere() {
     )]);
     let file = world.write("app", &format!("{PASSWORD}\n"));
     let settings =
-        Settings { user: "app".to_owned(), password_file: Some(file), ..world.verifying("ca.pem") };
+        PostgresSettings { user: "app".to_owned(), password_file: Some(file), ..world.verifying("ca.pem") };
     assert!(is_encrypted(&settings));
     assert!(!format!("{settings:?}").contains("s3cret"));
-    let wrong = Settings { password_file: Some(world.write("wrong", "wr0ng")), ..settings.clone() };
+    let wrong = PostgresSettings { password_file: Some(world.write("wrong", "wr0ng")), ..settings.clone() };
     let line = refusal(&wrong).to_string();
     assert!(line.contains("28P01") && line.contains("app@127.0.0.1"), "{line}");
     assert!(!line.contains("wr0ng"), "{line}");
-    let none = Settings { password_file: None, ..settings };
+    let none = PostgresSettings { password_file: None, ..settings };
     let line = refusal(&none).to_string();
     assert!(line.contains("password"), "{line}");
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::time::Instant;
 
-use streamflow_generator::{Event, Settings, Traffic};
+use streamflow_generator::{GeneratedEvent, GeneratorSettings, Traffic};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -13,11 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = arguments.next().unwrap_or_else(|| "/dev/null".to_owned());
 
     let start = Instant::now();
-    let mut traffic = Traffic::new(Settings::default())?;
+    let mut traffic = Traffic::new(GeneratorSettings::default())?;
     println!("population in {:.2} s", start.elapsed().as_secs_f64());
 
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let mut event = Event::default();
+    let mut event = GeneratedEvent::default();
     let (mut bytes, mut labels) = (0, 0);
     let start = Instant::now();
     for _ in 0..lines {

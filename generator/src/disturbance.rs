@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::defect::Defect;
-use crate::settings::Settings;
+use crate::settings::GeneratorSettings;
 use crate::time::{HOUR, MINUTE, SECOND};
 
 /// Delays are microseconds after the event time.
@@ -26,7 +26,7 @@ impl Disturbance {
     /// Draws at the set rates. Injected fraud is only ever late or duplicated, so that its label stays
     /// true.
     pub(crate) fn draw(
-        settings: &Settings,
+        settings: &GeneratorSettings,
         cents: u64,
         injected: bool,
         rng: &mut ChaCha8Rng,

@@ -5,7 +5,7 @@ use crate::label::Label;
 
 /// One record to be written to a topic or a file, in emission order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Event {
+pub struct GeneratedEvent {
     /// When it should be emitted, microseconds since 1970: the record's time. Equals the event time of
     /// a punctual transaction and lies after it for late ones, repetitions and revisions. Never
     /// decreases from one event to the next.

@@ -1,8 +1,8 @@
 //! Synthetic card traffic with labelled fraud, as bytes: no broker, no database, no dataflow.
 //!
 //! ```text
-//! Settings ─> Population ─┬─> dimension records, blacklist
-//!                         └─> Traffic ─> Event, Event, ...   (payload, key, due time, label)
+//! GeneratorSettings ─> Population ─┬─> DimensionRecord, ...   (customers, stores, products, blacklist)
+//!                                  └─> Traffic ─> GeneratedEvent, ...   (payload, key, due time, label)
 //! ```
 //!
 //! The law: equal settings give equal bytes, on every run. All randomness comes from seeded ChaCha8
@@ -25,8 +25,8 @@ mod settings;
 mod time;
 mod traffic;
 
-pub use event::Event;
+pub use event::GeneratedEvent;
 pub use label::{Label, Pattern};
-pub use population::{Population, Record};
-pub use settings::{Settings, SettingsError};
+pub use population::{DimensionRecord, Population};
+pub use settings::{GeneratorSettings, SettingsError};
 pub use traffic::Traffic;

@@ -21,7 +21,7 @@ const LATEST_START: i64 = 4_102_444_800_000_000;
 /// for load, but then most transactions look like bursts.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct GeneratorSettings {
     /// Seed of everything. Default 42.
     pub seed: u64,
     /// Number of customers, 1 to 10,000,000. Default 10,000.
@@ -57,7 +57,7 @@ pub struct Settings {
     pub patterns: Vec<Pattern>,
 }
 
-impl Default for Settings {
+impl Default for GeneratorSettings {
     fn default() -> Self {
         Self {
             seed: 42,
@@ -91,7 +91,7 @@ pub struct SettingsError {
     pub allowed: &'static str,
 }
 
-impl Settings {
+impl GeneratorSettings {
     /// Checks every setting against its range.
     ///
     /// # Errors
@@ -150,31 +150,32 @@ mod tests {
 
     #[test]
     fn defaults_are_valid() {
-        Settings::default().validate().unwrap();
+        GeneratorSettings::default().validate().unwrap();
     }
 
     #[test]
     fn message_names_key_value_and_range() {
-        let settings = Settings { late_rate: 1.5, ..Settings::default() };
+        let settings = GeneratorSettings { late_rate: 1.5, ..GeneratorSettings::default() };
         let message = settings.validate().unwrap_err().to_string();
         assert_eq!(message, "generator setting late_rate is 1.5; allowed: a fraction from 0 to 1");
     }
 
     #[test]
     fn not_a_number_and_excessive_sums_are_refused() {
-        let nan = Settings { transactions_per_second: f64::NAN, ..Settings::default() };
+        let nan = GeneratorSettings { transactions_per_second: f64::NAN, ..GeneratorSettings::default() };
         assert_eq!(nan.validate().unwrap_err().key, "transactions_per_second");
-        let harmless = Settings { patterns: Vec::new(), ..Settings::default() };
+        let harmless = GeneratorSettings { patterns: Vec::new(), ..GeneratorSettings::default() };
         assert!(harmless.validate().unwrap_err().to_string().contains("patterns"));
-        let crowded = Settings { late_rate: 0.6, duplicate_rate: 0.6, ..Settings::default() };
+        let crowded =
+            GeneratorSettings { late_rate: 0.6, duplicate_rate: 0.6, ..GeneratorSettings::default() };
         assert_eq!(crowded.validate().unwrap_err().allowed, "a sum of at most 1");
     }
 
     #[test]
     fn unknown_keys_are_errors() {
-        let parsed: Result<Settings, _> = serde_json::from_str(r#"{"sed": 1}"#);
+        let parsed: Result<GeneratorSettings, _> = serde_json::from_str(r#"{"sed": 1}"#);
         assert!(parsed.unwrap_err().to_string().contains("unknown field `sed`"));
-        let partial: Settings = serde_json::from_str(r#"{"seed": 7}"#).unwrap();
-        assert_eq!(partial, Settings { seed: 7, ..Settings::default() });
+        let partial: GeneratorSettings = serde_json::from_str(r#"{"seed": 7}"#).unwrap();
+        assert_eq!(partial, GeneratorSettings { seed: 7, ..GeneratorSettings::default() });
     }
 }

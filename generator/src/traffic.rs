@@ -15,7 +15,7 @@ use rand_distr::Exp1;
 use crate::agenda::Agenda;
 use crate::defect::Defect;
 use crate::disturbance::Disturbance;
-use crate::event::Event;
+use crate::event::GeneratedEvent;
 use crate::history::Histories;
 use crate::identity::{customer_id, scatter, transaction_id};
 use crate::label::{Label, Mark};
@@ -24,7 +24,7 @@ use crate::population::Population;
 use crate::purchase::{Purchase, Transaction};
 use crate::randomness::{Stream, stream};
 use crate::scenarios::{Scene, stage};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{GeneratorSettings, SettingsError};
 use crate::time::{SECOND, local_minute, to_millisecond};
 
 /// Room for an ordinary payload, bytes.
@@ -32,7 +32,7 @@ const ORDINARY_LENGTH: usize = 352;
 
 /// An endless stream of events in emission order; equal settings give equal bytes.
 pub struct Traffic {
-    settings: Settings,
+    settings: GeneratorSettings,
     population: Population,
     histories: Histories,
     /// Purchases of open episodes, by event time.
@@ -70,7 +70,7 @@ impl Traffic {
     ///
     /// # Errors
     /// A setting that is out of range.
-    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+    pub fn new(settings: GeneratorSettings) -> Result<Self, SettingsError> {
         let population = Population::new(&settings)?;
         let rng = |concern| stream(settings.seed, concern);
         Ok(Self {
@@ -97,7 +97,7 @@ impl Traffic {
     }
 
     /// Writes the next event over `event`, reusing its payload's memory. The stream has no end.
-    pub fn next_into(&mut self, event: &mut Event) {
+    pub fn next_into(&mut self, event: &mut GeneratedEvent) {
         loop {
             let arrival_at = self.arrival_at();
             let happens_at = self.planned.next_at().map_or(arrival_at, |planned| planned.min(arrival_at));
@@ -203,7 +203,7 @@ impl Traffic {
         self.pending.add(transaction.purchase.at + after, emission);
     }
 
-    fn emit(&self, due: i64, emission: &Emission, event: &mut Event) {
+    fn emit(&self, due: i64, emission: &Emission, event: &mut GeneratedEvent) {
         let Emission { transaction, defect, mark } = emission;
         event.due = due;
         event.key = customer_id(self.population.customer(transaction.purchase.customer).number);
@@ -221,11 +221,12 @@ impl Traffic {
 }
 
 impl Iterator for Traffic {
-    type Item = Event;
+    type Item = GeneratedEvent;
 
     /// Never `None`.
-    fn next(&mut self) -> Option<Event> {
-        let mut event = Event { payload: Vec::with_capacity(ORDINARY_LENGTH), ..Event::default() };
+    fn next(&mut self) -> Option<GeneratedEvent> {
+        let mut event =
+            GeneratedEvent { payload: Vec::with_capacity(ORDINARY_LENGTH), ..GeneratedEvent::default() };
         self.next_into(&mut event);
         Some(event)
     }

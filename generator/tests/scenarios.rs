@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use serde_json::Value;
-use streamflow_generator::{Label, Pattern, Settings, Traffic};
+use streamflow_generator::{GeneratorSettings, Label, Pattern, Traffic};
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -31,7 +31,7 @@ struct Run {
     end: i64,
 }
 
-fn run(settings: Settings, count: usize) -> Run {
+fn run(settings: GeneratorSettings, count: usize) -> Run {
     let mut traffic = Traffic::new(settings).unwrap();
     let blacklist = traffic
         .population()
@@ -165,13 +165,13 @@ fn check(run: &Run) -> (BTreeMap<Pattern, usize>, f64) {
 
 #[test]
 fn every_episode_triggers_its_detector_over_two_days() {
-    let settings = Settings {
+    let settings = GeneratorSettings {
         customers: 3_000,
         transactions_per_second: 1.0,
         fraud_episode_rate: 0.005,
         malformed_rate: 0.0,
         corrected_rate: 0.01,
-        ..Settings::default()
+        ..GeneratorSettings::default()
     };
     let patterns = settings.patterns.clone();
     let (episodes, alarming) = check(&run(settings, 180_000));
@@ -182,7 +182,11 @@ fn every_episode_triggers_its_detector_over_two_days() {
 
 #[test]
 fn every_episode_triggers_its_detector_in_a_young_dense_stream() {
-    let settings = Settings { transactions_per_second: 40.0, malformed_rate: 0.0, ..Settings::default() };
+    let settings = GeneratorSettings {
+        transactions_per_second: 40.0,
+        malformed_rate: 0.0,
+        ..GeneratorSettings::default()
+    };
     let patterns = settings.patterns.clone();
     let (episodes, alarming) = check(&run(settings, 600_000));
     println!("{episodes:?}, {:.2} % of ordinary transactions trigger something", 100.0 * alarming);
@@ -191,17 +195,28 @@ fn every_episode_triggers_its_detector_in_a_young_dense_stream() {
 
 #[test]
 fn cards_are_tested_only_where_it_is_asked_for() {
-    let settings = Settings { transactions_per_second: 20.0, malformed_rate: 0.0, ..Settings::default() };
+    let settings = GeneratorSettings {
+        transactions_per_second: 20.0,
+        malformed_rate: 0.0,
+        ..GeneratorSettings::default()
+    };
     let usual = run(settings.clone(), 100_000);
     assert!(usual.labels.iter().all(|label| label.pattern != Pattern::CardTesting));
-    let (episodes, _) = check(&run(Settings { patterns: vec![Pattern::CardTesting], ..settings }, 300_000));
+    let (episodes, _) =
+        check(&run(GeneratorSettings { patterns: vec![Pattern::CardTesting], ..settings }, 300_000));
     assert!(episodes.len() == 1 && episodes[&Pattern::CardTesting] > 20, "{episodes:?}");
 }
 
 #[test]
 fn bursts_are_bursts() {
-    let run =
-        run(Settings { transactions_per_second: 20.0, malformed_rate: 0.0, ..Settings::default() }, 300_000);
+    let run = run(
+        GeneratorSettings {
+            transactions_per_second: 20.0,
+            malformed_rate: 0.0,
+            ..GeneratorSettings::default()
+        },
+        300_000,
+    );
     let mut bursts: BTreeMap<u64, usize> = BTreeMap::new();
     for label in run.labels.iter().filter(|label| label.pattern == Pattern::Velocity) {
         *bursts.entry(label.episode).or_default() += 1;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use serde_json::Value;
-use streamflow_generator::{Event, Population, Settings, Traffic};
+use streamflow_generator::{GeneratedEvent, GeneratorSettings, Population, Traffic};
 
 const FIELDS: [&str; 13] = [
     "transaction_id",
@@ -23,7 +23,7 @@ const FIELDS: [&str; 13] = [
     "voided",
 ];
 
-fn events(settings: Settings, count: usize) -> Vec<Event> {
+fn events(settings: GeneratorSettings, count: usize) -> Vec<GeneratedEvent> {
     Traffic::new(settings).unwrap().take(count).collect()
 }
 
@@ -35,17 +35,17 @@ fn event_time(transaction: &Value) -> i64 {
 
 #[test]
 fn equal_settings_give_equal_events() {
-    let first = events(Settings::default(), 100_000);
-    assert_eq!(first, events(Settings::default(), 100_000));
-    let other = events(Settings { seed: 43, ..Settings::default() }, 100);
+    let first = events(GeneratorSettings::default(), 100_000);
+    assert_eq!(first, events(GeneratorSettings::default(), 100_000));
+    let other = events(GeneratorSettings { seed: 43, ..GeneratorSettings::default() }, 100);
     assert_ne!(first[..100], other);
 }
 
 #[test]
 fn a_reused_event_holds_the_same() {
-    let mut traffic = Traffic::new(Settings::default()).unwrap();
-    let mut event = Event::default();
-    for expected in Traffic::new(Settings::default()).unwrap().take(50_000) {
+    let mut traffic = Traffic::new(GeneratorSettings::default()).unwrap();
+    let mut event = GeneratedEvent::default();
+    for expected in Traffic::new(GeneratorSettings::default()).unwrap().take(50_000) {
         traffic.next_into(&mut event);
         assert_eq!(event, expected);
     }
@@ -53,7 +53,11 @@ fn a_reused_event_holds_the_same() {
 
 #[test]
 fn due_never_decreases_and_no_payload_breaks_a_line() {
-    let settings = Settings { transactions_per_second: 20.0, malformed_rate: 0.05, ..Settings::default() };
+    let settings = GeneratorSettings {
+        transactions_per_second: 20.0,
+        malformed_rate: 0.05,
+        ..GeneratorSettings::default()
+    };
     let start = settings.start;
     let mut last = start;
     for event in Traffic::new(settings).unwrap().take(300_000) {
@@ -66,7 +70,7 @@ fn due_never_decreases_and_no_payload_breaks_a_line() {
 
 #[test]
 fn every_sound_payload_has_all_fields_in_form() {
-    let settings = Settings { malformed_rate: 0.0, ..Settings::default() };
+    let settings = GeneratorSettings { malformed_rate: 0.0, ..GeneratorSettings::default() };
     let customers: BTreeSet<String> = keys(Population::new(&settings).unwrap().customers());
     let stores: BTreeSet<String> = keys(Population::new(&settings).unwrap().stores());
     let products: BTreeSet<String> = keys(Population::new(&settings).unwrap().products());
@@ -91,14 +95,14 @@ fn every_sound_payload_has_all_fields_in_form() {
     assert!((300.0..330.0).contains(&mean), "{mean}");
 }
 
-fn keys(records: impl Iterator<Item = streamflow_generator::Record>) -> BTreeSet<String> {
+fn keys(records: impl Iterator<Item = streamflow_generator::DimensionRecord>) -> BTreeSet<String> {
     records.map(|record| record.key).collect()
 }
 
 #[test]
 fn disturbances_come_at_their_rates() {
     // Six hours, so that what is emitted later has come out too.
-    let settings = Settings {
+    let settings = GeneratorSettings {
         transactions_per_second: 20.0,
         late_rate: 0.02,
         too_late_rate: 0.01,
@@ -106,7 +110,7 @@ fn disturbances_come_at_their_rates() {
         corrected_rate: 0.02,
         voided_rate: 0.02,
         malformed_rate: 0.02,
-        ..Settings::default()
+        ..GeneratorSettings::default()
     };
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
     let mut payloads = BTreeSet::new();
@@ -166,7 +170,7 @@ fn is_acceptable(transaction: &Value) -> bool {
 #[test]
 fn activity_is_heavy_tailed_but_bounded() {
     let mut counts: BTreeMap<[u8; 17], u32> = BTreeMap::new();
-    for event in events(Settings::default(), 300_000) {
+    for event in events(GeneratorSettings::default(), 300_000) {
         *counts.entry(event.key).or_default() += 1;
     }
     let mut counts: Vec<u32> = counts.into_values().collect();
@@ -178,7 +182,7 @@ fn activity_is_heavy_tailed_but_bounded() {
 
 #[test]
 fn reference_records_are_complete_and_distinct() {
-    let settings = Settings::default();
+    let settings = GeneratorSettings::default();
     let population = Population::new(&settings).unwrap();
     let customers: Vec<_> = population.customers().collect();
     let mut risks: BTreeMap<String, u32> = BTreeMap::new();
@@ -206,13 +210,13 @@ fn reference_records_are_complete_and_distinct() {
 #[test]
 fn the_smallest_settings_work() {
     for customers in [1, 2, 30] {
-        let settings = Settings {
+        let settings = GeneratorSettings {
             customers,
             stores: 1,
             products: 1,
             fraud_episode_rate: 0.1,
             transactions_per_second: 1.0,
-            ..Settings::default()
+            ..GeneratorSettings::default()
         };
         assert_eq!(events(settings, 20_000).len(), 20_000);
     }

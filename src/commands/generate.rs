@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use streamflow_connectors::kafka::{Producer, Topics};
-use streamflow_generator::{Event, Label, Population, Record, Settings, Traffic};
+use streamflow_connectors::kafka::{Producer, TopicAdmin};
+use streamflow_generator::{DimensionRecord, GeneratedEvent, GeneratorSettings, Label, Population, Traffic};
 use streamflow_model::timestamp;
 
 /// Write synthetic transactions with labelled fraud to Kafka or a file.
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn settings(arguments: &Arguments) -> Result<Settings> {
+fn settings(arguments: &Arguments) -> Result<GeneratorSettings> {
     let mut tree = serde_json::Map::new();
     for assignment in &arguments.overrides {
         let (key, value) =
@@ -81,7 +81,7 @@ fn settings(arguments: &Arguments) -> Result<Settings> {
             .with_context(|| format!("--set {assignment}: the value is no YAML"))?;
         tree.insert(key.to_owned(), value);
     }
-    let mut settings: Settings = serde_json::from_value(tree.into()).context("--set")?;
+    let mut settings: GeneratorSettings = serde_json::from_value(tree.into()).context("--set")?;
     settings.seed = arguments.seed;
     settings.transactions_per_second = arguments.rate;
     settings.customers = arguments.customers.unwrap_or(settings.customers);
@@ -125,7 +125,7 @@ fn write_reference(directory: &Path, population: &Population) -> Result<()> {
     write_records(&directory.join("blacklist.jsonl"), population.blacklist())
 }
 
-fn write_records(path: &Path, records: impl Iterator<Item = Record>) -> Result<()> {
+fn write_records(path: &Path, records: impl Iterator<Item = DimensionRecord>) -> Result<()> {
     let create = || -> std::io::Result<()> {
         let mut file = BufWriter::new(File::create(path)?);
         for record in records {
@@ -150,7 +150,7 @@ fn to_file(
         Box::new(File::create(path).with_context(|| format!("cannot create {}", path.display()))?)
     };
     let mut output = BufWriter::with_capacity(1 << 20, output);
-    let mut event = Event::default();
+    let mut event = GeneratedEvent::default();
     let cannot_write = || format!("cannot write {}", path.display());
     for _ in 0..count {
         traffic.next_into(&mut event);
@@ -167,7 +167,7 @@ fn to_kafka(arguments: &Arguments, traffic: &mut Traffic, mut labels: Option<&mu
     let config = Config::load(arguments.config.as_deref(), &[])?;
     let topic = &config.topics.transactions[0];
     // Brokers that do not let this client in say so here at once, and to a producer never.
-    Topics::connect(&config.kafka)?.partitions(topic)?;
+    TopicAdmin::connect(&config.kafka)?.partitions(topic)?;
     let producer = Producer::open(&config.kafka)?;
     // Without a handler the first process of a container would ignore SIGTERM.
     let stop = Arc::new(AtomicBool::new(false));
@@ -175,7 +175,7 @@ fn to_kafka(arguments: &Arguments, traffic: &mut Traffic, mut labels: Option<&mu
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     send_reference(&producer, &config, traffic.population())?;
     let mut pace = Pace::start(chrono::Utc::now().timestamp_micros());
-    let mut event = Event::default();
+    let mut event = GeneratedEvent::default();
     let mut sent = 0;
     while arguments.count.is_none_or(|count| sent < count) && !stop.load(Ordering::Relaxed) {
         traffic.next_into(&mut event);
@@ -204,7 +204,11 @@ fn send_reference(producer: &Producer, config: &Config, population: &Population)
     send_records(producer, &config.topics.blacklist, population.blacklist())
 }
 
-fn send_records(producer: &Producer, topic: &str, records: impl Iterator<Item = Record>) -> Result<()> {
+fn send_records(
+    producer: &Producer,
+    topic: &str,
+    records: impl Iterator<Item = DimensionRecord>,
+) -> Result<()> {
     for record in records {
         producer.send(topic, record.key.as_bytes(), Some(&record.value), None)?;
     }

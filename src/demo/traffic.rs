@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::Producer;
-use streamflow_generator::{self as generator, Event, Record, Settings};
+use streamflow_generator::{self as generator, DimensionRecord, GeneratedEvent, GeneratorSettings};
 
 /// Customers for each transaction a second: few, so that histories grow within a minute.
 const CUSTOMERS_PER_RATE: f64 = 50.0;
@@ -29,7 +29,7 @@ pub struct TrafficThread {
 impl TrafficThread {
     /// Starts to send.
     pub fn start(options: &Options, config: &Config) -> Result<Self> {
-        let settings = Settings {
+        let settings = GeneratorSettings {
             seed: options.seed,
             customers: (options.rate * CUSTOMERS_PER_RATE).clamp(1_000.0, 2_000_000.0) as u32,
             transactions_per_second: options.rate,
@@ -37,7 +37,7 @@ impl TrafficThread {
             late_by_max: 20,
             late_rate: 0.02,
             fraud_episode_rate: 0.005,
-            ..Settings::default()
+            ..GeneratorSettings::default()
         };
         let events = generator::Traffic::new(settings)?;
         let producer = Producer::open(&config.kafka)?;
@@ -80,7 +80,7 @@ impl Sender {
         self.send_all(&topics.stores, population.stores())?;
         self.send_all(&topics.products, population.products())?;
         self.send_all(&topics.customers, population.customers().take(REFERENCE_CUSTOMERS))?;
-        let mut event = Event::default();
+        let mut event = GeneratedEvent::default();
         events.next_into(&mut event);
         let mut pace = Pace::start(event.due);
         let started = Instant::now();
@@ -94,7 +94,7 @@ impl Sender {
         Ok(self.sent)
     }
 
-    fn send_all(&mut self, topic: &str, records: impl Iterator<Item = Record>) -> Result<()> {
+    fn send_all(&mut self, topic: &str, records: impl Iterator<Item = DimensionRecord>) -> Result<()> {
         for (number, record) in records.enumerate() {
             self.producer.send(topic, record.key.as_bytes(), Some(&record.value), None)?;
             self.sent += 1;

@@ -5,7 +5,8 @@ use crate::config::{Config, PipelineSettings};
 use anyhow::{Context, Result, bail};
 use postgres::Client;
 use std::sync::Arc;
-use streamflow_connectors::kafka::{Assignment, KafkaSettings, OffsetRange, Topics};
+use streamflow_connectors::kafka::{Assignment, KafkaSettings, OffsetRange, TopicAdmin};
+use streamflow_connectors::postgres::PostgresSettings;
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::detectors::RulesChange;
@@ -17,7 +18,7 @@ use streamflow_model::PartitionId;
 use streamflow_model::timestamp::SECOND;
 
 pub struct Sources {
-    pub kafka: Topics,
+    pub kafka: TopicAdmin,
     /// The number of partitions by topic index.
     pub partitions: Vec<(String, u16)>,
 }
@@ -25,7 +26,7 @@ pub struct Sources {
 impl Sources {
     /// Asks Kafka for all topics, which must exist.
     pub fn ask(config: &Config) -> Result<Self> {
-        let kafka = Topics::connect(&config.kafka)?;
+        let kafka = TopicAdmin::connect(&config.kafka)?;
         let mut partitions = Vec::new();
         for (topic, role) in config.topics.roles() {
             let count = kafka.partitions(&topic)?;
@@ -43,7 +44,7 @@ pub struct Plan {
     pub settings: Settings,
     pub pipeline: PipelineSettings,
     pub kafka: KafkaSettings,
-    pub postgres: streamflow_connectors::postgres::Settings,
+    pub postgres: PostgresSettings,
     /// Whether metrics or the status page need the operators' activity.
     pub observed: bool,
     /// All topics and their kinds, by index.

@@ -39,7 +39,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use streamflow_connectors::kafka::{KafkaError, Topics};
+use streamflow_connectors::kafka::{KafkaError, TopicAdmin};
 use streamflow_connectors::outage::{Outage, Pauses, Words};
 use streamflow_connectors::postgres::connect;
 use streamflow_medallion::outbox::{Limits, Outbox};
@@ -56,7 +56,7 @@ const PAUSES: Pauses = Pauses { shortest: Duration::from_millis(50), longest: Du
 /// # Errors
 /// Kafka does not answer, or refuses to create a topic.
 pub fn create_topics(config: &Config) -> Result<(), KafkaError> {
-    let topics = Topics::connect(&config.kafka)?;
+    let topics = TopicAdmin::connect(&config.kafka)?;
     let mut missing = Vec::new();
     // Asked one by one, because a client that may not create topics need not where there are all.
     for topic in config.topics.outputs() {

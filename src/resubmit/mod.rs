@@ -25,7 +25,7 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{KafkaError, Topics};
+use streamflow_connectors::kafka::{KafkaError, TopicAdmin};
 use streamflow_connectors::postgres::connect;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 
@@ -77,7 +77,7 @@ pub fn run(config: &Config, mut order: Order, refuse: impl FnMut(String)) -> Res
 
 /// Checks that the topic exists, because the client would report a missing one only when it gives up, minutes later.
 fn require_topics(config: &Config) -> Result<(), KafkaError> {
-    let topics = Topics::connect(&config.kafka)?;
+    let topics = TopicAdmin::connect(&config.kafka)?;
     config.topics.transactions.iter().try_for_each(|topic| topics.partitions(topic).map(drop))
 }
 

@@ -7,7 +7,7 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{KafkaError, KafkaSettings, OffsetRange, Topics, latest_record};
+use streamflow_connectors::kafka::{KafkaError, KafkaSettings, OffsetRange, TopicAdmin, latest_record};
 
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 
@@ -34,7 +34,7 @@ pub type Ranges = BTreeMap<u16, OffsetRange>;
 /// Clients that only read. They write nothing and join no group.
 pub struct Brokers {
     settings: KafkaSettings,
-    topics: Topics,
+    topics: TopicAdmin,
 }
 
 impl Brokers {
@@ -49,11 +49,11 @@ impl Brokers {
             .fetch_metadata(Some(topic), REQUEST_WITHIN)
             .with_context(|| format!("no answer from {}", settings.brokers.join(",")))?;
         let brokers = metadata.brokers().len();
-        let topics = Topics::connect(settings)?;
+        let topics = TopicAdmin::connect(settings)?;
         Ok((Self { settings: settings.clone(), topics }, brokers))
     }
 
-    pub fn topics(&self) -> &Topics {
+    pub fn topics(&self) -> &TopicAdmin {
         &self.topics
     }
 

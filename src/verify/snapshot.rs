@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use postgres::{Client, IsolationLevel, Transaction};
-use streamflow_connectors::postgres::{Settings, connect};
+use streamflow_connectors::postgres::{PostgresSettings, connect};
 
 /// Everything read through it is of the same committed frontier. It cannot write.
 pub struct Snapshot<'a> {
@@ -33,7 +33,7 @@ impl<'a> Snapshot<'a> {
 
     /// Another connection, in a transaction with this snapshot. Starting a transaction on it continues this one, because
     /// BEGIN within a transaction has no effect but a notice. So use it once.
-    pub fn connection(&self, settings: &Settings) -> Result<Client> {
+    pub fn connection(&self, settings: &PostgresSettings) -> Result<Client> {
         let mut client = connect(settings)?;
         let name = &self.name;
         client

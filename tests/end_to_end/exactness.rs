@@ -6,7 +6,7 @@ use crate::parts::Parts;
 use postgres::{Client, Row};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use streamflow_connectors::kafka::{KafkaSettings, Topics};
+use streamflow_connectors::kafka::{KafkaSettings, TopicAdmin};
 use streamflow_dataflow::detectors::Rules;
 use streamflow_verification as verification;
 
@@ -91,7 +91,7 @@ pub fn is_caught_up(parts: &Parts, client: &mut Client) -> bool {
 
 /// Where the partitions of all topics end.
 fn ends(parts: &Parts) -> Vec<((String, i32), i64)> {
-    let topics = Topics::connect(&KafkaSettings::plaintext(parts.kafka.brokers())).unwrap();
+    let topics = TopicAdmin::connect(&KafkaSettings::plaintext(parts.kafka.brokers())).unwrap();
     let mut ends = Vec::new();
     for name in ["customers", "stores", "products", "blacklist", "transactions"] {
         let topic = parts.topic(name);

@@ -7,7 +7,7 @@ use crate::traffic::{DISTURBED, Traffic};
 use postgres::{Client, IsolationLevel};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{KafkaSettings, Topics};
+use streamflow_connectors::kafka::{KafkaSettings, TopicAdmin};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
 use streamflow_dataflow::detectors::Rules;
 use streamflow_test_support::KafkaServer;
@@ -86,7 +86,7 @@ impl World {
 
     /// Records in the partitions of all topics.
     fn end_offsets(&self) -> i64 {
-        let topics = Topics::connect(&KafkaSettings::plaintext(self.kafka.brokers())).unwrap();
+        let topics = TopicAdmin::connect(&KafkaSettings::plaintext(self.kafka.brokers())).unwrap();
         let ends = self.topics.iter().flat_map(|topic| {
             let partitions = 0..topics.partitions(topic).unwrap();
             let end = |partition| topics.offsets(topic, partition).unwrap().latest as i64;

@@ -7,7 +7,7 @@ use postgres::Client;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaSettings, Message, TransactionalProducer};
-use streamflow_connectors::postgres::{Settings, connect};
+use streamflow_connectors::postgres::{PostgresSettings, connect};
 
 /// After this it is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -346,7 +346,7 @@ fn the_role_removes_nothing_that_is_not_old() {
     let mut owner = parts.connect();
     add_days(&mut owner, &["2025-06-29"]);
     add_alerts(&mut owner);
-    let settings = Settings { user: "keeper".to_owned(), ..parts.postgres.settings() };
+    let settings = PostgresSettings { user: "keeper".to_owned(), ..parts.postgres.settings() };
     let mut keeper = connect(&settings).unwrap();
     let before = state(&mut owner);
     for (sql, code) in [

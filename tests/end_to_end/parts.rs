@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use streamflow_connectors::kafka::{KafkaSettings, Topics};
+use streamflow_connectors::kafka::{KafkaSettings, TopicAdmin};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
 use streamflow_test_support::{KafkaServer, Port};
 use tempfile::TempDir;
@@ -110,7 +110,7 @@ impl Parts {
 
     /// Where a partition ends.
     pub fn end(&self, topic: &str, partition: u16) -> u64 {
-        let topics = Topics::connect(&KafkaSettings::plaintext(self.kafka.brokers())).unwrap();
+        let topics = TopicAdmin::connect(&KafkaSettings::plaintext(self.kafka.brokers())).unwrap();
         topics.offsets(topic, partition).unwrap().latest
     }
 

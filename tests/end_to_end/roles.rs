@@ -6,7 +6,7 @@ use crate::parts::Parts;
 use postgres::Client;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use streamflow_connectors::postgres::{Settings, connect};
+use streamflow_connectors::postgres::{PostgresSettings, connect};
 use streamflow_dataflow::detectors::Rules;
 use streamflow_verification as verification;
 
@@ -25,7 +25,7 @@ fn start() -> Parts {
 }
 
 fn login(parts: &Parts, user: &str) -> Client {
-    connect(&Settings { user: user.to_owned(), ..parts.postgres.settings() }).unwrap()
+    connect(&PostgresSettings { user: user.to_owned(), ..parts.postgres.settings() }).unwrap()
 }
 
 /// What the user of the connection may do with tables and views, one line each: `schema.table: PRIVILEGE ...`.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::process::Output;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaSettings, Message, TransactionalProducer};
-use streamflow_connectors::postgres::{Settings, connect};
+use streamflow_connectors::postgres::{PostgresSettings, connect};
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -101,7 +101,7 @@ impl World {
     /// A connection to the server, but not to the database that is copied.
     fn maintenance(&self) -> Client {
         let settings = self.parts.postgres.settings();
-        connect(&Settings { database: "template1".to_owned(), ..settings }).unwrap()
+        connect(&PostgresSettings { database: "template1".to_owned(), ..settings }).unwrap()
     }
 
     /// Verifies a copy of the database in which `statement` was run. Fails unless exactly `failing` fail.
@@ -115,7 +115,7 @@ impl World {
         // One by one: neither is possible within a transaction.
         copy.split("; ").for_each(|statement| maintenance.batch_execute(statement).unwrap());
         let statement = statement.replace("TRANSACTIONS", &self.parts.topic("transactions"));
-        let damaged = Settings { database: "damaged".to_owned(), ..settings };
+        let damaged = PostgresSettings { database: "damaged".to_owned(), ..settings };
         connect(&damaged).unwrap().batch_execute(&statement).unwrap();
         let options = [&STALE[..], &["--set", "postgres.database=damaged"], options].concat();
         let (checks, code) = self.checks(&options);

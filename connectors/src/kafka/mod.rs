@@ -2,7 +2,7 @@
 //! broker.
 //!
 //! ```text
-//!  Topics ── which partitions, from where ──> KafkaSource ── a reader thread per topic ──> SourceEvent
+//!  TopicAdmin ── which partitions, from where ──> KafkaSource ── a reader thread per topic ──> SourceEvent
 //!  Producer ── records ──> Kafka                             MockBroker: a Kafka in this process, for the demo
 //!  TransactionalProducer ── all or nothing ──> Kafka ── latest_record ──> its position, after a restart
 //! ```
@@ -34,5 +34,5 @@ pub use producer::{Deliveries, Producer};
 pub use progress::{PartitionProgress, SourceProgress};
 pub use settings::{Compression, KafkaSettings, Mechanism, ProducerSettings, Protocol, SourceSettings};
 pub use source::KafkaSource;
-pub use topics::{OffsetRange, TimestampType, TopicSettings, Topics};
+pub use topics::{OffsetRange, TimestampType, TopicAdmin, TopicSettings};
 pub use transactional::{Header, Message, TransactionError, TransactionalProducer};

@@ -63,14 +63,14 @@ fn brokers_default() -> i32 {
     -1
 }
 
-/// Asks brokers about topics. Every request is tried for about half a minute.
-pub struct Topics {
+/// Describes topics and creates them. Every request is tried for about half a minute.
+pub struct TopicAdmin {
     consumer: BaseConsumer<Diagnosing>,
     admin: AdminClient<Diagnosing>,
     diagnosing: Diagnosing,
 }
 
-impl Topics {
+impl TopicAdmin {
     /// Creates the client without connecting.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Topics {
     /// Whether `topic` keeps the latest record of each key for ever. The embedded broker does not support it.
     ///
     /// # Errors
-    /// As [`Topics::timestamp_type`].
+    /// As [`TopicAdmin::timestamp_type`].
     pub fn is_compacted(&self, topic: &str) -> Result<bool, KafkaError> {
         let policies = self.configuration(topic, "cleanup.policy")?;
         Ok(policies.split(',').any(|policy| policy.trim() == "compact"))
@@ -165,7 +165,7 @@ impl Topics {
     /// Makes sure that the broker's clock stamps the records of `topic`, on which partition times depend.
     ///
     /// # Errors
-    /// [`KafkaError::NotLogAppendTime`], and those of [`Topics::timestamp_type`].
+    /// [`KafkaError::NotLogAppendTime`], and those of [`TopicAdmin::timestamp_type`].
     pub fn require_log_append_time(&self, topic: &str) -> Result<(), KafkaError> {
         match self.timestamp_type(topic)? {
             TimestampType::LogAppendTime => Ok(()),

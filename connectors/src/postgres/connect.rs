@@ -3,7 +3,7 @@
 use postgres::{Client, NoTls};
 
 use super::error::PostgresError;
-use super::settings::{Settings, TlsMode, is_socket};
+use super::settings::{PostgresSettings, TlsMode, is_socket};
 use super::tls;
 
 /// What connecting is called in messages.
@@ -15,7 +15,7 @@ const CONNECTING: &str = "connecting";
 /// [`PostgresError::Settings`] for bad settings, secrets or certificates to trust;
 /// [`PostgresError::Unavailable`] when nobody answers; [`PostgresError::Refused`] when the server, or the
 /// check of its certificate, says no.
-pub fn connect(settings: &Settings) -> Result<Client, PostgresError> {
+pub fn connect(settings: &PostgresSettings) -> Result<Client, PostgresError> {
     let mut config = settings.to_config()?;
     config.notice_callback(|notice| {
         tracing::debug!(severity = notice.severity(), "{}", notice.message());
@@ -28,7 +28,7 @@ pub fn connect(settings: &Settings) -> Result<Client, PostgresError> {
     client.map_err(|error| explain(settings, &error))
 }
 
-fn explain(settings: &Settings, error: &postgres::Error) -> PostgresError {
+fn explain(settings: &PostgresSettings, error: &postgres::Error) -> PostgresError {
     match PostgresError::during(CONNECTING, error) {
         // Only standbys answered: wait until one is promoted.
         PostgresError::Refused { problem, code: None, .. } if problem.contains("does not allow writes") => {
@@ -47,8 +47,8 @@ fn explain(settings: &Settings, error: &postgres::Error) -> PostgresError {
     }
 }
 
-fn address(settings: &Settings) -> String {
-    let Settings { hosts, port, database, user, .. } = settings;
+fn address(settings: &PostgresSettings) -> String {
+    let PostgresSettings { hosts, port, database, user, .. } = settings;
     match hosts.as_slice() {
         [host] if is_socket(host) => format!("{user}@{host}/.s.PGSQL.{port}, database {database}"),
         hosts => format!("{user}@{}:{port}, database {database}", hosts.join(",")),

@@ -31,4 +31,4 @@ pub use fields::Fields;
 pub use instant::Instant;
 pub use migrate::{Migration, migrate};
 pub use private::{PrivateOptions, PrivatePostgres};
-pub use settings::{Settings, TlsMode};
+pub use settings::{PostgresSettings, TlsMode};

@@ -46,7 +46,7 @@ impl fmt::Display for TlsMode {
 /// Connection settings. They name where the password is and never hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct PostgresSettings {
     /// Host names or addresses tried in turn, the first that accepts writes wins; or one directory with
     /// the server's unix socket.
     pub hosts: Vec<String>,
@@ -76,7 +76,7 @@ pub struct Settings {
     pub idle_in_transaction_timeout_ms: u64,
 }
 
-impl Default for Settings {
+impl Default for PostgresSettings {
     fn default() -> Self {
         Self {
             hosts: vec!["localhost".to_owned()],
@@ -95,7 +95,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl PostgresSettings {
     /// Checks what can be checked without a server.
     ///
     /// # Errors
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     fn refused(json: &str) -> String {
-        match serde_json::from_str::<Settings>(json) {
+        match serde_json::from_str::<PostgresSettings>(json) {
             Ok(settings) => settings.check().unwrap_err().to_string(),
             Err(error) => error.to_string(),
         }
@@ -229,13 +229,13 @@ mod tests {
 
     #[test]
     fn defaults_and_every_mode_are_fine() {
-        serde_json::from_str::<Settings>("{}").unwrap().check().unwrap();
+        serde_json::from_str::<PostgresSettings>("{}").unwrap().check().unwrap();
         for json in [
             r#"{"hosts": ["/run/postgresql"], "password_env": "PGPASSWORD"}"#,
             r#"{"hosts": ["a", "b"], "tls": "require", "password_file": "/run/secret"}"#,
             r#"{"tls": "verify-full", "tls_ca_file": "/ca.pem", "statement_timeout_ms": 0}"#,
         ] {
-            let settings: Settings = serde_json::from_str(json).unwrap();
+            let settings: PostgresSettings = serde_json::from_str(json).unwrap();
             settings.check().unwrap();
         }
     }
@@ -265,13 +265,16 @@ mod tests {
     fn the_password_is_read_from_its_file_and_shown_nowhere() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "s3cret \n").unwrap();
-        let settings = Settings { password_file: Some(file.path().to_owned()), ..Settings::default() };
+        let settings =
+            PostgresSettings { password_file: Some(file.path().to_owned()), ..PostgresSettings::default() };
         assert_eq!(settings.password().unwrap().unwrap(), "s3cret ");
         assert!(!format!("{settings:?}").contains("s3cret"));
         let config = settings.to_config().unwrap();
         assert!(!format!("{config:?}").contains("s3cret"));
-        let missing =
-            Settings { password_env: Some("STREAMFLOW_NO_SUCH_VARIABLE".to_owned()), ..Settings::default() };
+        let missing = PostgresSettings {
+            password_env: Some("STREAMFLOW_NO_SUCH_VARIABLE".to_owned()),
+            ..PostgresSettings::default()
+        };
         let text = missing.password().unwrap_err().to_string();
         assert!(text.contains("STREAMFLOW_NO_SUCH_VARIABLE"), "{text}");
     }

@@ -13,8 +13,8 @@ use postgres::{Client, Transaction};
 use proxy::{Fault, Proxy};
 use streamflow_connectors::postgres::committer::Commit;
 use streamflow_connectors::postgres::{
-    Batch, Committer, CommitterOptions, CopyRows, Fields, Notice, PostgresError, PrivateOptions,
-    PrivatePostgres, Settings, Writer, Written, connect,
+    Batch, Committer, CommitterOptions, CopyRows, Fields, Notice, PostgresError, PostgresSettings,
+    PrivateOptions, PrivatePostgres, Writer, Written, connect,
 };
 
 const COPY: &str = "COPY events (id, key) FROM STDIN (FORMAT binary)";
@@ -105,12 +105,12 @@ fn server(durable: bool) -> PrivatePostgres {
     server
 }
 
-fn start(settings: Settings, writer: EventWriter) -> Committer<Events> {
+fn start(settings: PostgresSettings, writer: EventWriter) -> Committer<Events> {
     Committer::start(settings, CommitterOptions::default(), 0, writer, |_| {}).unwrap()
 }
 
 /// Ids and keys are exactly 0, 1, ... `count` - 1: nothing lost, nothing twice, no key wasted.
-fn assert_exactly(settings: &Settings, count: i64) {
+fn assert_exactly(settings: &PostgresSettings, count: i64) {
     let sql = "SELECT count(*), count(DISTINCT id), count(DISTINCT key), max(id), max(key) FROM events";
     let row = connect(settings).unwrap().query_one(sql, &[]).unwrap();
     let found: Vec<i64> = (0..5).map(|column| row.get(column)).collect();

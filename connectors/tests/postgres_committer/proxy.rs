@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use streamflow_connectors::postgres::Settings;
+use streamflow_connectors::postgres::PostgresSettings;
 use tempfile::TempDir;
 
 /// A simple query with the text `COMMIT`, on the wire.
@@ -29,13 +29,13 @@ struct State {
 
 pub(crate) struct Proxy {
     directory: TempDir,
-    upstream: Settings,
+    upstream: PostgresSettings,
     state: Arc<Mutex<State>>,
 }
 
 impl Proxy {
     /// Listens until the test ends.
-    pub(crate) fn start(upstream: &Settings) -> Self {
+    pub(crate) fn start(upstream: &PostgresSettings) -> Self {
         let directory = tempfile::Builder::new().prefix("streamflow-proxy-").tempdir_in("/tmp").unwrap();
         let socket = format!(".s.PGSQL.{}", upstream.port);
         let listener = UnixListener::bind(directory.path().join(&socket)).unwrap();
@@ -51,8 +51,8 @@ impl Proxy {
     }
 
     /// The upstream's settings, through the proxy.
-    pub(crate) fn settings(&self) -> Settings {
-        Settings { hosts: vec![self.directory.path().display().to_string()], ..self.upstream.clone() }
+    pub(crate) fn settings(&self) -> PostgresSettings {
+        PostgresSettings { hosts: vec![self.directory.path().display().to_string()], ..self.upstream.clone() }
     }
 
     pub(crate) fn inject(&self, fault: Fault) {

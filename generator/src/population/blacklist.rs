@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::customers::{Customer, Risk};
 use super::stores::Store;
-use super::{Population, Record, json};
+use super::{DimensionRecord, Population, json};
 use crate::time::{DAY, local};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,7 @@ impl Entry {
         self.valid_from.is_none_or(|from| from <= at) && self.expires_at.is_none_or(|end| at < end)
     }
 
-    pub(super) fn record(&self, population: &Population) -> Record {
+    pub(super) fn record(&self, population: &Population) -> DimensionRecord {
         let (entity, id) = match self.listed {
             Listed::Customer(position) => ("customer", population.customer(position).id()),
             Listed::Store(position) => ("store", population.store(position).id()),
@@ -63,7 +63,7 @@ impl Entry {
             reason: self.reason,
             id,
         };
-        Record { key: format!("{entity}:{}", published.id), value: json(&published) }
+        DimensionRecord { key: format!("{entity}:{}", published.id), value: json(&published) }
     }
 }
 

@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::cities::{CITIES, Coordinates, draw_city};
 use super::names::{FAMILY, GIVEN, plain};
 use super::stores::StoreIndex;
-use super::{Record, json};
+use super::{DimensionRecord, json};
 use crate::identity::{customer_id, scatter};
 use crate::payment::Payment;
-use crate::settings::Settings;
+use crate::settings::GeneratorSettings;
 use crate::time::{DAY, local};
 
 /// Median of the customers' median spending: the logarithm of 12,000 cents.
@@ -80,7 +80,7 @@ struct PublishedCustomer {
 
 impl Customer {
     pub(super) fn draw(
-        settings: &Settings,
+        settings: &GeneratorSettings,
         position: u32,
         stores: &StoreIndex,
         rng: &mut ChaCha8Rng,
@@ -107,7 +107,7 @@ impl Customer {
         String::from_utf8_lossy(&customer_id(self.number)).into_owned()
     }
 
-    pub(super) fn record(&self) -> Record {
+    pub(super) fn record(&self) -> DimensionRecord {
         let given = GIVEN[usize::from(self.given)];
         let [middle, last] = self.families.map(|number| FAMILY[usize::from(number)]);
         let city = &CITIES[usize::from(self.city)];
@@ -121,6 +121,6 @@ impl Customer {
             risk_profile: self.risk,
             registered_at: local(self.registered_at),
         };
-        Record { key: self.id(), value: json(&published) }
+        DimensionRecord { key: self.id(), value: json(&published) }
     }
 }

@@ -20,12 +20,12 @@ pub(crate) use customers::Customer;
 pub(crate) use stores::{Channel, Store, StoreIndex};
 
 use crate::randomness::{Stream, stream};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{GeneratorSettings, SettingsError};
 use products::{Product, draw_product};
 
 /// A record of a compacted topic: the current row of one entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct DimensionRecord {
     /// The entity's id; for the blacklist `customer:ID` or `store:ID`.
     pub key: String,
     /// A JSON object on one line.
@@ -47,7 +47,7 @@ impl Population {
     ///
     /// # Errors
     /// A setting that is out of range.
-    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+    pub fn new(settings: &GeneratorSettings) -> Result<Self, SettingsError> {
         settings.validate()?;
         let rng = |concern| stream(settings.seed, concern);
         let stores = draw_all(settings.stores, rng(Stream::Stores), |position, rng| {
@@ -70,25 +70,25 @@ impl Population {
 
     /// Records for `reference.customers`: customer_id, name, email, city, state, risk_profile
     /// (`low`, `normal`, `high`, `critical`), registered_at (RFC 3339).
-    pub fn customers(&self) -> impl Iterator<Item = Record> {
+    pub fn customers(&self) -> impl Iterator<Item = DimensionRecord> {
         self.customers.iter().map(Customer::record)
     }
 
     /// Records for `reference.stores`: store_id, name, city, state, category, channel (`online`,
     /// `physical`), latitude, longitude (degrees).
-    pub fn stores(&self) -> impl Iterator<Item = Record> {
+    pub fn stores(&self) -> impl Iterator<Item = DimensionRecord> {
         self.stores.iter().enumerate().map(|(position, store)| store.record(position))
     }
 
     /// Records for `reference.products`: product_id, name, category, price (decimal string, BRL).
-    pub fn products(&self) -> impl Iterator<Item = Record> {
+    pub fn products(&self) -> impl Iterator<Item = DimensionRecord> {
         self.products.iter().enumerate().map(|(position, product)| product.record(position))
     }
 
     /// Records for `fraud.blacklist`: entity (`customer`, `store`), id, valid_from and expires_at
     /// (RFC 3339, absent where unlimited), reason. Some have expired. Ordinary traffic avoids whoever
     /// is listed when the traffic starts.
-    pub fn blacklist(&self) -> impl Iterator<Item = Record> {
+    pub fn blacklist(&self) -> impl Iterator<Item = DimensionRecord> {
         self.entries.iter().map(|entry| entry.record(self))
     }
 

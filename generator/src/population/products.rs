@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::stores::CATEGORIES;
-use super::{Record, json};
+use super::{DimensionRecord, json};
 
 /// Cheapest price of each category in cents; the dearest is twenty times that.
 const CHEAPEST: [u32; 10] = [9_900, 3_900, 590, 890, 2_900, 3_900, 1_990, 1_490, 1_990, 19_900];
@@ -51,7 +51,7 @@ impl Product {
         }
     }
 
-    pub(super) fn record(&self, position: usize) -> Record {
+    pub(super) fn record(&self, position: usize) -> DimensionRecord {
         let product_id = format!("prod-{position:04}");
         let published = PublishedProduct {
             product_id: product_id.clone(),
@@ -59,7 +59,7 @@ impl Product {
             category: CATEGORIES[usize::from(self.category)],
             price: format!("{}.{:02}", self.price_cents / 100, self.price_cents % 100),
         };
-        Record { key: product_id, value: json(&published) }
+        DimensionRecord { key: product_id, value: json(&published) }
     }
 }
 

@@ -5,9 +5,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::cities::{CITIES, Coordinates, draw_city};
-use super::{Record, json};
+use super::{DimensionRecord, json};
 use crate::identity::scatter;
-use crate::settings::Settings;
+use crate::settings::GeneratorSettings;
 
 /// What stores and products are about; the number of a category is its position.
 pub(super) const CATEGORIES: [&str; 10] = [
@@ -53,7 +53,7 @@ struct PublishedStore {
 }
 
 impl Store {
-    pub(super) fn draw(settings: &Settings, position: u32, rng: &mut ChaCha8Rng) -> Self {
+    pub(super) fn draw(settings: &GeneratorSettings, position: u32, rng: &mut ChaCha8Rng) -> Self {
         // The first ten give each city and each category a physical store.
         let founding = position < 10;
         let city = if founding { position as u8 } else { draw_city(rng) };
@@ -72,7 +72,7 @@ impl Store {
         format!("store-{:08x}", self.number)
     }
 
-    pub(super) fn record(&self, position: usize) -> Record {
+    pub(super) fn record(&self, position: usize) -> DimensionRecord {
         let city = &CITIES[usize::from(self.city)];
         let category = CATEGORIES[usize::from(self.category)];
         let (latitude, longitude) = self.place.degrees();
@@ -86,7 +86,7 @@ impl Store {
             latitude,
             longitude,
         };
-        Record { key: self.id(), value: json(&published) }
+        DimensionRecord { key: self.id(), value: json(&published) }
     }
 }
 

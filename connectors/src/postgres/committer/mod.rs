@@ -26,7 +26,7 @@ use crossbeam_channel::{Sender, unbounded};
 use postgres::{Client, Transaction};
 
 use super::error::PostgresError;
-use super::settings::Settings;
+use super::settings::PostgresSettings;
 use statistics::Shared;
 pub use statistics::{Commit, Monitor, Statistics};
 use thread::{CommitThread, Submission};
@@ -145,7 +145,7 @@ impl<B: Batch> Committer<B> {
     /// [`PostgresError::Settings`], or [`PostgresError::Server`] when no thread can be started. Everything
     /// later shows in [`Committer::failure`].
     pub fn start<W, N>(
-        settings: Settings,
+        settings: PostgresSettings,
         options: CommitterOptions,
         resume_from: u64,
         writer: W,

@@ -12,7 +12,7 @@ use super::{Batch, CommitterOptions, Notice, Writer, Written};
 use crate::outage::{Outage, Pauses, Words};
 use crate::postgres::connect::connect;
 use crate::postgres::error::PostgresError;
-use crate::postgres::settings::Settings;
+use crate::postgres::settings::PostgresSettings;
 use streamflow_failpoint as failpoint;
 
 /// A batch on its way to the thread.
@@ -51,7 +51,7 @@ enum Failure {
 }
 
 pub(super) struct CommitThread<W: Writer, N> {
-    pub(super) settings: Settings,
+    pub(super) settings: PostgresSettings,
     pub(super) options: CommitterOptions,
     pub(super) writer: W,
     pub(super) notify: N,

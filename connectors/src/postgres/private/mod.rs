@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use super::connect::connect;
 use super::error::PostgresError;
-use super::settings::Settings;
+use super::settings::PostgresSettings;
 use install::{Account, Install};
 use watcher::Watcher;
 
@@ -94,14 +94,14 @@ impl PrivatePostgres {
 
     /// Settings to connect over the unix socket.
     #[must_use]
-    pub fn settings(&self) -> Settings {
+    pub fn settings(&self) -> PostgresSettings {
         self.settings_for(NAME)
     }
 
     /// Settings to connect over TCP, if it is on.
     #[must_use]
-    pub fn tcp_settings(&self) -> Option<Settings> {
-        self.tcp.then(|| Settings {
+    pub fn tcp_settings(&self) -> Option<PostgresSettings> {
+        self.tcp.then(|| PostgresSettings {
             hosts: vec![LOOPBACK.to_owned()],
             password_file: Some(self.directory.join("password")),
             ..self.settings()
@@ -166,13 +166,13 @@ impl PrivatePostgres {
         self.launch(NAME)
     }
 
-    fn settings_for(&self, database: &str) -> Settings {
-        Settings {
+    fn settings_for(&self, database: &str) -> PostgresSettings {
+        PostgresSettings {
             hosts: vec![self.directory.display().to_string()],
             port: self.port,
             database: database.to_owned(),
             user: NAME.to_owned(),
-            ..Settings::default()
+            ..PostgresSettings::default()
         }
     }
 
