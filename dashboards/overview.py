@@ -158,7 +158,7 @@ def page():
         8,
         graph(
             "Dead letters by reason",
-            "The runbook says who mends which.",
+            "The runbook says who can fix which.",
             [(f"sum by (reason) ({rate('streamflow_events_total', outcome='dead_letter')})", "{{reason}}")],
             "cps",
             stack=True,

@@ -1,4 +1,4 @@
-//! Kafka over TLS with SCRAM: everything works, and what does not fit is named soon, with what to mend.
+//! Kafka over TLS with SCRAM: everything works, and what does not fit is named soon, with what to correct.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use streamflow_connectors::postgres::{
-    Mender, PostgresError, PostgresSettings, PrivateOptions, PrivatePostgres, connect,
+    ErrorClass, PostgresError, PostgresSettings, PrivateOptions, PrivatePostgres, connect,
 };
 
 #[test]
@@ -12,12 +12,12 @@ fn errors_say_whether_to_retry() {
     let wrong_database = PostgresSettings { database: "nowhere".to_owned(), ..good.clone() };
     let error = connect(&wrong_database).err().unwrap();
     println!("{error}");
-    assert_eq!((error.is_retryable(), error.mender()), (false, Mender::User));
+    assert_eq!((error.is_retryable(), error.class()), (false, ErrorClass::User));
 
     let mut client = connect(&good).unwrap();
     let error: PostgresError = client.batch_execute("SELEC 1").err().unwrap().into();
     println!("{error}");
-    assert_eq!((error.is_retryable(), error.mender()), (false, Mender::Us));
+    assert_eq!((error.is_retryable(), error.class()), (false, ErrorClass::Defect));
 
     let mut other = connect(&good).unwrap();
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -30,7 +30,7 @@ fn errors_say_whether_to_retry() {
     server.kill().unwrap();
     let error = connect(&good).err().unwrap();
     println!("{error}");
-    assert_eq!((error.is_retryable(), error.mender()), (true, Mender::Peer));
+    assert_eq!((error.is_retryable(), error.class()), (true, ErrorClass::Transient));
     let nobody_there = PostgresSettings { hosts: vec!["127.0.0.1".to_owned()], port: 1, ..good };
     let error = connect(&nobody_there).err().unwrap();
     println!("{error}");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use streamflow_connectors::postgres::{
-    Mender, PostgresError, PostgresSettings, PrivateOptions, PrivatePostgres, TlsMode, connect,
+    ErrorClass, PostgresError, PostgresSettings, PrivateOptions, PrivatePostgres, TlsMode, connect,
 };
 use streamflow_test_support::{Authority, Identity};
 
@@ -76,7 +76,7 @@ fn refusal(settings: &PostgresSettings) -> PostgresError {
     let error = connect(settings).err().unwrap();
     println!("{error}");
     assert!(!error.is_retryable(), "{error}");
-    assert_eq!(error.mender(), Mender::User);
+    assert_eq!(error.class(), ErrorClass::User);
     assert!(!error.to_string().contains('\n'), "{error}");
     error
 }

@@ -80,7 +80,7 @@ impl<'a> Gathering<'a> {
     /// Listens for the others.
     ///
     /// # Errors
-    /// It cannot listen at its own address: whoever configured that mends it.
+    /// It cannot listen at its own address: whoever configured that can fix it.
     pub fn begin(
         settings: &'a ClusterSettings,
         members: &'a Members,

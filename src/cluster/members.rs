@@ -32,7 +32,7 @@ impl Members {
     /// Who they are by the configuration; `pod` is this pod's name. `None` where this process is alone.
     ///
     /// # Errors
-    /// The pod has no name, or one without an ordinal: whoever deployed it mends that.
+    /// The pod has no name, or one without an ordinal: whoever deployed it can fix that.
     pub fn new(settings: &ClusterSettings, pod: Option<&str>) -> Result<Option<Self>> {
         if let Some(process) = settings.process {
             return Ok(Some(Self::Listed { hosts: settings.hosts.clone(), process }));

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pausing_does_not_mend_is_said() {
+    fn memory_that_pausing_cannot_free_is_an_error() {
         let mut limit = MemoryLimit::new(160);
         let long_ago = Instant::now().checked_sub(PATIENCE).unwrap();
         limit.note(200 * MIB, long_ago);

@@ -6,13 +6,13 @@ use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub enum PublisherError {
-    /// PostgreSQL's; the error itself says who can mend it.
+    /// An error of PostgreSQL, which says itself who can fix it.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
-    /// Kafka's; the error itself says who can mend it.
+    /// An error of Kafka outside of transactions.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// That of a transaction; the error itself says who can mend it.
+    /// An error of a Kafka transaction.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
     /// A newer process holds the lease, so this one must end.

@@ -18,7 +18,7 @@ mod traffic;
 mod chaos;
 /// Several processes are as good as one, whichever of them dies, is cut off, or comes along.
 mod cluster;
-/// Bad configuration stops the start with one line that says what to mend.
+/// Bad configuration stops the start with one line that says what to correct.
 mod configuration;
 /// The JSON forms that others read.
 mod contracts;

@@ -184,7 +184,7 @@ fn the_pipeline_runs_over_tls_and_shows_no_password() {
 }
 
 #[test]
-fn a_start_that_does_not_fit_says_what_to_mend() {
+fn a_start_that_does_not_fit_says_what_to_correct() {
     let world = World::start();
     let config = world.file("config.yaml");
     command::succeed(&["migrate", "--config", config.to_str().unwrap()]);

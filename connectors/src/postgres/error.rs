@@ -1,4 +1,4 @@
-//! What can go wrong with PostgreSQL, who can mend it, and whether trying again helps.
+//! What can go wrong with PostgreSQL, who can fix it, and whether trying again helps.
 
 use std::error::Error as _;
 use std::io;
@@ -6,21 +6,21 @@ use std::io;
 use postgres::error::{DbError, SqlState};
 use thiserror::Error;
 
-/// Who can remove the cause of an error.
+/// What an error calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mender {
-    /// Whoever configures and deploys this program.
+pub enum ErrorClass {
+    /// The same work may succeed when tried again: the server or the network recovers by itself.
+    Transient,
+    /// Whoever configures and deploys this program has to fix the cause.
     User,
-    /// The database server or the network to it; usually mends itself.
-    Peer,
-    /// Whoever writes this program.
-    Us,
+    /// This program is wrong.
+    Defect,
 }
 
 /// An error of the PostgreSQL connector. Holds text only, so it can be cloned and shown to several readers.
 #[derive(Debug, Clone, Error)]
 pub enum PostgresError {
-    /// A setting is missing, contradictory or out of range. The user mends it; no retry.
+    /// A setting is missing, contradictory or out of range. The user fixes it; no retry.
     #[error("postgres setting `{key}`: {problem}")]
     Settings {
         /// The key as written in the configuration.
@@ -28,7 +28,7 @@ pub enum PostgresError {
         /// What is wrong and what is allowed.
         problem: String,
     },
-    /// No connection, or it broke. The peer mends it; retry on a new connection.
+    /// No connection, or it broke. It recovers by itself; retry on a new connection.
     #[error("postgres unavailable while {doing}: {problem}")]
     Unavailable {
         /// What was being done.
@@ -44,7 +44,7 @@ pub enum PostgresError {
         /// The server's words.
         problem: String,
     },
-    /// The server understood and refused. No retry; [`PostgresError::mender`] tells the user's part from ours.
+    /// The server understood and refused. No retry; [`PostgresError::class`] tells the user's mistakes from defects.
     #[error("postgres refused while {doing}: {problem}")]
     Refused {
         /// What was being done.
@@ -54,17 +54,17 @@ pub enum PostgresError {
         /// The SQLSTATE, where the server gave one.
         code: Option<SqlState>,
     },
-    /// Rows for COPY do not have the shape they promised. Ours to mend; no retry.
+    /// Rows for COPY do not have the shape they promised. A defect; no retry.
     #[error("rows for binary COPY: {0}")]
     Rows(String),
-    /// The migrations of this binary and of the database do not fit. The user mends it; no retry.
+    /// The migrations of this binary and of the database do not fit. The user fixes it; no retry.
     #[error("migrations: {0}")]
     Migrations(String),
     /// The database moved under this process: another one has taken over or an older state was restored.
-    /// The user mends it by a restart; going on would write rows twice or lose them, so no retry.
+    /// The user fixes it by a restart; going on would write rows twice or lose them, so no retry.
     #[error("postgres is not where this process left it: {0}")]
     Fenced(String),
-    /// Frontiers were submitted out of order. Ours to mend; no retry.
+    /// Frontiers were submitted out of order. A defect; no retry.
     #[error("frontier {submitted} submitted after frontier {last}")]
     FrontierOrder {
         /// The offending frontier.
@@ -72,10 +72,10 @@ pub enum PostgresError {
         /// The one before it.
         last: u64,
     },
-    /// The committer's thread is gone. Ours to mend; no retry.
+    /// The committer's thread is gone. A defect; no retry.
     #[error("the committer stopped: {0}")]
     Stopped(&'static str),
-    /// A private server could not be set up or run. The user mends it; no retry.
+    /// A private server could not be set up or run. The user fixes it; no retry.
     #[error("private postgres, {doing}: {problem}")]
     Server {
         /// What was being done.
@@ -119,22 +119,22 @@ impl PostgresError {
     /// Whether the same work may succeed when tried again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
+        self.class() == ErrorClass::Transient
     }
 
-    /// Who can remove the cause.
+    /// Whether to retry, and if not, who can fix the cause.
     #[must_use]
-    pub fn mender(&self) -> Mender {
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Unavailable { .. } | Self::Conflict { .. } => Mender::Peer,
+            Self::Unavailable { .. } | Self::Conflict { .. } => ErrorClass::Transient,
             Self::Settings { .. }
             | Self::Migrations(_)
             | Self::Fenced(_)
             | Self::Server { .. }
-            | Self::Refused { code: None, .. } => Mender::User,
-            Self::Refused { code: Some(code), .. } if is_users_part(code) => Mender::User,
+            | Self::Refused { code: None, .. } => ErrorClass::User,
+            Self::Refused { code: Some(code), .. } if is_users_mistake(code) => ErrorClass::User,
             Self::Refused { .. } | Self::Rows(_) | Self::FrontierOrder { .. } | Self::Stopped(_) => {
-                Mender::Us
+                ErrorClass::Defect
             }
         }
     }
@@ -173,8 +173,8 @@ fn is_outage(code: &SqlState) -> bool {
     matches!(code.code().get(..2), Some("08" | "53")) || SHUTDOWN_OR_TIMEOUT.contains(code)
 }
 
-/// Credentials, rights, names in the configuration and operator actions; the rest is our SQL or data.
-fn is_users_part(code: &SqlState) -> bool {
+/// Credentials, rights, names in the configuration and operator actions; the rest is this program's SQL or data.
+fn is_users_mistake(code: &SqlState) -> bool {
     matches!(code.code().get(..2), Some("28" | "3D" | "57"))
         || *code == SqlState::INSUFFICIENT_PRIVILEGE
         || *code == SqlState::UNDEFINED_TABLE

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Everything here is synchronous: the committer is a thread of its own, so a dataflow worker never waits
-//! for the database. Errors are [`PostgresError`]: each says who can mend it and whether a retry helps.
+//! for the database. Errors are [`PostgresError`]: each says whether a retry helps and, if not, who can fix it.
 
 mod columns;
 pub mod committer;
@@ -26,7 +26,7 @@ pub use columns::{Column, Columns};
 pub use committer::{Batch, Committer, CommitterOptions, Notice, Writer, Written};
 pub use connect::connect;
 pub use copy::CopyRows;
-pub use error::{Mender, PostgresError};
+pub use error::{ErrorClass, PostgresError};
 pub use fields::Fields;
 pub use instant::Instant;
 pub use migrate::{Migration, migrate};

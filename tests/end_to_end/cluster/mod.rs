@@ -131,14 +131,14 @@ fn is_loss_of(ended: &Ended, process: usize) -> bool {
 fn cut_off(pods: &mut Pods<'_>, network: &Network) {
     network.cut([1, 2]);
     pods.supervise_for(SHORT_CUT);
-    network.mend([1, 2]);
+    network.reconnect([1, 2]);
     pods.wait_for_progress(3);
     assert!(pods.take_ended().is_empty());
     network.cut([1, 2]);
     pods.supervise_for(LONG_CUT);
     let ended = pods.take_ended();
     assert!(ended.iter().any(|ended| is_loss_of(ended, 1) || is_loss_of(ended, 2)), "{ended:#?}");
-    network.mend([1, 2]);
+    network.reconnect([1, 2]);
     pods.wait_for_progress(3);
     pods.take_ended();
 }

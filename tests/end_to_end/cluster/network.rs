@@ -109,7 +109,7 @@ impl Network {
     }
 
     /// Ends that.
-    pub fn mend(&self, between: [usize; 2]) {
+    pub fn reconnect(&self, between: [usize; 2]) {
         self.isolate(between, "off");
     }
 

@@ -48,11 +48,11 @@ fn expected(alerts: &[&str], missed: &[&str]) -> BTreeSet<String> {
     alerts.chain(burns).collect()
 }
 
-/// Something has gone wrong: exactly these alerts fire, until it is mended. Then none does, and no other has meanwhile.
-fn outage(world: &mut World, expected: &BTreeSet<String>, mend: impl FnOnce(&mut World)) {
+/// Something has failed: exactly these alerts fire until `repair`. Then none does, and no other has meanwhile.
+fn outage(world: &mut World, expected: &BTreeSet<String>, repair: impl FnOnce(&mut World)) {
     let begun = Instant::now();
     world.wait_for(expected, |world| firing(&world.prometheus));
-    mend(world);
+    repair(world);
     world.wait_for(&BTreeSet::new(), |world| firing(&world.prometheus));
     assert_eq!(fired(&world.prometheus, begun.elapsed()), *expected);
 }
