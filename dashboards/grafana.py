@@ -15,17 +15,11 @@ GREEN, YELLOW, ORANGE, RED, BLUE, PURPLE, GREY = (
     "text",
 )
 
-# One colour for one thing, on every dashboard: by the label that tells it, or by the name of a line.
+# One colour for one thing, on every dashboard: by the label that tells it, or by the name of a line. Rules are not among
+# them: they come with the data, all of them and in order, so that Grafana's palette gives each the same colour every time.
 COLOURS = {
     "outcome": {"accepted": GREEN, "ignored": GREY, "dead_letter": RED},
     "change": {"raised": RED, "revised": YELLOW, "withdrawn": GREY},
-    "rule": {
-        "FR-001": "#5794F2",
-        "FR-002": "#73BF69",
-        "FR-003": "#FF9830",
-        "FR-004": "#B877D9",
-        "FR-005": "#F2495C",
-    },
     "slo": {"availability": GREEN, "freshness": BLUE, "latency": PURPLE},
     "stage": {
         "source": "#8AB8FF",

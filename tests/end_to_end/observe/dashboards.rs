@@ -4,6 +4,7 @@ use super::metrics::{files, repository};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+use streamflow_dataflow::detectors::Rule;
 
 /// What one screen of 1920x1080 shows, in units of Grafana's grid.
 const SCREEN: (u64, u64) = (24, 24);
@@ -92,6 +93,17 @@ pub fn written_as_kept(folder: &str) -> BTreeSet<String> {
             assert!(written == kept, "{file} differs: run {folder}/generate.py");
         })
         .collect()
+}
+
+/// Rules come with the data, so that a new detector needs no change here.
+#[test]
+fn no_dashboard_names_a_rule() {
+    for dashboard in Dashboard::all() {
+        let text = dashboard.content.to_string();
+        let named: Vec<&str> =
+            Rule::ALL.iter().map(|rule| rule.id()).filter(|id| text.contains(id)).collect();
+        assert!(named.is_empty(), "{} names {named:?}", dashboard.file);
+    }
 }
 
 #[test]
