@@ -4,18 +4,22 @@ set -eu
 cd "$(dirname "$0")/.."
 pom=test-support/kafka/pom.xml
 jars=.cache/kafka
+fresh=$jars.fresh
 
 if cmp -s "$pom" "$jars/pom.xml"; then exit 0; fi
 command -v mvn >/dev/null || { echo "mvn is missing: run \`make setup\`" >&2; exit 1; }
 
 mkdir -p .cache
-fresh=$(mktemp -d "$PWD/.cache/kafka.XXXXXX")
-trap 'rm -rf "$fresh"' EXIT
+# Several test processes may start at once: the first fetches, the others wait for it.
+exec 9>"$jars.lock"
+flock 9
+if cmp -s "$pom" "$jars/pom.xml"; then exit 0; fi
+
 echo "fetching Apache Kafka for the integration tests" >&2
+rm -rf "$fresh"
 mvn --quiet --batch-mode --file "$pom" dependency:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$fresh" >&2
+    -DincludeScope=runtime -DoutputDirectory="$PWD/$fresh" >&2
 cp "$pom" "$fresh/pom.xml"
-chmod 755 "$fresh"
 # Whole or not at all: an interrupted download leaves nothing behind that looks complete.
 rm -rf "$jars"
 mv "$fresh" "$jars"

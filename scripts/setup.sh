@@ -20,7 +20,7 @@ has perl || need perl
 [ -e /usr/include/zlib.h ] || need zlib1g-dev
 [ -e /usr/include/openssl/ssl.h ] || need libssl-dev
 [ -d /etc/ssl/certs ] || need ca-certificates
-has setpriv || need util-linux
+has setpriv && has flock || need util-linux
 has ip && has bridge || need iproute2
 has kcat || need kcat
 has chromium || need chromium
