@@ -44,6 +44,17 @@ const LARGEST_OF_TWELVE_DIGITS: i128 = 999_999_999_999;
 
 impl Cents {
     /// Reads an amount: a decimal above zero, else as [`Self::parse_price`].
+    ///
+    /// ```
+    /// use streamflow_model::Cents;
+    /// use streamflow_model::money::AmountError;
+    ///
+    /// assert_eq!(Cents::parse("350.5"), Ok(Cents(35_050)));
+    /// assert_eq!(Cents::parse("3.505e2"), Ok(Cents(35_050)));
+    /// assert_eq!(Cents::parse("350.505"), Err(AmountError::TooPrecise));
+    /// assert_eq!(Cents::parse("0.00"), Err(AmountError::NotPositive));
+    /// assert_eq!(Cents(35_050).to_string(), "350.50");
+    /// ```
     pub fn parse(text: &str) -> Result<Self, AmountError> {
         if let Some(cents) = plain(text.as_bytes()) {
             return Ok(cents);

@@ -6,6 +6,43 @@ use std::ops::RangeInclusive;
 use streamflow_model::Thousandths;
 
 /// A detector with its settings: a pure function of a transaction's context to an optional hit.
+///
+/// This customer has paid 100.00 five times and now pays 350.00:
+///
+/// ```
+/// use streamflow_dataflow::detectors::high_value::HighValue;
+/// use streamflow_dataflow::detectors::{Context, Detector, EarlierTransaction, PreviousPlace, Recent, Sums};
+///
+/// /// No single transaction within reach: this detector asks for sums only.
+/// struct Nothing;
+///
+/// impl Recent for Nothing {
+///     fn count_after(&self, _start: i64) -> u64 {
+///         0
+///     }
+///     fn newest_first(&self, _start: i64) -> Box<dyn Iterator<Item = EarlierTransaction> + '_> {
+///         Box::new(std::iter::empty())
+///     }
+///     fn latest_place(&self, _start: i64) -> Option<PreviousPlace<'_>> {
+///         None
+///     }
+/// }
+///
+/// const NOON: u16 = 12 * 60;
+/// let mut earlier = Sums::default();
+/// for _ in 0..5 {
+///     earlier.add(10_000, NOON);
+/// }
+/// let context =
+///     Context { amount: 35_000, event_time: 0, place: None, minute: NOON, earlier, recent: &Nothing, listing: None };
+///
+/// let hit = HighValue::default().detect(&context).expect("350.00 is more than three times the mean");
+/// assert_eq!(hit.score.to_string(), "0.667"); // 350 / (3 * 100) - 0.5
+/// assert_eq!(hit.rule().id(), "FR-001");
+///
+/// // Exactly three times the mean is still normal.
+/// assert_eq!(HighValue::default().detect(&Context { amount: 30_000, ..context }), None);
+/// ```
 pub trait Detector {
     /// The key of its settings under `rules` in the configuration.
     fn key(&self) -> &'static str;
