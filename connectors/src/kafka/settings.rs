@@ -1,12 +1,13 @@
 //! Where Kafka is, how to talk to it, and how eagerly.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use rdkafka::ClientConfig;
 use serde::Deserialize;
 
 use super::error::KafkaError;
+use crate::password::read_password;
 
 /// Encryption and authentication of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -286,16 +287,9 @@ impl KafkaSettings {
     }
 
     fn password(&self) -> Result<String, KafkaError> {
-        if let Some(variable) = &self.password_env {
-            return env::var(variable)
-                .map_err(|error| problem("password_env", format!("variable `{variable}`: {error}")));
-        }
-        let Some(path) = &self.password_file else {
-            return Err(problem("password_file", "is missing"));
-        };
-        let text = fs::read_to_string(path)
-            .map_err(|error| problem("password_file", format!("`{}`: {error}", path.display())))?;
-        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+        read_password(self.password_env.as_deref(), self.password_file.as_deref())
+            .map_err(|(key, what)| problem(key, what))?
+            .ok_or_else(|| problem("password_file", "is missing"))
     }
 }
 

@@ -1,8 +1,6 @@
 //! Where the database is and how to talk to it.
 
-use std::env;
 use std::fmt;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +9,7 @@ use postgres::config::{SslMode, TargetSessionAttrs};
 use serde::Deserialize;
 
 use super::error::PostgresError;
+use crate::password::read_password;
 
 /// How long an unanswered packet or keepalive may stand before the connection counts as broken.
 const DEAD_PEER: Duration = Duration::from_secs(30);
@@ -156,7 +155,7 @@ impl PostgresSettings {
         }
     }
 
-    /// The driver's configuration, with the password read now so that a rotated one is picked up.
+    /// The driver's configuration, with the password as it is now.
     pub(super) fn to_config(&self) -> Result<Config, PostgresError> {
         self.check()?;
         let mut config = Config::new();
@@ -191,18 +190,8 @@ impl PostgresSettings {
     }
 
     fn password(&self) -> Result<Option<String>, PostgresError> {
-        if let Some(variable) = &self.password_env {
-            let value = env::var(variable)
-                .map_err(|error| problem("password_env", format!("variable `{variable}`: {error}")))?;
-            return Ok(Some(value));
-        }
-        let Some(path) = &self.password_file else {
-            return Ok(None);
-        };
-        let text = fs::read_to_string(path)
-            .map_err(|error| problem("password_file", format!("`{}`: {error}", path.display())))?;
-        let line = text.strip_suffix('\n').unwrap_or(&text);
-        Ok(Some(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+        read_password(self.password_env.as_deref(), self.password_file.as_deref())
+            .map_err(|(key, what)| problem(key, what))
     }
 }
 
@@ -264,7 +253,7 @@ mod tests {
     #[test]
     fn the_password_is_read_from_its_file_and_shown_nowhere() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "s3cret \n").unwrap();
+        std::fs::write(file.path(), "s3cret \n").unwrap();
         let settings =
             PostgresSettings { password_file: Some(file.path().to_owned()), ..PostgresSettings::default() };
         assert_eq!(settings.password().unwrap().unwrap(), "s3cret ");
