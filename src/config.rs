@@ -249,14 +249,7 @@ impl Config {
             Some(path) => read_yaml(path)?,
             None => Value::Object(Map::new()),
         };
-        for assignment in overrides {
-            let (key, value) = assignment
-                .split_once('=')
-                .with_context(|| format!("--set {assignment}: must be key=value"))?;
-            let value =
-                parse_yaml(value).with_context(|| format!("--set {assignment}: the value is no YAML"))?;
-            set(&mut tree, key, value)?;
-        }
+        assign(&mut tree, overrides)?;
         let config: Self = serde_path_to_error::deserialize(tree).map_err(|error| {
             let path = error.path().to_string();
             anyhow::anyhow!("configuration: {path}: {}", error.into_inner())
@@ -347,6 +340,20 @@ fn parse_yaml(text: &str) -> Result<Value> {
         let message = error.to_string();
         anyhow::anyhow!("{}", message.lines().next().unwrap_or_default())
     })
+}
+
+/// Sets keys of a tree, each given as `key=value` with dots in the key.
+///
+/// # Errors
+/// An assignment without `=`, a value that is no YAML, or a key below a value.
+pub fn assign(tree: &mut Value, assignments: &[String]) -> Result<()> {
+    for assignment in assignments {
+        let (key, value) =
+            assignment.split_once('=').with_context(|| format!("--set {assignment}: must be key=value"))?;
+        let value = parse_yaml(value).with_context(|| format!("--set {assignment}: the value is no YAML"))?;
+        set(tree, key, value)?;
+    }
+    Ok(())
 }
 
 fn set(tree: &mut Value, key: &str, value: Value) -> Result<()> {

@@ -1,6 +1,6 @@
 //! `streamflow generate`: synthetic traffic to Kafka or a file.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::pace::Pace;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -73,15 +73,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn settings(arguments: &Arguments) -> Result<GeneratorSettings> {
-    let mut tree = serde_json::Map::new();
-    for assignment in &arguments.overrides {
-        let (key, value) =
-            assignment.split_once('=').with_context(|| format!("--set {assignment}: must be key=value"))?;
-        let value = serde_saphyr::from_str(value)
-            .with_context(|| format!("--set {assignment}: the value is no YAML"))?;
-        tree.insert(key.to_owned(), value);
-    }
-    let mut settings: GeneratorSettings = serde_json::from_value(tree.into()).context("--set")?;
+    let mut tree = serde_json::json!({});
+    config::assign(&mut tree, &arguments.overrides)?;
+    let mut settings: GeneratorSettings = serde_json::from_value(tree).context("--set")?;
     settings.seed = arguments.seed;
     settings.transactions_per_second = arguments.rate;
     settings.customers = arguments.customers.unwrap_or(settings.customers);

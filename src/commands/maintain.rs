@@ -1,10 +1,9 @@
 //! `streamflow maintain`: removes what is old, and brings the planner's statistics up to date.
 
-use crate::config::Config;
+use super::configuration::ConfigArguments;
 use crate::maintenance::{self, Completion, Mode};
 use anyhow::Result;
 use clap::Args;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Remove what is older than its retention (`maintenance.*` in the configuration), and ANALYZE.
@@ -22,19 +21,15 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
-    /// Configuration file
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Set a configuration key, e.g. postgres.user=streamflow_maintenance
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    config: ConfigArguments,
     /// Change nothing, say what would be done
     #[arg(long)]
     dry_run: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
+    let config = arguments.config.load()?;
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Apply };
     let outcome = maintenance::run(&config, mode, &mut |line| println!("{line}"))?;
     Ok(match outcome {

@@ -1,9 +1,8 @@
 //! `streamflow migrate`: brings the database to this version's schema.
 
-use crate::config::Config;
+use super::configuration::ConfigArguments;
 use anyhow::Result;
 use clap::Args;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use streamflow_connectors::postgres::connect;
 use streamflow_connectors::postgres::migrate::migrate;
@@ -14,16 +13,12 @@ use streamflow_medallion::migrations;
 /// Example: streamflow migrate --config streamflow.yaml
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Configuration file
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Set a configuration key, e.g. postgres.database=streamflow
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    config: ConfigArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
+    let config = arguments.config.load()?;
     let applied = migrate(&mut connect(&config.postgres)?, migrations())?;
     for migration in &applied {
         println!(

@@ -1,6 +1,6 @@
 //! `streamflow replay`: files through the graph.
 
-use crate::config::Config;
+use super::configuration::ConfigArguments;
 use crate::memory;
 use crate::replay::{self, Inputs};
 use anyhow::{Context, Result};
@@ -39,21 +39,15 @@ pub struct Arguments {
     /// Worker threads
     #[arg(long)]
     workers: Option<usize>,
-    /// Configuration file
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Set a configuration key, e.g. rules.alert_threshold=0.6
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    config: ConfigArguments,
     /// Events later than this instant (RFC 3339) plus the allowance are dead letters [default: the clock]
     #[arg(long)]
     now: Option<String>,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let mut overrides = arguments.overrides.clone();
-    overrides.extend(arguments.workers.map(|workers| format!("workers={workers}")));
-    let config = Config::load(arguments.config.as_deref(), &overrides)?;
+    let config = arguments.config.load_with(arguments.workers.map(|workers| format!("workers={workers}")))?;
     let now = match &arguments.now {
         Some(text) => timestamp::parse(text).with_context(|| format!("--now {text}: must be RFC 3339"))?,
         None => chrono::Utc::now().timestamp_micros(),

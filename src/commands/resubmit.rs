@@ -1,6 +1,6 @@
 //! `streamflow resubmit`: dead letters, sent again.
 
-use crate::config::Config;
+use super::configuration::ConfigArguments;
 use crate::resubmit::{self, Order, ResubmissionSummary, Selection};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -31,12 +31,8 @@ use streamflow_model::dead_letter::Reason;
 #[command(group = ArgGroup::new("selection").required(true).multiple(true)
     .args(["reasons", "ids", "since", "until", "all", "rewrite"]))]
 pub struct Arguments {
-    /// Configuration file
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Set a configuration key, e.g. postgres.user=sre
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    config: ConfigArguments,
     /// Those refused for this reason; may be given several times
     #[arg(long = "reason", value_name = "REASON", value_parser = reasons())]
     reasons: Vec<String>,
@@ -70,7 +66,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
+    let config = arguments.config.load()?;
     let selection = arguments.selection();
     let limit = arguments.limit.unwrap_or(u64::MAX);
     if let Some(path) = &arguments.export {

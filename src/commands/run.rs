@@ -1,12 +1,12 @@
 //! `streamflow run`: a worker process.
 
+use super::configuration::ConfigArguments;
 use crate::config::Config;
 use crate::observe::{Observed, Server};
 use crate::pipeline::{self, Status};
 use crate::stop::Stop;
 use anyhow::Result;
 use clap::Args;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,23 +18,19 @@ use std::sync::Arc;
 /// Example: streamflow run --config streamflow.yaml
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Configuration file
-    #[arg(long)]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArguments,
     /// Run as one of several processes: host:port of each, in the same order for all of them
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', requires = "process")]
     hosts: Vec<String>,
     /// Which of the hosts this process is, from 0
     #[arg(long, value_name = "NUMBER", requires = "hosts")]
     process: Option<usize>,
-    /// Set a configuration key, e.g. workers=2
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
 }
 
 impl Arguments {
     fn config(&self) -> Result<Config> {
-        let mut config = Config::load(self.config.as_deref(), &self.overrides)?;
+        let mut config = self.config.load()?;
         if self.process.is_some() {
             config.cluster.hosts.clone_from(&self.hosts);
             config.cluster.process = self.process;

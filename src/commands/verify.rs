@@ -1,11 +1,10 @@
 //! `streamflow verify`: whether everything is as it must be.
 
-use crate::config::Config;
+use super::configuration::ConfigArguments;
 use crate::verify::{self, Depth, Format, FreshnessLimits, Scope};
 use anyhow::Result;
 use clap::Args;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Check the tables, the topics and the books, and say what is wrong and what to do.
@@ -22,12 +21,8 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
-    /// Configuration file
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Set a configuration key, e.g. postgres.user=sre
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    config: ConfigArguments,
     /// Compare gold with silver for so many keys and days chosen at random, not for all
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     sample: Option<u32>,
@@ -57,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn checked(arguments: &Arguments) -> Result<ExitCode> {
-    let config = Config::load(arguments.config.as_deref(), &arguments.overrides)?;
+    let config = arguments.config.load()?;
     let depth = match arguments.sample {
         Some(keys) => Depth::Sample(keys),
         None if arguments.skip_recomputation => Depth::Skipped,
