@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::time::{DAY, push_local};
+use crate::time::{DAY, local};
 
 /// Length that no event may have, bytes: a little over 64 KiB.
 const OVERSIZE: usize = 64 * 1024 + 100;
@@ -62,9 +62,8 @@ impl Defect {
             Self::NoSuchMonth => overwrite(payload, value_of(payload, "timestamp") + 5, b"13"),
             Self::NotUtf8 => overwrite(payload, value_of(payload, "payment_method"), b"\xff"),
             Self::FromTheFuture => {
-                let mut timestamp = Vec::new();
-                push_local(&mut timestamp, at + 36_525 * DAY);
-                overwrite(payload, value_of(payload, "timestamp"), &timestamp);
+                let timestamp = local(at + 36_525 * DAY);
+                overwrite(payload, value_of(payload, "timestamp"), timestamp.as_bytes());
             }
             Self::Oversized => {
                 let mut note = br#""note":""#.to_vec();

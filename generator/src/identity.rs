@@ -16,22 +16,9 @@ pub(crate) fn scatter(number: u64, salt: u64, bits: u32) -> u64 {
     word ^ (word >> (bits / 2))
 }
 
-/// Appends the lowest `digits` hexadecimal digits of `number`, lower case.
-pub(crate) fn push_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
-    for digit in (0..digits).rev() {
-        let nibble = (number >> (4 * digit)) & 0xf;
-        out.push(b"0123456789abcdef"[nibble as usize]);
-    }
-}
-
-/// `cust-` and 12 hexadecimal digits.
-pub(crate) fn customer_id(number: u64) -> [u8; CUSTOMER_ID_LENGTH] {
-    let mut text = Vec::with_capacity(CUSTOMER_ID_LENGTH);
-    text.extend_from_slice(b"cust-");
-    push_hex(&mut text, number, 12);
-    let mut id = [0; CUSTOMER_ID_LENGTH];
-    id.copy_from_slice(&text);
-    id
+/// `cust-` and 12 hexadecimal digits, of a number of 48 bits.
+pub(crate) fn customer_id(number: u64) -> String {
+    format!("cust-{number:012x}")
 }
 
 /// `txn-` and 16 hexadecimal digits.

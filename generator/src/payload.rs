@@ -1,81 +1,68 @@
-//! A transaction as one line of JSON, written by hand: this is the hot path.
+//! A transaction as one line of JSON.
 
-use crate::identity::{customer_id, push_hex};
+use std::io::Write;
+
+use crate::identity::transaction_id;
 use crate::population::Population;
 use crate::purchase::Transaction;
-use crate::time::push_local;
+use crate::time::local;
 
 /// Appends the transaction as JSON without a line break: ASCII, all fields, always in this order.
 pub(crate) fn write(out: &mut Vec<u8>, transaction: &Transaction, population: &Population) {
     let purchase = &transaction.purchase;
-    out.extend_from_slice(br#"{"transaction_id":"txn-"#);
-    push_hex(out, transaction.number, 16);
-    out.extend_from_slice(br#"","customer_id":""#);
-    out.extend_from_slice(&customer_id(population.customer(purchase.customer).number));
-    out.extend_from_slice(br#"","store_id":"store-"#);
-    push_hex(out, population.store(purchase.store).number, 8);
-    out.extend_from_slice(br#"","product_id":"prod-"#);
-    push_digits(out, u64::from(purchase.product), 4);
-    out.extend_from_slice(br#"","amount":""#);
-    push_decimal(out, purchase.cents, 2);
-    out.extend_from_slice(br#"","currency":"BRL","payment_method":""#);
-    out.extend_from_slice(purchase.payment.name());
-    out.extend_from_slice(br#"","latitude":"#);
-    push_degrees(out, purchase.place.latitude);
-    out.extend_from_slice(br#","longitude":"#);
-    push_degrees(out, purchase.place.longitude);
-    out.extend_from_slice(br#","timestamp":""#);
-    push_local(out, purchase.at);
-    out.extend_from_slice(br#"","schema_version":1,"revision":"#);
-    push_digits(out, u64::from(transaction.revision), 1);
-    out.extend_from_slice(br#","voided":"#);
-    out.extend_from_slice(if transaction.voided { b"true}" } else { b"false}" });
-}
-
-/// Appends a number of 0.00001 degrees as degrees.
-fn push_degrees(out: &mut Vec<u8>, units: i32) {
-    if units < 0 {
-        out.push(b'-');
-    }
-    push_decimal(out, u64::from(units.unsigned_abs()), 5);
-}
-
-/// Appends `number` / 10^`decimals` with all decimals.
-fn push_decimal(out: &mut Vec<u8>, number: u64, decimals: u32) {
-    let scale = 10_u64.pow(decimals);
-    push_digits(out, number / scale, 1);
-    out.push(b'.');
-    push_digits(out, number % scale, decimals as usize);
-}
-
-/// Appends `number` in at least `least` digits.
-fn push_digits(out: &mut Vec<u8>, mut number: u64, least: usize) {
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len();
-    while number > 0 || digits.len() - first < least {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    out.extend_from_slice(&digits[first..]);
+    let (latitude, longitude) = purchase.place.degrees();
+    // Writing to memory cannot fail.
+    let _ = write!(
+        out,
+        concat!(
+            r#"{{"transaction_id":"{}","customer_id":"{}","store_id":"{}","product_id":"prod-{:04}","#,
+            r#""amount":"{}.{:02}","currency":"BRL","payment_method":"{}","latitude":{:.5},"longitude":{:.5},"#,
+            r#""timestamp":"{}","schema_version":1,"revision":{},"voided":{}}}"#,
+        ),
+        transaction_id(transaction.number),
+        population.customer(purchase.customer).id(),
+        population.store(purchase.store).id(),
+        purchase.product,
+        purchase.cents / 100,
+        purchase.cents % 100,
+        purchase.payment.name(),
+        latitude,
+        longitude,
+        local(purchase.at),
+        transaction.revision,
+        transaction.voided,
+    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(write: impl Fn(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        write(&mut out);
-        String::from_utf8_lossy(&out).into_owned()
-    }
+    use crate::payment::Payment;
+    use crate::population::Coordinates;
+    use crate::purchase::Purchase;
+    use crate::settings::GeneratorSettings;
 
     #[test]
     fn decimals_keep_their_zeros() {
-        assert_eq!(text(|out| push_decimal(out, 45_466, 2)), "454.66");
-        assert_eq!(text(|out| push_decimal(out, 5, 2)), "0.05");
-        assert_eq!(text(|out| push_degrees(out, -2_300_001)), "-23.00001");
-        assert_eq!(text(|out| push_degrees(out, -40)), "-0.00040");
-        assert_eq!(text(|out| push_digits(out, 36, 4)), "0036");
+        let population = Population::new(&GeneratorSettings::default()).unwrap();
+        let place = Coordinates { latitude: -2_300_001, longitude: -40 };
+        let payment = Payment::Pix;
+        let purchase = Purchase { at: 0, customer: 0, store: 0, product: 36, cents: 45_466, payment, place };
+        let line = |cents| {
+            let purchase = Purchase { cents, ..purchase };
+            let mut out = Vec::new();
+            write(&mut out, &Transaction { number: 10, purchase, revision: 1, voided: true }, &population);
+            String::from_utf8(out).unwrap()
+        };
+        assert!(line(5).contains(r#""amount":"0.05","#));
+        let line = line(45_466);
+        for field in [
+            r#""transaction_id":"txn-000000000000000a","#,
+            r#""product_id":"prod-0036","amount":"454.66","#,
+            r#""latitude":-23.00001,"longitude":-0.00040,"timestamp":"1969-12-31T21:00:00.000-03:00","#,
+            r#""revision":1,"voided":true}"#,
+        ] {
+            assert!(line.contains(field), "{field} is not in {line}");
+        }
     }
 }

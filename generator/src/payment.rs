@@ -21,12 +21,12 @@ impl Payment {
         }
     }
 
-    pub(crate) fn name(self) -> &'static [u8] {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::CreditCard => b"credit_card",
-            Self::DebitCard => b"debit_card",
-            Self::Pix => b"pix",
-            Self::Boleto => b"boleto",
+            Self::CreditCard => "credit_card",
+            Self::DebitCard => "debit_card",
+            Self::Pix => "pix",
+            Self::Boleto => "boleto",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Event time as local text. Times are microseconds since 1970; the offset is -03:00 throughout.
 
-use chrono::{DateTime, Datelike, Timelike};
+use chrono::{DateTime, SecondsFormat};
 
 /// One second, microseconds.
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -23,38 +23,10 @@ pub(crate) fn to_millisecond(at: i64) -> i64 {
     at - at.rem_euclid(1000)
 }
 
-/// Appends `2026-02-01T02:00:18.250-03:00` (29 bytes). Years beyond 9999 wrap.
-pub(crate) fn push_local(out: &mut Vec<u8>, at: i64) {
-    let local = DateTime::from_timestamp_micros(at + OFFSET).unwrap_or_default();
-    let year = local.year().rem_euclid(10_000) as u32;
-    push_two(out, year / 100);
-    push_two(out, year % 100);
-    out.push(b'-');
-    push_two(out, local.month());
-    out.push(b'-');
-    push_two(out, local.day());
-    out.push(b'T');
-    push_two(out, local.hour());
-    out.push(b':');
-    push_two(out, local.minute());
-    out.push(b':');
-    push_two(out, local.second());
-    out.push(b'.');
-    let millisecond = at.rem_euclid(SECOND) as u32 / 1000;
-    out.push(b'0' + (millisecond / 100) as u8);
-    push_two(out, millisecond % 100);
-    out.extend_from_slice(b"-03:00");
-}
-
-/// The same as text of its own.
+/// Local time as `2026-02-01T02:00:18.250-03:00`.
 pub(crate) fn local(at: i64) -> String {
-    let mut text = Vec::with_capacity(29);
-    push_local(&mut text, at);
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-fn push_two(out: &mut Vec<u8>, number: u32) {
-    out.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
+    let local = DateTime::from_timestamp_micros(at + OFFSET).unwrap_or_default();
+    local.to_rfc3339_opts(SecondsFormat::Millis, true).replace('Z', "-03:00")
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::defect::Defect;
 use crate::disturbance::Disturbance;
 use crate::event::GeneratedEvent;
 use crate::history::Histories;
-use crate::identity::{customer_id, scatter, transaction_id};
+use crate::identity::{scatter, transaction_id};
 use crate::label::{Label, Mark};
 use crate::payload;
 use crate::population::Population;
@@ -206,7 +206,8 @@ impl Traffic {
     fn emit(&self, due: i64, emission: &Emission, event: &mut GeneratedEvent) {
         let Emission { transaction, defect, mark } = emission;
         event.due = due;
-        event.key = customer_id(self.population.customer(transaction.purchase.customer).number);
+        let customer = self.population.customer(transaction.purchase.customer);
+        event.key.copy_from_slice(customer.id().as_bytes());
         event.payload.clear();
         payload::write(&mut event.payload, transaction, &self.population);
         if let Some(defect) = defect {

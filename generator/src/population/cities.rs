@@ -30,7 +30,7 @@ impl Coordinates {
     }
 
     /// Degrees north and east, as written to JSON.
-    pub(super) fn degrees(self) -> (f64, f64) {
+    pub(crate) fn degrees(self) -> (f64, f64) {
         (f64::from(self.latitude) / 1e5, f64::from(self.longitude) / 1e5)
     }
 }

@@ -104,7 +104,7 @@ impl Customer {
 
     /// The customer_id.
     pub(crate) fn id(&self) -> String {
-        String::from_utf8_lossy(&customer_id(self.number)).into_owned()
+        customer_id(self.number)
     }
 
     pub(super) fn record(&self) -> DimensionRecord {
