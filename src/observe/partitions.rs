@@ -1,6 +1,7 @@
 //! Lag of the partitions that this process reads, measured against the committed offsets.
 
 use super::Observed;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use streamflow_connectors::kafka::PartitionProgress;
 use streamflow_connectors::source::now_ms;
@@ -8,27 +9,22 @@ use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_model::PartitionId;
 
 /// Offsets and lag of one partition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Partition {
     pub topic: String,
     pub partition: u16,
     /// The next offset to be given to the dataflow.
     pub position: u64,
     /// The committed offset, from which a restart would read.
-    pub committed: u64,
+    pub committed_offset: u64,
     /// One past the last record, at most a few seconds old.
-    pub end: u64,
+    pub end_offset: u64,
+    /// The number of records that are not committed.
+    pub lag_records: u64,
     /// Age in seconds of the oldest record that is not committed; 0 without one.
     pub lag_seconds: f64,
     /// Since when the broker that leads the partition does not answer, ms since 1970.
     pub away_since: Option<u64>,
-}
-
-impl Partition {
-    /// The number of records that are not committed.
-    pub fn lag_records(&self) -> u64 {
-        self.end - self.committed
-    }
 }
 
 /// The partitions, by topic in the order of the configuration, then by number.
@@ -43,8 +39,9 @@ pub fn look(observed: &Observed) -> Vec<Partition> {
             topic: progress.topic().to_owned(),
             partition: progress.partition().partition(),
             position: progress.position(),
-            committed,
-            end,
+            committed_offset: committed,
+            end_offset: end,
+            lag_records: end - committed,
             lag_seconds,
             away_since: progress.away_since(),
         }

@@ -53,9 +53,9 @@ fn read(observed: &Observed, samples: &mut Samples) {
     for partition in partitions::look(observed) {
         let number = partition.partition.to_string();
         let labels = [partition.topic.as_str(), &number];
-        samples.count(&COMMITTED, &labels, partition.committed);
-        samples.count(&END, &labels, partition.end);
-        samples.count(&LAG_RECORDS, &labels, partition.lag_records());
+        samples.count(&COMMITTED, &labels, partition.committed_offset);
+        samples.count(&END, &labels, partition.end_offset);
+        samples.count(&LAG_RECORDS, &labels, partition.lag_records);
         samples.add(&LAG_SECONDS, &labels, partition.lag_seconds);
         samples.flag(&UP, &labels, partition.away_since.is_none());
     }

@@ -5,8 +5,9 @@
 
 use crate::memory::{self, Memory};
 use crate::observe::books::{self, Book};
+use crate::observe::partitions::{self, Partition};
 use crate::observe::stages::StageState;
-use crate::observe::{Observed, health, partitions, stages};
+use crate::observe::{Observed, health, stages};
 use crate::pipeline::{LatencySummary, LatestAlert, Totals, WorkerReport};
 use serde::Serialize;
 use serde_json::Value;
@@ -68,19 +69,6 @@ struct Stage {
     /// The number of items that have passed; the page computes the rate from it.
     done: u64,
     unit: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct Partition {
-    topic: String,
-    partition: u16,
-    position: u64,
-    committed_offset: u64,
-    end_offset: u64,
-    lag_records: u64,
-    lag_seconds: f64,
-    /// Since when the broker that leads the partition does not answer.
-    away_since: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -209,7 +197,7 @@ impl Snapshot {
             process,
             verdict: Health::of(observed),
             stages: stages_of(observed, &totals, &workers),
-            partitions: partitions::look(observed).into_iter().map(Partition::of).collect(),
+            partitions: partitions::look(observed),
             books: if status.commits() { books::look(observed, &totals) } else { Vec::new() },
             latency: Latency { commit: status.latencies().recent().map(Quantiles::of) },
             flow,
@@ -248,21 +236,6 @@ impl Health {
     fn of(observed: &Observed) -> Self {
         let (alive, ready) = (health::alive(observed), health::ready(observed));
         Self { healthy: alive.is_ok(), ready: ready.is_ok(), reason: alive.and(ready).err() }
-    }
-}
-
-impl Partition {
-    fn of(partition: partitions::Partition) -> Self {
-        Self {
-            lag_records: partition.lag_records(),
-            topic: partition.topic,
-            partition: partition.partition,
-            position: partition.position,
-            committed_offset: partition.committed,
-            end_offset: partition.end,
-            lag_seconds: partition.lag_seconds,
-            away_since: partition.away_since,
-        }
     }
 }
 
