@@ -5,7 +5,8 @@
 //! to the end when it changes again; every window after a position is still after it, with its latest row.
 
 use crate::encoding::Instant;
-use postgres::{Client, IsolationLevel, Row, Transaction};
+use postgres::types::ToSql;
+use postgres::{Client, GenericClient, IsolationLevel, Row, Transaction};
 use serde::{Deserialize, Serialize};
 use streamflow_connectors::postgres::PostgresError;
 
@@ -39,6 +40,11 @@ pub struct Limits {
     pub bytes: i64,
 }
 
+impl Limits {
+    /// No limits.
+    pub const NONE: Self = Self { rows: i64::MAX, bytes: i64::MAX };
+}
+
 /// The next rows after a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
@@ -56,21 +62,98 @@ impl<T> Page<T> {
     }
 }
 
+/// The rows of a table that are numbered densely, in the order of commits.
+pub trait Numbered: Sized {
+    /// The table.
+    const TABLE: &'static str;
+    /// Its column with the number.
+    const NUMBER: &'static str;
+    /// Size of a row in bytes, SQL.
+    const BYTES: &'static str;
+    /// What is read of a row, SQL; the number is first.
+    const COLUMNS: &'static str;
+
+    /// Converts a row of these columns.
+    ///
+    /// # Errors
+    /// A column has another type.
+    fn read(row: &Row) -> Result<Self, postgres::Error>;
+
+    /// The number.
+    fn number(&self) -> i64;
+
+    /// Selects the rows for which `condition` holds, in order; its parameters are `parameters`, from $3 on.
+    ///
+    /// # Errors
+    /// Those of the server and the connection.
+    fn select(
+        client: &mut impl GenericClient,
+        limits: Limits,
+        condition: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Self>, PostgresError> {
+        let (table, number, bytes, columns) = (Self::TABLE, Self::NUMBER, Self::BYTES, Self::COLUMNS);
+        let sql = format!(
+            "SELECT {columns} FROM (SELECT *, sum(bytes) OVER (ORDER BY {number}) - bytes AS before FROM ( \
+                 SELECT *, {bytes} AS bytes FROM {table} WHERE {condition} ORDER BY {number} LIMIT $1) AS next) AS sized \
+             WHERE before < $2 ORDER BY {number}"
+        );
+        let limits: [&(dyn ToSql + Sync); 2] = [&limits.rows, &limits.bytes];
+        let rows = client.query(&sql, &[&limits, parameters].concat())?;
+        Ok(rows.iter().map(Self::read).collect::<Result<_, _>>()?)
+    }
+}
+
 /// A row of `bronze.raw_fraud_alerts`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlertChange {
+pub struct StoredAlertChange {
     /// Dense, in the order of commits.
     pub number: i64,
-    /// The customer.
+    /// Number among the changes of its alert, from 1 on.
+    pub sequence: i64,
+    /// `raised`, `revised` or `withdrawn`.
+    pub change: String,
+    /// Why: `transaction` where the alert's own event raised it.
+    pub cause: String,
+    /// The transaction that is alerted.
+    pub transaction_id: String,
+    /// Its customer.
     pub customer_id: String,
+    /// When it was read, microseconds since 1970.
+    pub detected_at: i64,
     /// The message, JSON.
     pub payload: String,
 }
 
+impl Numbered for StoredAlertChange {
+    const TABLE: &'static str = "bronze.raw_fraud_alerts";
+    const NUMBER: &'static str = "number";
+    const BYTES: &'static str = "octet_length(payload::text)";
+    const COLUMNS: &'static str = "number, sequence, change, cause, transaction_id, customer_id, \
+         (extract(epoch FROM detected_at) * 1000000)::int8, payload::text";
+
+    fn read(row: &Row) -> Result<Self, postgres::Error> {
+        Ok(Self {
+            number: row.try_get(0)?,
+            sequence: row.try_get(1)?,
+            change: row.try_get(2)?,
+            cause: row.try_get(3)?,
+            transaction_id: row.try_get(4)?,
+            customer_id: row.try_get(5)?,
+            detected_at: row.try_get(6)?,
+            payload: row.try_get(7)?,
+        })
+    }
+
+    fn number(&self) -> i64 {
+        self.number
+    }
+}
+
 /// A row of `bronze.dead_letters`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// Dense, in the order of commits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredDeadLetter {
+    /// Its `id`: dense, in the order of commits.
     pub number: i64,
     /// Kafka topic of the event.
     pub topic: String,
@@ -92,6 +175,48 @@ pub struct DeadLetter {
     pub full_length: i64,
     /// When it was read, microseconds since 1970.
     pub ingested_at: i64,
+}
+
+impl Numbered for StoredDeadLetter {
+    const TABLE: &'static str = "bronze.dead_letters";
+    const NUMBER: &'static str = "id";
+    const BYTES: &'static str = "coalesce(octet_length(key), 0) + coalesce(octet_length(payload), 0)";
+    const COLUMNS: &'static str = "id, source_topic, source_partition, source_offset, reason, message, \
+         CASE WHEN key_is_base64 THEN decode(key, 'base64') ELSE convert_to(key, 'UTF8') END, \
+         CASE WHEN payload_is_base64 THEN decode(payload, 'base64') ELSE convert_to(payload, 'UTF8') END, \
+         truncated, full_length, (extract(epoch FROM ingested_at) * 1000000)::int8";
+
+    fn read(row: &Row) -> Result<Self, postgres::Error> {
+        Ok(Self {
+            number: row.try_get(0)?,
+            topic: row.try_get(1)?,
+            partition: row.try_get(2)?,
+            offset: row.try_get(3)?,
+            reason: row.try_get(4)?,
+            message: row.try_get(5)?,
+            key: row.try_get(6)?,
+            payload: row.try_get(7)?,
+            truncated: row.try_get(8)?,
+            full_length: row.try_get(9)?,
+            ingested_at: row.try_get(10)?,
+        })
+    }
+
+    fn number(&self) -> i64 {
+        self.number
+    }
+}
+
+/// The publisher's progress record: everything up to these numbers is in Kafka; the default is nothing. Fields of later versions are
+/// ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressRecord {
+    /// Number of the last alert change.
+    pub alert_number: i64,
+    /// The number of the last dead letter.
+    pub dead_letter_number: i64,
+    /// The position of the last window.
+    pub metrics: WindowPosition,
 }
 
 /// A row of `gold.realtime_metrics`, or a window that has been emptied: all zero.
@@ -145,31 +270,6 @@ pub struct WindowKey {
 const COMMITTED: &str = "SELECT generation, frontier, alert_changes, dead_letters, \
      (extract(epoch FROM watermark) * 1000000)::int8 FROM streamflow.progress";
 
-const ALERT_CHANGES: &str = "SELECT number, customer_id, payload FROM ( \
-         SELECT *, sum(octet_length(payload)) OVER (ORDER BY number) - octet_length(payload) AS before FROM ( \
-             SELECT number, customer_id, payload::text AS payload FROM bronze.raw_fraud_alerts \
-             WHERE number > $1 ORDER BY number LIMIT $2) AS next) AS sized \
-     WHERE before < $3 ORDER BY number";
-
-/// The bytes of the key of a row of `bronze.dead_letters`, SQL.
-pub const KEY_BYTES: &str =
-    "CASE WHEN key_is_base64 THEN decode(key, 'base64') ELSE convert_to(key, 'UTF8') END";
-
-/// The bytes that are kept of its payload, SQL.
-pub const PAYLOAD_BYTES: &str =
-    "CASE WHEN payload_is_base64 THEN decode(payload, 'base64') ELSE convert_to(payload, 'UTF8') END";
-
-fn dead_letters() -> String {
-    format!(
-        "SELECT id, source_topic, source_partition, source_offset, reason, message, \
-         {KEY_BYTES}, {PAYLOAD_BYTES}, truncated, full_length, (extract(epoch FROM ingested_at) * 1000000)::int8 \
-     FROM (SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS before FROM ( \
-             SELECT *, coalesce(octet_length(key), 0) + coalesce(octet_length(payload), 0) AS bytes \
-             FROM bronze.dead_letters WHERE id > $1 ORDER BY id LIMIT $2) AS next) AS sized \
-     WHERE before < $3 ORDER BY id"
-    )
-}
-
 const WINDOWS: &str = "SELECT (extract(epoch FROM window_start) * 1000000)::int8, store_key, store_id, \
          transaction_count, total_amount::text, avg_amount::text, alert_count, distinct_customers, \
          changed_frontier \
@@ -211,56 +311,39 @@ impl<'a> Outbox<'a> {
     ///
     /// # Errors
     /// As [`Outbox::open`].
-    pub fn alert_changes(&mut self, after: i64, limits: Limits) -> Result<Page<AlertChange>, PostgresError> {
-        let last = self.committed.alert_number;
-        self.numbered(ALERT_CHANGES, after, last, limits, |row| {
-            Ok(AlertChange {
-                number: row.try_get(0)?,
-                customer_id: row.try_get(1)?,
-                payload: row.try_get(2)?,
-            })
-        })
+    pub fn alert_changes(
+        &mut self,
+        after: i64,
+        limits: Limits,
+    ) -> Result<Page<StoredAlertChange>, PostgresError> {
+        self.numbered(after, self.committed.alert_number, limits)
     }
 
     /// The dead letters after number `after`.
     ///
     /// # Errors
     /// As [`Outbox::open`].
-    pub fn dead_letters(&mut self, after: i64, limits: Limits) -> Result<Page<DeadLetter>, PostgresError> {
-        let last = self.committed.dead_letter_number;
-        self.numbered(&dead_letters(), after, last, limits, |row| {
-            Ok(DeadLetter {
-                number: row.try_get(0)?,
-                topic: row.try_get(1)?,
-                partition: row.try_get(2)?,
-                offset: row.try_get(3)?,
-                reason: row.try_get(4)?,
-                message: row.try_get(5)?,
-                key: row.try_get(6)?,
-                payload: row.try_get(7)?,
-                truncated: row.try_get(8)?,
-                full_length: row.try_get(9)?,
-                ingested_at: row.try_get(10)?,
-            })
-        })
+    pub fn dead_letters(
+        &mut self,
+        after: i64,
+        limits: Limits,
+    ) -> Result<Page<StoredDeadLetter>, PostgresError> {
+        self.numbered(after, self.committed.dead_letter_number, limits)
     }
 
-    fn numbered<T>(
+    fn numbered<T: Numbered>(
         &mut self,
-        sql: &str,
         after: i64,
         last: i64,
         limits: Limits,
-        read: impl Fn(&Row) -> Result<T, postgres::Error>,
     ) -> Result<Page<T>, PostgresError> {
         // Mostly nothing is new, which needs no query.
         if after >= last {
             return Ok(Page::empty());
         }
-        let rows = self.snapshot.query(sql, &[&after, &limits.rows, &limits.bytes])?;
-        let reached: Option<i64> = rows.last().map(|row| row.try_get(0)).transpose()?;
-        let rows = rows.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Page { rows, has_more: reached.is_some_and(|reached| reached < last) })
+        let rows = T::select(&mut self.snapshot, limits, &format!("{} > $3", T::NUMBER), &[&after])?;
+        let has_more = rows.last().is_some_and(|row| row.number() < last);
+        Ok(Page { rows, has_more })
     }
 
     /// At most `limit` windows after a position. Those that begin before `oldest`, microseconds since 1970, are
@@ -279,7 +362,7 @@ impl<'a> Outbox<'a> {
             Some(window) => (window.start, window.store_key.unwrap_or(0)),
             None => (i64::MAX, i32::MAX),
         };
-        let parameters: [&(dyn postgres::types::ToSql + Sync); 5] =
+        let parameters: [&(dyn ToSql + Sync); 5] =
             [&oldest, &after.frontier, &Instant(start), &store_key, &limit];
         let rows = self.snapshot.query(WINDOWS, &parameters)?;
         let has_more = i64::try_from(rows.len()).is_ok_and(|rows| rows >= limit);

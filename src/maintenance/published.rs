@@ -1,7 +1,7 @@
 //! How far alert changes are published, as Kafka has it in the progress record.
 
 use crate::config::Config;
-use crate::publisher::{ProgressRecord, PublisherError};
+use crate::publisher::{self, PublisherError};
 use anyhow::Result;
 use std::time::Duration;
 use streamflow_connectors::kafka::KafkaError;
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// # Errors
 /// Errors of Kafka, no answer from it, or a record that cannot be decoded.
 pub fn last_alert_change(config: &Config) -> Result<i64> {
-    match ProgressRecord::latest(config, PATIENCE) {
+    match publisher::latest_progress(config, PATIENCE) {
         Ok(progress) => Ok(progress.alert_number),
         // Nothing was ever published.
         Err(PublisherError::Kafka(KafkaError::MissingTopic { .. })) => Ok(0),

@@ -1,12 +1,11 @@
 //! What one transaction sends: the next rows of one snapshot of the tables, and the position after them.
 
 use super::error::PublisherError;
-use super::record::ProgressRecord;
-use super::{alerts, dead_letters, metrics};
+use super::{alerts, dead_letters, metrics, record};
 use postgres::Client;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::Message;
-use streamflow_medallion::outbox::{Committed, Limits, Outbox, Page, WindowPosition};
+use streamflow_medallion::outbox::{Committed, Limits, Outbox, Page, ProgressRecord, WindowPosition};
 use streamflow_model::timestamp::MINUTE;
 
 /// A position in what is to be published; the default is the beginning.
@@ -68,7 +67,7 @@ impl Reader {
     ) -> Result<Batch, PublisherError> {
         let mut outbox = Outbox::open(client)?;
         check_lease(outbox.committed(), generation)?;
-        from.progress.check(outbox.committed())?;
+        record::check(&from.progress, outbox.committed())?;
         let frontier = outbox.committed().frontier;
         let mut batch = Batch { after: from.clone(), frontier, ..Batch::default() };
         self.add_alerts(&mut outbox, &mut batch)?;

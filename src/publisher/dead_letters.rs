@@ -11,19 +11,19 @@
 //! | `dlq.key_truncated` | `true` if only the first 64 KiB of the key are here; else absent |
 
 use streamflow_connectors::kafka::{Header, Message};
-use streamflow_medallion::outbox::DeadLetter;
+use streamflow_medallion::outbox::StoredDeadLetter;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::timestamp::Rfc3339;
 
 /// The message is keyed by the position of the event, topic-partition-offset. An event without a value has none here either.
-pub fn message(letter: DeadLetter) -> Message {
-    let DeadLetter { topic, partition, offset, .. } = &letter;
+pub fn message(letter: StoredDeadLetter) -> Message {
+    let StoredDeadLetter { topic, partition, offset, .. } = &letter;
     let key = format!("{topic}-{partition}-{offset}").into_bytes();
     Message { key, headers: headers(&letter), value: letter.payload }
 }
 
-fn headers(letter: &DeadLetter) -> Vec<Header> {
-    let DeadLetter {
+fn headers(letter: &StoredDeadLetter) -> Vec<Header> {
+    let StoredDeadLetter {
         number,
         topic,
         partition,
@@ -66,8 +66,8 @@ fn text(name: &'static str, value: &dyn ToString) -> Header {
 mod tests {
     use super::*;
 
-    fn letter() -> DeadLetter {
-        DeadLetter {
+    fn letter() -> StoredDeadLetter {
+        StoredDeadLetter {
             number: 9,
             topic: "transactions.raw".to_owned(),
             partition: 2,
@@ -113,18 +113,19 @@ mod tests {
 
     #[test]
     fn what_was_absent_stays_absent() {
-        let bare = message(DeadLetter { key: None, payload: None, ..letter() });
+        let bare = message(StoredDeadLetter { key: None, payload: None, ..letter() });
         assert_eq!((bare.value.as_ref(), header(&bare, "dlq.key")), (None, None));
-        let empty = message(DeadLetter { key: Some(Vec::new()), payload: Some(Vec::new()), ..letter() });
+        let empty =
+            message(StoredDeadLetter { key: Some(Vec::new()), payload: Some(Vec::new()), ..letter() });
         assert_eq!((empty.value.as_deref(), header(&empty, "dlq.key")), (Some(&b""[..]), Some(&b""[..])));
     }
 
     #[test]
     fn a_long_key_is_cut() {
-        let exact = message(DeadLetter { key: Some(vec![7; PAYLOAD_LIMIT]), ..letter() });
+        let exact = message(StoredDeadLetter { key: Some(vec![7; PAYLOAD_LIMIT]), ..letter() });
         assert_eq!(header(&exact, "dlq.key").map(<[u8]>::len), Some(PAYLOAD_LIMIT));
         assert_eq!(header(&exact, "dlq.key_truncated"), None);
-        let longer = message(DeadLetter { key: Some(vec![7; PAYLOAD_LIMIT + 1]), ..letter() });
+        let longer = message(StoredDeadLetter { key: Some(vec![7; PAYLOAD_LIMIT + 1]), ..letter() });
         assert_eq!(header(&longer, "dlq.key").map(<[u8]>::len), Some(PAYLOAD_LIMIT));
         assert_eq!(header(&longer, "dlq.key_truncated"), Some(&b"true"[..]));
     }

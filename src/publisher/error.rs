@@ -36,7 +36,7 @@ pub enum PublisherError {
     },
     /// The progress record cannot be decoded: another program or a newer version wrote it. The user has to decide.
     #[error("the publisher's progress record in Kafka: {0}")]
-    Record(String),
+    Record(#[from] serde_json::Error),
 }
 
 impl PublisherError {

@@ -37,7 +37,7 @@ pub fn message(window: &Window) -> Result<Message, PublisherError> {
         distinct_customers: window.distinct_customers,
         frontier: window.changed_frontier,
     };
-    let value = serde_json::to_vec(&value).map_err(|error| PublisherError::Record(error.to_string()))?;
+    let value = serde_json::to_vec(&value)?;
     Ok(Message { key: start.into_bytes(), value: Some(value), headers: Vec::new() })
 }
 

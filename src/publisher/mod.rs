@@ -25,7 +25,7 @@ mod status;
 mod tests;
 
 pub use error::PublisherError;
-pub use record::ProgressRecord;
+pub use record::latest as latest_progress;
 pub use status::{Published, PublisherState, PublisherStatus};
 
 use crate::config::Config;

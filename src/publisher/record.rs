@@ -2,68 +2,42 @@
 
 use super::error::PublisherError;
 use crate::config::Config;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use streamflow_connectors::kafka::latest_record;
-use streamflow_medallion::outbox::{Committed, WindowPosition};
+use streamflow_medallion::outbox::{Committed, ProgressRecord};
 
-/// Everything up to these numbers is in Kafka; the default is nothing. Fields of later versions are ignored.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProgressRecord {
-    /// Number of the last alert change.
-    pub alert_number: i64,
-    /// The number of the last dead letter.
-    pub dead_letter_number: i64,
-    /// The position of the last window.
-    pub metrics: WindowPosition,
+/// Reads the newest record of the publisher's name. Without one nothing is published.
+///
+/// # Errors
+/// Errors of Kafka, no answer within `patience`, and [`PublisherError::Record`], because a guess would lose messages or send them
+/// twice.
+pub fn latest(config: &Config, patience: Duration) -> Result<ProgressRecord, PublisherError> {
+    let name = config.publisher.transactional_id.as_bytes();
+    let record = latest_record(&config.kafka, &config.topics.progress, name, patience)?;
+    Ok(record.as_deref().map(serde_json::from_slice).transpose()?.unwrap_or_default())
 }
 
-impl ProgressRecord {
-    /// The record's value, JSON.
-    pub fn encode(&self) -> Result<Vec<u8>, PublisherError> {
-        serde_json::to_vec(self).map_err(|error| PublisherError::Record(error.to_string()))
-    }
-
-    /// Decodes a record's value.
-    ///
-    /// # Errors
-    /// [`PublisherError::Record`], because a guess would lose messages or send them twice.
-    pub fn decode(value: &[u8]) -> Result<Self, PublisherError> {
-        serde_json::from_slice(value).map_err(|error| PublisherError::Record(error.to_string()))
-    }
-
-    /// Reads the newest record of the publisher's name. Without one nothing is published.
-    ///
-    /// # Errors
-    /// Errors of Kafka, no answer within `patience`, and [`PublisherError::Record`].
-    pub fn latest(config: &Config, patience: Duration) -> Result<Self, PublisherError> {
-        let name = config.publisher.transactional_id.as_bytes();
-        let record = latest_record(&config.kafka, &config.topics.progress, name, patience)?;
-        Ok(record.as_deref().map(Self::decode).transpose()?.unwrap_or_default())
-    }
-
-    /// Checks that the database has everything that Kafka has.
-    ///
-    /// # Errors
-    /// [`PublisherError::Ahead`].
-    pub fn check(&self, committed: &Committed) -> Result<(), PublisherError> {
-        for (what, published, committed) in [
-            ("alert change", self.alert_number, committed.alert_number),
-            ("dead letter", self.dead_letter_number, committed.dead_letter_number),
-            ("frontier", self.metrics.frontier, committed.frontier),
-        ] {
-            if published > committed {
-                return Err(PublisherError::Ahead { what, published, committed });
-            }
+/// Checks that the database has everything that Kafka has.
+///
+/// # Errors
+/// [`PublisherError::Ahead`].
+pub fn check(progress: &ProgressRecord, committed: &Committed) -> Result<(), PublisherError> {
+    for (what, published, committed) in [
+        ("alert change", progress.alert_number, committed.alert_number),
+        ("dead letter", progress.dead_letter_number, committed.dead_letter_number),
+        ("frontier", progress.metrics.frontier, committed.frontier),
+    ] {
+        if published > committed {
+            return Err(PublisherError::Ahead { what, published, committed });
         }
-        Ok(())
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use streamflow_medallion::outbox::WindowKey;
+    use streamflow_medallion::outbox::{WindowKey, WindowPosition};
 
     fn progress() -> ProgressRecord {
         let window = Some(WindowKey { start: -60_000_000, store_key: Some(3) });
@@ -74,13 +48,17 @@ mod tests {
         }
     }
 
+    fn decode(text: &str) -> serde_json::Result<ProgressRecord> {
+        serde_json::from_str(text)
+    }
+
     #[test]
     fn what_is_written_is_read() {
         for progress in [ProgressRecord::default(), progress()] {
-            assert_eq!(ProgressRecord::decode(&progress.encode().unwrap()).unwrap(), progress);
+            assert_eq!(decode(&serde_json::to_string(&progress).unwrap()).unwrap(), progress);
         }
         let text = r#"{"alert_number":12,"dead_letter_number":3,"metrics":{"frontier":1770000000000,"window":{"start":-60000000,"store_key":3}}}"#;
-        assert_eq!(String::from_utf8(progress().encode().unwrap()).unwrap(), text);
+        assert_eq!(serde_json::to_string(&progress()).unwrap(), text);
     }
 
     #[test]
@@ -88,16 +66,14 @@ mod tests {
         let text = r#"{"more":[1],"alert_number":1,"dead_letter_number":2,"metrics":{"frontier":3,"window":null,"x":0}}"#;
         let metrics = WindowPosition { frontier: 3, window: None };
         let expected = ProgressRecord { alert_number: 1, dead_letter_number: 2, metrics };
-        assert_eq!(ProgressRecord::decode(text.as_bytes()).unwrap(), expected);
+        assert_eq!(decode(text).unwrap(), expected);
     }
 
     #[test]
     fn a_record_that_says_too_little_is_an_error() {
         for text in ["", "{}", r#"{"alert_number":1,"dead_letter_number":2}"#, r#"{"alert_number":"1"}"#] {
-            assert!(
-                matches!(ProgressRecord::decode(text.as_bytes()), Err(PublisherError::Record(_))),
-                "{text}"
-            );
+            let error = decode(text).map_err(PublisherError::from);
+            assert!(matches!(error, Err(PublisherError::Record(_))), "{text}");
         }
     }
 
@@ -110,13 +86,13 @@ mod tests {
             dead_letter_number: 3,
             watermark: None,
         };
-        progress().check(&committed).unwrap();
+        check(&progress(), &committed).unwrap();
         for (older, what) in [
             (Committed { alert_number: 11, ..committed.clone() }, "alert change 12"),
             (Committed { dead_letter_number: 0, ..committed.clone() }, "dead letter 3"),
             (Committed { frontier: 0, ..committed }, "frontier 1770000000000"),
         ] {
-            let text = progress().check(&older).unwrap_err().to_string();
+            let text = check(&progress(), &older).unwrap_err().to_string();
             assert!(text.contains(what), "{text}");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Position};
 use super::error::PublisherError;
-use super::record::ProgressRecord;
+use super::record;
 use crate::config::{Config, TopicNames};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{Message, TransactionError, TransactionalProducer};
@@ -36,7 +36,7 @@ impl Session {
         let producer = TransactionalProducer::open(&config.kafka, name, timeout)?;
         producer.fence(PATIENCE)?;
         // Only now: before, an older publisher might still have committed.
-        let progress = ProgressRecord::latest(config, PATIENCE)?;
+        let progress = record::latest(config, PATIENCE)?;
         Ok(Self {
             producer,
             topics: config.topics.clone(),
@@ -59,7 +59,7 @@ impl Session {
 
     /// Sends a batch and its progress record. The brokers have them then, but no consumer sees them yet.
     pub fn prepare(&mut self, batch: &Batch) -> Result<(), PublisherError> {
-        let value = Some(batch.after.progress.encode()?);
+        let value = Some(serde_json::to_vec(&batch.after.progress)?);
         let record = Message { key: self.key.clone(), value, headers: Vec::new() };
         self.begun = Instant::now();
         self.send(batch, &record).map_err(|error| self.classify(error))

@@ -2,12 +2,12 @@
 
 use super::batch::Batch;
 use super::error::PublisherError;
-use super::record::ProgressRecord;
 use crate::histogram::{Histogram, LATENCY_BOUNDS};
 use crate::lock::lock;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use streamflow_connectors::source::now_ms;
+use streamflow_medallion::outbox::ProgressRecord;
 
 /// Shared between the publisher and its observers.
 #[derive(Default)]

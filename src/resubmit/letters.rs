@@ -2,8 +2,9 @@
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
-use postgres::{Client, Row};
-use streamflow_medallion::outbox::{KEY_BYTES, PAYLOAD_BYTES};
+use postgres::Client;
+use postgres::types::ToSql;
+use streamflow_medallion::outbox::{Limits, Numbered, StoredDeadLetter};
 
 /// Selects dead letters for which all conditions hold.
 #[derive(Clone, Debug, Default)]
@@ -28,44 +29,15 @@ impl Selection {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
-    pub id: i64,
-    pub topic: String,
-    /// The kind of error, such as `invalid_field`.
-    pub reason: String,
-    /// What exactly was wrong.
-    pub message: String,
-    pub key: Option<Vec<u8>>,
-    /// The first 64 KiB of its value.
-    pub payload: Option<Vec<u8>>,
-    /// Whether the value was longer than that.
-    pub truncated: bool,
-    /// Length of the whole value in bytes.
-    pub full_length: i64,
-}
+/// The size of a page; its last letter may exceed the bytes.
+const PAGE: Limits = Limits { rows: 500, bytes: 4 << 20 };
 
-const ROWS: i64 = 500;
-
-/// The size of a page in bytes; the last letter may exceed it.
-const BYTES: i64 = 4 << 20;
-
-fn page() -> String {
-    format!(
-        "SELECT id, source_topic, reason, message, \
-         {KEY_BYTES}, {PAYLOAD_BYTES}, truncated, full_length \
-     FROM (SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS before FROM ( \
-             SELECT *, coalesce(octet_length(key), 0) + coalesce(octet_length(payload), 0) AS bytes \
-             FROM bronze.dead_letters \
-             WHERE id > $1 AND id <= $2 AND ($3::text[] IS NULL OR reason = ANY ($3)) \
-                 AND ($4::int8[] IS NULL OR id = ANY ($4)) \
-                 AND ($5::timestamptz IS NULL OR ingested_at >= $5) \
-                 AND ($6::timestamptz IS NULL OR ingested_at < $6) \
-                 AND ($7 OR resubmitted_at IS NULL) \
-             ORDER BY id LIMIT $8) AS next) AS sized \
-     WHERE before < $9 ORDER BY id"
-    )
-}
+/// What the parameters of a page select: the ids it is between, and the selection.
+const SELECTED: &str = "id > $3 AND id <= $4 AND ($5::text[] IS NULL OR reason = ANY ($5)) \
+     AND ($6::int8[] IS NULL OR id = ANY ($6)) \
+     AND ($7::timestamptz IS NULL OR ingested_at >= $7) \
+     AND ($8::timestamptz IS NULL OR ingested_at < $8) \
+     AND ($9 OR resubmitted_at IS NULL)";
 
 /// Key of the advisory lock. Any constant that no other program uses on this database will do.
 const LOCK: i64 = 0x0053_5452_5245_5355;
@@ -96,15 +68,15 @@ impl Letters {
     }
 
     /// The next page; empty at the end.
-    pub fn page(&mut self, at_most: u64) -> Result<Vec<Letter>> {
+    pub fn page(&mut self, at_most: u64) -> Result<Vec<StoredDeadLetter>> {
         let Selection { reasons, ids, since, until, again } = &self.selection;
-        let rows = i64::try_from(at_most).unwrap_or(ROWS).min(ROWS);
-        let rows = self
-            .client
-            .query(&page(), &[&self.after, &self.last, reasons, ids, since, until, again, &rows, &BYTES])?;
-        let letters = rows.iter().map(letter).collect::<Result<Vec<_>>>()?;
+        let rows = i64::try_from(at_most).unwrap_or(PAGE.rows).min(PAGE.rows);
+        let limits = Limits { rows, ..PAGE };
+        let parameters: [&(dyn ToSql + Sync); 7] =
+            [&self.after, &self.last, reasons, ids, since, until, again];
+        let letters = StoredDeadLetter::select(&mut self.client, limits, SELECTED, &parameters)?;
         if let Some(letter) = letters.last() {
-            self.after = letter.id;
+            self.after = letter.number;
         }
         Ok(letters)
     }
@@ -129,17 +101,4 @@ fn prepare_to_mark(client: &mut Client) -> Result<()> {
         bail!("another `streamflow resubmit` is at work on this database; wait for its end");
     }
     Ok(())
-}
-
-fn letter(row: &Row) -> Result<Letter> {
-    Ok(Letter {
-        id: row.try_get(0)?,
-        topic: row.try_get(1)?,
-        reason: row.try_get(2)?,
-        message: row.try_get(3)?,
-        key: row.try_get(4)?,
-        payload: row.try_get(5)?,
-        truncated: row.try_get(6)?,
-        full_length: row.try_get(7)?,
-    })
 }

@@ -16,7 +16,7 @@ pub use letters::Selection;
 
 use crate::config::Config;
 use anyhow::{Context, Result, bail};
-use letters::{Letter, Letters};
+use letters::Letters;
 use rewrite::Rewrite;
 use sender::{OutgoingEvent, Sender};
 use std::collections::BTreeMap;
@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaError, TopicAdmin};
 use streamflow_connectors::postgres::connect;
+use streamflow_medallion::outbox::StoredDeadLetter;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 
 #[derive(Clone, Debug)]
@@ -135,21 +136,21 @@ impl<F: FnMut(String)> Resubmission<'_, F> {
     }
 
     /// Sends a page and marks what Kafka has of it.
-    fn send(&mut self, page: Vec<Letter>, summary: &mut ResubmissionSummary) -> Result<()> {
+    fn send(&mut self, page: Vec<StoredDeadLetter>, summary: &mut ResubmissionSummary) -> Result<()> {
         for mut letter in page {
             let other =
-                self.rewrite.as_mut().map(|rewrite| rewrite.payload(letter.id)).transpose()?.flatten();
+                self.rewrite.as_mut().map(|rewrite| rewrite.payload(letter.number)).transpose()?.flatten();
             self.rewritten += u64::from(other.is_some());
             if let Some(problem) = problem(&letter, other.is_some(), self.topics) {
                 summary.refused += 1;
-                (self.refuse)(format!("dead letter {} is not sent: {problem}", letter.id));
+                (self.refuse)(format!("dead letter {} is not sent: {problem}", letter.number));
                 continue;
             }
             letter.payload = other.or(letter.payload);
-            let Letter { id, topic, key, payload, .. } = &letter;
+            let StoredDeadLetter { number, topic, key, payload, .. } = &letter;
             if let Some(sender) = &self.sender {
                 sender.send(&OutgoingEvent {
-                    id: *id,
+                    id: *number,
                     topic,
                     key: key.as_deref(),
                     payload: payload.as_deref(),
@@ -173,8 +174,8 @@ impl<F: FnMut(String)> Resubmission<'_, F> {
 }
 
 /// Why a letter cannot be sent.
-fn problem(letter: &Letter, is_rewritten: bool, topics: &[String]) -> Option<String> {
-    let Letter { topic, key, truncated, full_length, .. } = letter;
+fn problem(letter: &StoredDeadLetter, is_rewritten: bool, topics: &[String]) -> Option<String> {
+    let StoredDeadLetter { topic, key, truncated, full_length, .. } = letter;
     if !topics.contains(topic) {
         // An old record of reference data would replace a newer one.
         Some(format!(

@@ -8,7 +8,6 @@
 //! line. `payload_base64` is for bytes that are not text. Null or a missing field has to be filled in: the rest of a truncated payload
 //! is lost. `reason` and `message` are for the reader.
 
-use super::letters::Letter;
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +18,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use streamflow_medallion::outbox::StoredDeadLetter;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 
 #[derive(Deserialize)]
@@ -126,13 +126,13 @@ fn parse(line: &[u8]) -> Result<(i64, Vec<u8>)> {
 }
 
 /// Writes a line for a letter. A truncated letter gets no payload.
-pub fn write(file: &mut impl Write, letter: &Letter) -> Result<()> {
-    let Letter { id, reason, message, payload, truncated, .. } = letter;
+pub fn write(file: &mut impl Write, letter: &StoredDeadLetter) -> Result<()> {
+    let StoredDeadLetter { number, reason, message, payload, truncated, .. } = letter;
     let payload = payload.as_deref().filter(|_| !truncated);
     let text = payload.and_then(|payload| std::str::from_utf8(payload).ok());
     let raw = text.map(raw).transpose()?;
     let payload_base64 = payload.filter(|_| raw.is_none()).map(|payload| STANDARD.encode(payload));
-    let line = Written { id: *id, reason, message, payload: raw.as_deref(), payload_base64 };
+    let line = Written { id: *number, reason, message, payload: raw.as_deref(), payload_base64 };
     serde_json::to_writer(&mut *file, &line)?;
     Ok(file.write_all(b"\n")?)
 }
@@ -150,16 +150,13 @@ fn raw(text: &str) -> serde_json::Result<Box<RawValue>> {
 mod tests {
     use super::*;
 
-    fn letter(id: i64, payload: Option<&[u8]>) -> Letter {
-        Letter {
-            id,
-            topic: "t".to_owned(),
+    fn letter(number: i64, payload: Option<&[u8]>) -> StoredDeadLetter {
+        StoredDeadLetter {
+            number,
             reason: "invalid_field".to_owned(),
             message: "amount: \"x\"".to_owned(),
-            key: None,
             payload: payload.map(<[u8]>::to_vec),
-            truncated: false,
-            full_length: 0,
+            ..StoredDeadLetter::default()
         }
     }
 
@@ -198,7 +195,8 @@ mod tests {
 
     #[test]
     fn what_is_lost_must_be_filled_in() {
-        for letter in [letter(7, None), Letter { truncated: true, ..letter(7, Some(b"{\"a\": 1")) }] {
+        for letter in [letter(7, None), StoredDeadLetter { truncated: true, ..letter(7, Some(b"{\"a\": 1")) }]
+        {
             let mut bytes = Vec::new();
             write(&mut bytes, &letter).unwrap();
             let (_directory, path) = file(&bytes);

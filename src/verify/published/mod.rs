@@ -10,12 +10,12 @@ mod published_rows;
 use super::brokers::{Brokers, CommittedRecord, Ranges};
 use super::check::{Check, Outcome};
 use crate::config::Config;
-use crate::publisher::ProgressRecord;
 use anyhow::Result;
 use chrono::Utc;
 use postgres::Transaction;
 use postgres::fallible_iterator::FallibleIterator;
 use published_rows::{PublishedRows, Row};
+use streamflow_medallion::outbox::ProgressRecord;
 
 /// Reads the progress record; without one nothing is published.
 ///
@@ -26,7 +26,7 @@ fn published(brokers: &Brokers, config: &Config) -> Result<ProgressRecord> {
         return Ok(ProgressRecord::default());
     }
     let record = brokers.latest(&config.topics.progress, &config.publisher.transactional_id)?;
-    Ok(record.as_deref().map(ProgressRecord::decode).transpose()?.unwrap_or_default())
+    Ok(record.as_deref().map(serde_json::from_slice).transpose()?.unwrap_or_default())
 }
 
 /// The state of Kafka before the snapshot.
