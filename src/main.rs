@@ -20,7 +20,6 @@ mod publisher;
 mod replay;
 mod resubmit;
 mod stop;
-mod verify;
 
 use clap::Parser;
 use cli::{Cli, Command};

@@ -23,7 +23,6 @@ mod migrations;
 pub mod outbox;
 mod output;
 mod progress;
-pub mod recompute;
 pub mod tables;
 mod topics;
 mod versions;

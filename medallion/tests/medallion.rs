@@ -17,8 +17,8 @@ use streamflow_dataflow::detectors::{Rules, RulesChange};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::views::realtime_metrics::MinuteStart;
 use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
-use streamflow_medallion::recompute::compare;
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
+use streamflow_verification::against_silver;
 use world::{START, World};
 
 /// An ingest time of the partitions' test: 2026-02-01T02:40Z.
@@ -82,7 +82,7 @@ impl Bench {
     }
 
     fn check_recomputation(&mut self) {
-        for comparison in compare(&mut self.client).unwrap() {
+        for comparison in against_silver(&mut self.client).unwrap() {
             assert_eq!(comparison.differing, 0, "{comparison:#?}");
         }
     }
@@ -245,7 +245,7 @@ fn the_recomputation_finds_a_wrong_row_in_each_table() {
         ("DELETE FROM bronze.dead_letters WHERE id = 1", "bronze.dead_letters"),
     ] {
         bench.client.batch_execute(sql).unwrap();
-        let comparisons = compare(&mut bench.client).unwrap();
+        let comparisons = against_silver(&mut bench.client).unwrap();
         let found = comparisons.iter().find(|comparison| comparison.table == table).unwrap();
         assert!(found.differing > 0 && !found.sample.is_empty(), "{sql}: {found:?}");
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect, migrate};
 use streamflow_dataflow::settings::Settings;
 use streamflow_medallion::hydration::{Hydration, Row, Share, resume};
-use streamflow_medallion::recompute::compare;
 use streamflow_medallion::{Progress, Topics, migrations};
+use streamflow_verification::against_silver;
 
 /// The migrations that the database of the dump has.
 const APPLIED: usize = 13;
@@ -77,7 +77,7 @@ fn views_show_what_they_showed_before() {
 fn tables_equal_their_recomputation() {
     let mut database = OldDatabase::load();
     database.migrate();
-    for comparison in compare(&mut database.client).unwrap() {
+    for comparison in against_silver(&mut database.client).unwrap() {
         assert!(comparison.rows > 0 && comparison.differing == 0, "{comparison:#?}");
     }
 }

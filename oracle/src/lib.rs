@@ -20,6 +20,7 @@ mod expected;
 mod instant;
 mod intake;
 mod rules;
+mod tables;
 mod views;
 
 pub use decode::{Decoded, Refusal, decode};

@@ -23,31 +23,18 @@ pub fn message(letter: StoredDeadLetter) -> Message {
 }
 
 fn headers(letter: &StoredDeadLetter) -> Vec<Header> {
-    let StoredDeadLetter {
-        number,
-        topic,
-        partition,
-        offset,
-        reason,
-        message,
-        key,
-        payload: _,
-        truncated,
-        full_length,
-        ingested_at,
-    } = letter;
     let mut headers = vec![
-        text("dlq.topic", topic),
-        text("dlq.partition", partition),
-        text("dlq.offset", offset),
-        text("dlq.reason", reason),
-        text("dlq.message", message),
-        text("dlq.ingested_at", &Rfc3339(*ingested_at)),
-        text("dlq.number", number),
-        text("dlq.full_length", full_length),
-        text("dlq.truncated", truncated),
+        text("dlq.topic", &letter.topic),
+        text("dlq.partition", &letter.partition),
+        text("dlq.offset", &letter.offset),
+        text("dlq.reason", &letter.reason),
+        text("dlq.message", &letter.message),
+        text("dlq.ingested_at", &Rfc3339(letter.ingested_at)),
+        text("dlq.number", &letter.number),
+        text("dlq.full_length", &letter.full_length),
+        text("dlq.truncated", &letter.truncated),
     ];
-    if let Some(key) = key {
+    if let Some(key) = &letter.key {
         // A key can be as long as a message may be: with everything else it would not fit into one.
         let kept = &key[..key.len().min(PAYLOAD_LIMIT)];
         headers.push(Header { name: "dlq.key", value: kept.to_vec() });

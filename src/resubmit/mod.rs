@@ -18,7 +18,7 @@ use crate::config::Config;
 use anyhow::{Context, Result, bail};
 use letters::Letters;
 use rewrite::Rewrite;
-use sender::{OutgoingEvent, Sender};
+use sender::Sender;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
@@ -147,14 +147,8 @@ impl<F: FnMut(String)> Resubmission<'_, F> {
                 continue;
             }
             letter.payload = other.or(letter.payload);
-            let StoredDeadLetter { number, topic, key, payload, .. } = &letter;
             if let Some(sender) = &self.sender {
-                sender.send(&OutgoingEvent {
-                    id: *number,
-                    topic,
-                    key: key.as_deref(),
-                    payload: payload.as_deref(),
-                })?;
+                sender.send(&letter)?;
             }
             *summary.sent.entry((letter.topic, letter.reason)).or_default() += 1;
         }

@@ -9,6 +9,7 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, T
 use std::sync::Mutex;
 use std::time::Duration;
 use streamflow_connectors::kafka::KafkaSettings;
+use streamflow_medallion::outbox::StoredDeadLetter;
 
 /// The header with the id of the dead letter.
 pub const HEADER: &str = "streamflow-resubmission";
@@ -18,16 +19,6 @@ const ROOM: Duration = Duration::from_millis(1);
 
 /// Longer than the client takes until a record is acknowledged or given up.
 const MARGIN: Duration = Duration::from_secs(10);
-
-/// An event to be sent.
-pub struct OutgoingEvent<'a> {
-    /// The dead letter.
-    pub id: i64,
-    pub topic: &'a str,
-    /// The key decides the partition.
-    pub key: Option<&'a [u8]>,
-    pub payload: Option<&'a [u8]>,
-}
 
 #[derive(Debug, Default)]
 pub struct Delivered {
@@ -57,17 +48,17 @@ impl Sender {
         Ok(Self { client, patience })
     }
 
-    /// Queues an event; [`Sender::finish`] returns its outcome.
+    /// Queues the event of a dead letter, whose key decides the partition; [`Sender::finish`] returns its outcome.
     ///
     /// # Errors
     /// Where it cannot be queued at all.
-    pub fn send(&self, event: &OutgoingEvent<'_>) -> Result<()> {
-        let OutgoingEvent { id, topic, key, payload } = *event;
+    pub fn send(&self, letter: &StoredDeadLetter) -> Result<()> {
+        let StoredDeadLetter { number: id, topic, key, payload, .. } = letter;
         let number = id.to_string();
         let headers = OwnedHeaders::new().insert(Header { key: HEADER, value: Some(&number) });
         let mut record: BaseRecord<'_, [u8], [u8], Box<i64>> =
-            BaseRecord::with_opaque_to(topic, Box::new(id)).headers(headers);
-        (record.key, record.payload) = (key, payload);
+            BaseRecord::with_opaque_to(topic, Box::new(*id)).headers(headers);
+        (record.key, record.payload) = (key.as_deref(), payload.as_deref());
         loop {
             match self.client.send(record) {
                 Ok(()) => return Ok(()),

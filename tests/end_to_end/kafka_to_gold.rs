@@ -255,7 +255,7 @@ fn stop_under_load(world: &World, client: &mut Client, run: &mut Running) {
 }
 
 /// What each of these statements spoils, the verification of the table named finds.
-const DAMAGE: [(&str, &str); 19] = [
+const DAMAGE: [(&str, &str); 20] = [
     (
         "bronze.raw_transactions",
         "UPDATE bronze.raw_transactions SET schema_version = 7 WHERE payload LIKE '%foreign-plain-3%'",
@@ -295,6 +295,10 @@ const DAMAGE: [(&str, &str); 19] = [
     (
         "gold.rule_performance, from bronze",
         "UPDATE gold.rule_performance SET alerts_alone = alerts_alone + 1",
+    ),
+    (
+        "gold.payment_performance, from bronze",
+        "UPDATE gold.payment_performance SET alert_count = alert_count + 1",
     ),
     (
         "gold.realtime_metrics, from bronze",

@@ -1,19 +1,31 @@
 //! Compares the rows of a table with the expected ones.
 
-use crate::Comparison;
 use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::iter::Peekable;
 
 /// How many differing rows are shown.
-const SAMPLE: usize = 4;
+pub(crate) const SAMPLE: usize = 4;
+
+/// How a table compares with its recomputation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// The table or view, with its schema, and what it was recomputed from.
+    pub table: String,
+    /// Rows stored.
+    pub rows: i64,
+    /// Rows that only one of both sides has; a row that differs counts on either side.
+    pub differing: i64,
+    /// Up to four of these, `stored ...` or `expected ...`.
+    pub sample: Vec<String>,
+}
 
 /// Rows by key. A key that occurs twice on a side counts as a difference.
 type Rows<K, R> = Vec<(K, R)>;
 
 /// Compares the rows of `table` by key; two rows of a key agree where they are equal.
 pub fn equal<K: Ord + Debug, R: PartialEq + Debug>(
-    table: &'static str,
+    table: impl Into<String>,
     stored: impl IntoIterator<Item = (K, R)>,
     expected: impl IntoIterator<Item = (K, R)>,
 ) -> Comparison {
@@ -22,13 +34,14 @@ pub fn equal<K: Ord + Debug, R: PartialEq + Debug>(
 
 /// Compares the rows of `table` by key; two rows of a key agree where they are the `same`.
 pub fn alike<K: Ord + Debug, R: Debug>(
-    table: &'static str,
+    table: impl Into<String>,
     stored: impl IntoIterator<Item = (K, R)>,
     expected: impl IntoIterator<Item = (K, R)>,
     same: impl Fn(&R, &R) -> bool,
 ) -> Comparison {
     let (stored, expected) = (sorted(stored), sorted(expected));
-    let mut comparison = Comparison { table, rows: stored.len() as i64, differing: 0, sample: Vec::new() };
+    let mut comparison =
+        Comparison { table: table.into(), rows: stored.len() as i64, differing: 0, sample: Vec::new() };
     let (mut stored, mut expected) = (stored.into_iter().peekable(), expected.into_iter().peekable());
     while let Some(first) = first(&mut stored, &mut expected) {
         let left = stored.next_if(|_| first != Ordering::Greater);

@@ -5,7 +5,7 @@ use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_model::Id;
 
 /// The table.
-pub(crate) static TABLE: Table<Id, Profile> = Table::new(
+pub static TABLE: Table<Id, Profile> = Table::new(
     "gold.customer_totals",
     "gold.customer_profile",
     &[Column { name: "customer_key", value: Value::Customer(|customer| customer) }],

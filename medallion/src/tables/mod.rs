@@ -2,7 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod bronze;
-pub(crate) mod customer_profile;
+pub mod customer_profile;
 pub(crate) mod dimensions;
 mod history;
 pub(crate) mod lists;

@@ -33,11 +33,11 @@ pub struct Aggregate<K: 'static, S: 'static> {
     /// The table.
     pub table: Table<K, S>,
     /// Length of a bucket, microseconds: so long after its start it is over, except for local days.
-    pub(crate) bucket: i64,
+    pub bucket: i64,
     /// Reads a row's stored columns, in their order.
     pub(crate) read: fn(&mut copy_out::Fields<'_>) -> Result<(K, S), PostgresError>,
     /// What the rows must be, in SQL from `{transactions}`: those of `silver.transactions` that are not voided.
-    pub(crate) expected: &'static str,
+    pub expected: &'static str,
 }
 
 /// A column.
@@ -116,11 +116,6 @@ impl<T> Value<T> {
             Self::Money(_) => Some((CENTS.replace("total_amount", name), Type::TEXT)),
             _ => None,
         }
-    }
-
-    /// Whether a recomputation has it.
-    pub(crate) fn is_recomputed(&self) -> bool {
-        !matches!(self, Self::ChangedAt | Self::ChangedFrontier)
     }
 }
 
