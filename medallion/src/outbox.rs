@@ -119,7 +119,7 @@ pub struct StoredAlertChange {
     pub transaction_id: String,
     /// Its customer.
     pub customer_id: String,
-    /// When it was read, microseconds since 1970.
+    /// When the change was found, microseconds since 1970.
     pub detected_at: i64,
     /// The message, JSON.
     pub payload: String,

@@ -8,9 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use streamflow_verification::checks::{
-    self, Deployment, Depth, FreshnessLimits, Grade, Outputs, Report, Scope,
-};
+use streamflow_verification::checks::{self, Deployment, Depth, FreshnessLimits, Grade, Report, Scope};
 use table::Format;
 
 /// Check the tables, the topics and the books, and say what is wrong and what to do.
@@ -77,7 +75,10 @@ fn deployment(config: Config) -> Deployment {
     let TopicNames { alerts, metrics, dead_letters, progress, .. } = config.topics.clone();
     Deployment {
         inputs: config.topics.roles(),
-        outputs: Outputs { alerts, metrics, dead_letters, progress },
+        alerts,
+        metrics,
+        dead_letters,
+        progress,
         kafka: config.kafka,
         postgres: config.postgres,
         rules: config.rules,

@@ -7,9 +7,9 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{KafkaError, KafkaSettings, OffsetRange, TopicAdmin, latest_record};
+use streamflow_connectors::kafka::{KafkaError, KafkaSettings, OffsetRange, TopicAdmin};
 
-const REQUEST_WITHIN: Duration = Duration::from_secs(10);
+pub const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long to wait for a record that must come: longer than a broker keeps the transaction of a crashed publisher open.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -57,15 +57,6 @@ impl Brokers {
         &self.topics
     }
 
-    /// Whether a topic exists.
-    pub fn has(&self, topic: &str) -> Result<bool, VerificationError> {
-        match self.topics.partitions(topic) {
-            Ok(_) => Ok(true),
-            Err(KafkaError::MissingTopic(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// The offsets of all partitions, as consumers with `read_committed` see them.
     ///
     /// # Errors
@@ -75,15 +66,15 @@ impl Brokers {
         partitions.map(|partition| Ok((partition, self.topics.offsets(topic, partition)?))).collect()
     }
 
-    /// The offsets of all partitions, records of open transactions included.
-    ///
-    /// # Errors
-    /// Errors of Kafka; the topic does not exist.
-    pub fn written(&self, topic: &str) -> Result<Ranges, VerificationError> {
+    /// The offsets of all partitions, records of open transactions included; `None` where there is no such topic.
+    pub fn written(&self, topic: &str) -> Result<Option<Ranges>, VerificationError> {
+        let partitions = match self.topics.partitions(topic) {
+            Err(KafkaError::MissingTopic(_)) => return Ok(None),
+            partitions => 0..partitions?,
+        };
         let mut settings = self.settings.client_config()?;
         let consumer: BaseConsumer =
             settings.set("isolation.level", "read_uncommitted").create().map_err(KafkaError::Client)?;
-        let partitions = 0..self.topics.partitions(topic)?;
         let range = |partition: u16| -> Result<(u16, OffsetRange), VerificationError> {
             let (earliest, latest) =
                 consumer
@@ -92,12 +83,7 @@ impl Brokers {
             let range = OffsetRange { earliest: u64::try_from(earliest)?, latest: u64::try_from(latest)? };
             Ok((partition, range))
         };
-        partitions.map(range).collect()
-    }
-
-    /// The value of the last committed record of `key` in a compacted topic of one partition.
-    pub fn latest(&self, topic: &str, key: &str) -> Result<Option<Vec<u8>>, VerificationError> {
-        Ok(latest_record(&self.settings, topic, key.as_bytes(), REQUEST_WITHIN)?)
+        partitions.map(range).collect::<Result<_, _>>().map(Some)
     }
 
     /// Calls `each` with all committed records before `ends`, in order for each partition.

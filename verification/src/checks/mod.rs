@@ -46,25 +46,18 @@ pub struct Deployment {
     pub rules: Rules,
     /// The topics that are read.
     pub inputs: Vec<(String, Role)>,
-    /// The topics that are written.
-    pub outputs: Outputs,
+    /// The topic of alert changes.
+    pub alerts: String,
+    /// The topic of one-minute windows.
+    pub metrics: String,
+    /// The topic of events that were not accepted.
+    pub dead_letters: String,
+    /// The topic of the publisher's progress records.
+    pub progress: String,
     /// The publisher's name in Kafka and the key of its progress record.
     pub publisher: String,
     /// Whether the transaction topics must carry the broker's clock.
     pub require_log_append_time: bool,
-}
-
-/// The names of the topics that are written.
-#[derive(Clone, Debug)]
-pub struct Outputs {
-    /// Changes of alerts.
-    pub alerts: String,
-    /// One-minute windows.
-    pub metrics: String,
-    /// Events that were not accepted.
-    pub dead_letters: String,
-    /// The publisher's progress records.
-    pub progress: String,
 }
 
 /// How much of gold is compared with silver.
@@ -103,7 +96,7 @@ pub fn run(deployment: &Deployment, scope: Scope) -> Report {
             None
         }
     };
-    let brokers = match Brokers::connect(&deployment.kafka, &deployment.outputs.progress) {
+    let brokers = match Brokers::connect(&deployment.kafka, &deployment.progress) {
         Ok((brokers, number)) => {
             report.add(Outcome::pass(format!("{number} brokers answer")).of("kafka"));
             Some(brokers)

@@ -1,8 +1,8 @@
 //! Checks that each configured topic exists with the settings and partitions that it needs.
 
+use super::Deployment;
 use super::brokers::Brokers;
 use super::report::{Check, Outcome};
-use super::{Deployment, Outputs};
 use crate::error::VerificationError;
 use std::collections::BTreeMap;
 use streamflow_connectors::kafka::{KafkaError, TimestampType};
@@ -35,7 +35,7 @@ pub fn check(
         };
         checks.push(outcome.of(format!("topic {topic}")));
     }
-    let Outputs { alerts, metrics, dead_letters, progress } = &deployment.outputs;
+    let Deployment { alerts, metrics, dead_letters, progress, .. } = deployment;
     for topic in [alerts, metrics, dead_letters, progress] {
         let outcome = match brokers.topics().partitions(topic) {
             Err(KafkaError::MissingTopic(_)) => missing(topic),

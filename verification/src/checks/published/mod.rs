@@ -8,21 +8,25 @@ mod dead_letters;
 mod published_rows;
 
 use super::Deployment;
-use super::brokers::{Brokers, CommittedRecord, Ranges};
+use super::brokers::{Brokers, CommittedRecord, REQUEST_WITHIN, Ranges};
 use super::report::{Check, Outcome};
 use crate::error::{VerificationError, unreadable};
 use crate::snapshot::Snapshot;
 use chrono::Utc;
 use published_rows::{PublishedRows, Row};
+use streamflow_connectors::kafka::{KafkaError, latest_record};
 use streamflow_medallion::outbox::ProgressRecord;
 
 /// Reads the progress record; without one nothing is published.
 ///
 /// # Errors
 /// Kafka's, and where the record cannot be understood.
-fn published(brokers: &Brokers, deployment: &Deployment) -> Result<ProgressRecord, VerificationError> {
-    let topic = &deployment.outputs.progress;
-    let record = if brokers.has(topic)? { brokers.latest(topic, &deployment.publisher)? } else { None };
+fn published(deployment: &Deployment) -> Result<ProgressRecord, VerificationError> {
+    let Deployment { kafka, progress, publisher, .. } = deployment;
+    let record = match latest_record(kafka, progress, publisher.as_bytes(), REQUEST_WITHIN) {
+        Err(KafkaError::MissingTopic(_)) => None,
+        record => record?,
+    };
     let progress = record.as_deref().map(serde_json::from_slice).transpose();
     let progress = progress.map_err(|error| unreadable("the publisher's progress record", &error))?;
     Ok(progress.unwrap_or_default())
@@ -43,13 +47,11 @@ impl Before {
     /// Errors of Kafka; the publisher's record cannot be decoded.
     pub fn ask(brokers: &Brokers, deployment: &Deployment) -> Result<Self, VerificationError> {
         // In this order: what was published by then was written by then.
-        let published = published(brokers, deployment)?;
-        let written = |topic: &str| {
-            Ok::<_, VerificationError>(if brokers.has(topic)? { Some(brokers.written(topic)?) } else { None })
-        };
-        let (alerts, dead_letters) =
-            (written(&deployment.outputs.alerts)?, written(&deployment.outputs.dead_letters)?);
-        Ok(Self { published, alerts, dead_letters })
+        Ok(Self {
+            published: published(deployment)?,
+            alerts: brokers.written(&deployment.alerts)?,
+            dead_letters: brokers.written(&deployment.dead_letters)?,
+        })
     }
 }
 
@@ -82,11 +84,11 @@ pub fn check(
     before: &Before,
     progress: &streamflow_medallion::Progress,
 ) -> Result<Vec<Check>, VerificationError> {
-    let now = published(brokers, deployment)?;
+    let now = published(deployment)?;
     let kinds = [
         Kind {
             noun: "alert change",
-            topic: &deployment.outputs.alerts,
+            topic: &deployment.alerts,
             numbers: "SELECT number FROM bronze.raw_fraud_alerts ORDER BY number",
             rows: alerts::rows,
             written: before.alerts.as_ref(),
@@ -96,7 +98,7 @@ pub fn check(
         },
         Kind {
             noun: "dead letter",
-            topic: &deployment.outputs.dead_letters,
+            topic: &deployment.dead_letters,
             numbers: "SELECT id FROM bronze.dead_letters ORDER BY id",
             rows: dead_letters::rows,
             written: before.dead_letters.as_ref(),
