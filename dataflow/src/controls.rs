@@ -1,6 +1,5 @@
 //! Controls: changes of the rules and the blacklist, on which verdicts depend beside the transactions.
 
-use crate::changes::ViewChange;
 use crate::detectors::RulesChange;
 use crate::operators::ordered;
 use serde::{Deserialize, Serialize};
@@ -30,13 +29,10 @@ impl ControlChange {
 
 /// All changes of the rules and the blacklist, on every worker, in the order of each sender.
 pub fn controls<'s>(
-    changes: StreamVec<'s, u64, ViewChange>,
+    list_changes: StreamVec<'s, u64, ListChange>,
     rules: StreamVec<'s, u64, RulesChange>,
 ) -> StreamVec<'s, u64, ControlChange> {
-    let lists = ordered::flat_map("list changes", changes, |change| match change {
-        ViewChange::ListChange(change) => Some(ControlChange::List(change)),
-        _ => None,
-    });
+    let lists = ordered::flat_map("list changes", list_changes, |change| [ControlChange::List(change)]);
     let rules = ordered::flat_map("rules changes", rules, |change| [ControlChange::Rules(change)]);
     ordered::broadcast("controls", lists.concat(rules))
 }

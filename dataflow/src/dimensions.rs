@@ -2,10 +2,13 @@
 //!
 //! A record replaces the row of its key; one without a value deletes it. A record that cannot be read becomes a dead letter,
 //! and the row stays as it was.
+//!
+//! These are ordered streams, not collections: no view needs the rows, so the graph does not hold them in memory, and without the
+//! row before it an upsert is no difference.
 
 use crate::admission::dead_letter;
 use crate::changes::PartitionPosition;
-use crate::changes::{Upsert, ViewChange};
+use crate::changes::Upsert;
 use crate::decode::Refusal;
 use crate::decode::object::Object;
 use crate::operators::output;
@@ -41,8 +44,16 @@ pub enum Role {
 
 /// The outputs of [`decode_dimensions`].
 pub struct Dimensions<'s> {
-    /// Changes of dimensions and of the list, and dead letters.
-    pub changes: StreamVec<'s, u64, ViewChange>,
+    /// Rows of customers.
+    pub customers: StreamVec<'s, u64, Upsert<Id, Customer>>,
+    /// Rows of stores.
+    pub stores: StreamVec<'s, u64, Upsert<Id, Store>>,
+    /// Rows of products.
+    pub products: StreamVec<'s, u64, Upsert<Id, Product>>,
+    /// Versions of list entries.
+    pub list_changes: StreamVec<'s, u64, ListChange>,
+    /// Records that cannot be read.
+    pub dead_letters: StreamVec<'s, u64, DeadLetter>,
     /// Counts of observations.
     pub tallies: StreamVec<'s, u64, Tally>,
     /// The position of each partition with new records.
@@ -60,7 +71,11 @@ pub fn decode_dimensions<'s>(
 ) -> Dimensions<'s> {
     let mut builder = OperatorBuilder::new("dimensions".to_owned(), records.scope());
     let mut input = builder.new_input(records, Pipeline);
-    let (mut changes_out, changes) = output::add(&mut builder);
+    let (mut customers_out, customers) = output::add(&mut builder);
+    let (mut stores_out, stores) = output::add(&mut builder);
+    let (mut products_out, products) = output::add(&mut builder);
+    let (mut list_out, list_changes) = output::add(&mut builder);
+    let (mut letters_out, dead_letters) = output::add(&mut builder);
     let (mut tallies_out, tallies) = output::add(&mut builder);
     let (mut progress_out, progress) = output::add(&mut builder);
     let (mut partition_times_out, partition_times) = output::add(&mut builder);
@@ -69,11 +84,18 @@ pub fn decode_dimensions<'s>(
     builder.build(move |_| {
         let mut tallies = Tallies::default();
         move |_| {
-            let mut partition_times_out = partition_times_out.activate();
+            let (mut customers_out, mut stores_out) = (customers_out.activate(), stores_out.activate());
+            let (mut products_out, mut list_out) = (products_out.activate(), list_out.activate());
+            let (mut letters_out, mut tallies_out) = (letters_out.activate(), tallies_out.activate());
+            let (mut progress_out, mut partition_times_out) =
+                (progress_out.activate(), partition_times_out.activate());
             input.for_each(|capability, records| {
                 let mut moved = BTreeMap::new();
-                let mut changes_out = changes_out.activate();
-                let mut changes = changes_out.session(&capability);
+                let mut customers = customers_out.session(&capability);
+                let mut stores = stores_out.session(&capability);
+                let mut products = products_out.session(&capability);
+                let mut list = list_out.session(&capability);
+                let mut letters = letters_out.session(&capability);
                 for record in records.drain(..) {
                     let partition = record.source.partition();
                     let role =
@@ -84,42 +106,54 @@ pub fn decode_dimensions<'s>(
                     moved.insert(partition, (progress, role));
                     tallies.open(partition.topic(), record.appended_at.unwrap_or(0));
                     tallies.count(Observation::Read);
-                    changes.give(match read(role, &record, horizon) {
+                    tallies.count(match read(role, &record, horizon) {
                         Ok(change) => {
-                            tallies.count(Observation::Ended(Account::Reference));
-                            change
+                            match change {
+                                Change::Customer(row) => customers.give(row),
+                                Change::Store(row) => stores.give(row),
+                                Change::Product(row) => products.give(row),
+                                Change::List(change) => list.give(change),
+                            }
+                            Observation::Ended(Account::Reference)
                         }
                         Err(refusal) => {
-                            tallies.count(Observation::DeadLetter(refusal.reason));
-                            let letter: DeadLetter = dead_letter(record, refusal);
-                            ViewChange::DeadLetter(letter)
+                            let reason = refusal.reason;
+                            letters.give(dead_letter(record, refusal));
+                            Observation::DeadLetter(reason)
                         }
                     });
                 }
-                drop(changes);
-                tallies_out.activate().session(&capability).give_iterator(tallies.take());
-                let list = moved.values().filter(|(_, role)| *role == Role::Blacklist);
-                let times = list.filter_map(|(progress, _)| progress.time());
+                tallies_out.session(&capability).give_iterator(tallies.take());
+                let of_list = moved.values().filter(|(_, role)| *role == Role::Blacklist);
+                let times = of_list.filter_map(|(progress, _)| progress.time());
                 partition_times_out.session(&capability).give_iterator(times);
                 let progress = moved.values().map(|(progress, _)| *progress);
-                progress_out.activate().session(&capability).give_iterator(progress);
+                progress_out.session(&capability).give_iterator(progress);
             });
         }
     });
-    Dimensions { changes, tallies, progress, partition_times }
+    Dimensions { customers, stores, products, list_changes, dead_letters, tallies, progress, partition_times }
+}
+
+/// What a record describes.
+enum Change {
+    Customer(Upsert<Id, Customer>),
+    Store(Upsert<Id, Store>),
+    Product(Upsert<Id, Product>),
+    List(ListChange),
 }
 
 /// Decodes a record into the change that it describes.
-fn read(role: Role, record: &Record, horizon: i64) -> Result<ViewChange, Refusal> {
+fn read(role: Role, record: &Record, horizon: i64) -> Result<Change, Refusal> {
     if record.full_length > PAYLOAD_LIMIT as u64 {
         let message = format!("{} bytes: must be at most {PAYLOAD_LIMIT}", record.full_length);
         return Err(Refusal::new(Reason::TooLarge, message));
     }
     match role {
-        Role::Customers => upsert(record, customer).map(ViewChange::Customer),
-        Role::Stores => upsert(record, store).map(ViewChange::Store),
-        Role::Products => upsert(record, product).map(ViewChange::Product),
-        Role::Blacklist => list_change(record, horizon).map(ViewChange::ListChange),
+        Role::Customers => upsert(record, customer).map(Change::Customer),
+        Role::Stores => upsert(record, store).map(Change::Store),
+        Role::Products => upsert(record, product).map(Change::Product),
+        Role::Blacklist => list_change(record, horizon).map(Change::List),
         Role::Transactions => Err(Refusal::new(Reason::InvalidField, "topic: holds no reference data")),
     }
 }

@@ -8,8 +8,55 @@
 //!                                                └─ settled                         │
 //! dead letters, books, quality, progress, watermark ────────────────────────────────┘
 //! ```
+//!
+//! [`Outputs`] offers collections to whoever adds to the graph. Here the current alerts are counted by store, and stay counted
+//! while events are corrected:
+//!
+//! ```
+//! use differential_dataflow::operators::CountTotal;
+//! use std::sync::mpsc;
+//! use streamflow_dataflow::decode::Event;
+//! use streamflow_dataflow::dimensions::Role;
+//! use streamflow_dataflow::graph::{Wanted, build};
+//! use streamflow_dataflow::inputs::Inputs;
+//! use streamflow_dataflow::resume::Resume;
+//! use streamflow_dataflow::settings::Settings;
+//! use streamflow_model::record::Record;
+//! use streamflow_model::{PartitionId, Source};
+//!
+//! let record = |topic: u16, offset, json: &'static str| Record {
+//!     source: Source::new(PartitionId::new(topic, 0).unwrap(), offset),
+//!     appended_at: None,
+//!     key: None,
+//!     payload: Some(json.into()),
+//!     full_length: json.len() as u64,
+//! };
+//! let (counts_out, counts) = mpsc::channel();
+//! timely::execute_directly(move |worker| {
+//!     let mut inputs = worker.dataflow(|scope| {
+//!         let (handles, _restored, inputs) = Inputs::new(scope);
+//!         let roles = [Role::Transactions, Role::Blacklist];
+//!         let outputs = build(&Settings::default(), &roles, Wanted::default(), &Resume::default(), inputs);
+//!         let by_store = outputs.alerts().map(|alert| alert.store).count_total();
+//!         by_store.inspect(move |(count, epoch, diff)| counts_out.send((count.clone(), *epoch, *diff)).unwrap());
+//!         handles
+//!     });
+//!     inputs.dimensions.send(record(1, 0, r#"{"entity": "customer", "id": "c-1", "reason": "stolen card"}"#));
+//!     inputs.advance_to(1);
+//!     let paid = r#"{"transaction_id": "t-1", "customer_id": "c-1", "store_id": "s-1", "amount": "10.00",
+//!         "timestamp": "2026-02-01T12:00:00Z"}"#;
+//!     inputs.transactions.send(Event::from(record(0, 0, paid)));
+//!     inputs.advance_to(2);
+//!     let voided = r#"{"transaction_id": "t-1", "customer_id": "c-1", "store_id": "s-1", "amount": "10.00",
+//!         "timestamp": "2026-02-01T12:00:00Z", "revision": 1, "voided": true}"#;
+//!     inputs.transactions.send(Event::from(record(0, 1, voided)));
+//! });
+//! let one_alert = ("s-1".into(), 1);
+//! assert_eq!(counts.iter().collect::<Vec<_>>(), [(one_alert.clone(), 1, 1), (one_alert, 2, -1)]);
+//! ```
 
 use crate::admission::admit;
+use crate::alerts::Alert;
 use crate::changes::ViewChange;
 use crate::controls::controls;
 use crate::dimensions::{Role, decode_dimensions};
@@ -21,11 +68,14 @@ use crate::operators::ordered;
 use crate::operators::watermark;
 use crate::resume::Resume;
 use crate::roster::OfMember;
-use crate::score::Settled;
+use crate::score::{Scored, Settled};
 use crate::settings::Settings;
 use crate::views::books::books;
 use crate::views::quality::quality;
 use crate::views::{Facts, maintain_all};
+use differential_dataflow::VecCollection;
+use std::sync::Arc;
+use streamflow_model::{Received, Transaction};
 use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 
@@ -38,14 +88,30 @@ pub struct Wanted {
     pub settled: bool,
 }
 
-/// The streams out of the graph.
+/// What comes out of the graph. The collections hold differences from the first epoch on: what was before is in the tables.
 pub struct Outputs<'s> {
-    /// Every change of every view.
+    /// Every change of every table, as sinks receive it: an ordered stream, of which the last row of a key wins.
     pub changes: StreamVec<'s, u64, ViewChange>,
+    /// Accepted events, copies included; empty unless transactions are wanted.
+    pub received: VecCollection<'s, u64, Received, isize>,
+    /// Current transactions with their verdicts, voided ones included, each on its customer's worker.
+    pub scored: VecCollection<'s, u64, OfMember<Scored>, isize>,
     /// Transactions that have become final, if wanted.
     pub settled: StreamVec<'s, u64, Settled>,
     /// Frontiers within the graph.
     pub stages: Stages,
+}
+
+impl<'s> Outputs<'s> {
+    /// Current transactions, voided ones included.
+    pub fn transactions(&self) -> VecCollection<'s, u64, Arc<Transaction>, isize> {
+        self.scored.clone().map(|scored| scored.value.transaction)
+    }
+
+    /// Current alerts: what the log of their changes adds up to.
+    pub fn alerts(&self) -> VecCollection<'s, u64, Alert, isize> {
+        self.scored.clone().flat_map(|scored| Alert::of(&scored.value))
+    }
 }
 
 /// Frontiers of stages: all workers have completed the epochs before them.
@@ -75,7 +141,7 @@ pub fn build<'s>(
     let times = watermark::broadcast(scope.concatenate(times));
     let identified =
         identify(settings, wanted.transactions, resume, &restored, admitted.events, times.clone());
-    let controls = controls(dimensions.changes.clone(), rules.clone());
+    let controls = controls(dimensions.list_changes.clone(), rules.clone());
     let histories =
         history(settings, wanted.settled, resume, &restored, identified.versions, controls, times.clone());
     let facts = Facts::new(
@@ -94,10 +160,14 @@ pub fn build<'s>(
     let stages = Stages { admitted: admitted_probe, history: history_probe };
 
     let mut changes = vec![
-        dimensions.changes,
+        into_changes(dimensions.customers, ViewChange::Customer),
+        into_changes(dimensions.stores, ViewChange::Store),
+        into_changes(dimensions.products, ViewChange::Product),
+        into_changes(dimensions.list_changes, ViewChange::ListChange),
         into_changes(rules, ViewChange::RulesChange),
         into_changes(admitted.dead_letters, ViewChange::DeadLetter),
         into_changes(identified.dead_letters, ViewChange::DeadLetter),
+        into_changes(dimensions.dead_letters, ViewChange::DeadLetter),
         into_changes(progress, ViewChange::Progress),
         into_changes(dimensions.progress, ViewChange::Progress),
         into_changes(watermark::watermark(times.clone()), ViewChange::Watermark),
@@ -110,11 +180,18 @@ pub fn build<'s>(
     if wanted.transactions {
         let scored =
             |(scored, _, diff): (OfMember<_>, _, isize)| ViewChange::Scored(scored.value, diff as i8);
-        changes.push(into_changes(identified.received, ViewChange::Received));
-        changes.push(into_changes(histories.scored.inner, scored));
+        let received = |(received, _, _)| ViewChange::Received(received);
+        changes.push(into_changes(identified.received.inner.clone(), received));
+        changes.push(into_changes(histories.scored.inner.clone(), scored));
     }
     forgetting.settle(settings.correction_horizon, times);
-    Outputs { changes: scope.concatenate(changes), settled: histories.settled, stages }
+    Outputs {
+        changes: scope.concatenate(changes),
+        received: identified.received,
+        scored: histories.scored,
+        settled: histories.settled,
+        stages,
+    }
 }
 
 /// Wraps rows as [`ViewChange`]; within an epoch the last row of a key wins.

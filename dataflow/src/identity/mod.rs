@@ -22,6 +22,7 @@ use crate::operators::watermark::{PartitionTime, Watermark};
 use crate::resume::{Restored, RestoredTransaction, Resume};
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
+use differential_dataflow::{AsCollection, VecCollection};
 use known::{Known, KnownIds};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -42,10 +43,10 @@ pub struct Version {
 
 /// The outputs of [`identify`].
 pub struct Identified<'s> {
-    /// Versions that become current.
+    /// Versions that become current, in order: those of a transaction replace each other.
     pub versions: StreamVec<'s, u64, Version>,
     /// Every event that is no dead letter.
-    pub received: StreamVec<'s, u64, Received>,
+    pub received: VecCollection<'s, u64, Received, isize>,
     /// Conflicting identities, and corrections that come too late.
     pub dead_letters: StreamVec<'s, u64, DeadLetter>,
     /// Counts of observations.
@@ -112,7 +113,7 @@ pub fn identify<'s>(
                             outcome => {
                                 let (row, transaction) = event.received();
                                 if received_wanted {
-                                    received.give(row);
+                                    received.give((row, epoch.time, 1));
                                 }
                                 if let Outcome::Current(replaces) = outcome {
                                     versions.push(Version { transaction, replaces });
@@ -129,7 +130,7 @@ pub fn identify<'s>(
             }
         }
     });
-    Identified { versions, received, dead_letters, tallies }
+    Identified { versions, received: received.as_collection(), dead_letters, tallies }
 }
 
 enum Outcome {

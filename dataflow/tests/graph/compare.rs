@@ -2,10 +2,11 @@
 
 use crate::case::{Case, graph_rules};
 use crate::run::Observed;
-use crate::tables::{Tables, bare};
+use crate::tables::{Tables, alert_row, bare};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use streamflow_dataflow::alerts::Alert;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::score::Settled;
@@ -77,7 +78,22 @@ pub(crate) fn differences(case: &Case, observed: Observed) -> Vec<String> {
         wrong.note("frontiers", format_args!("a change after the last epoch, in {time}: {change:?}"));
     }
     settled(&tables, &observed.settled, &mut wrong);
+    wrong.equal("alert collection", &current_alerts(&observed.alerts), &tables.standing_alerts());
     wrong.found
+}
+
+/// What the differences of the collection of alerts add up to.
+fn current_alerts(differences: &[(u64, (Alert, u64, isize))]) -> Vec<AlertRow> {
+    let times = |count| usize::try_from(count).expect("no more alerts are retracted than there were");
+    let mut sums: BTreeMap<&Alert, isize> = BTreeMap::new();
+    for (_, (alert, _, diff)) in differences {
+        *sums.entry(alert).or_default() += diff;
+    }
+    let current = sums.into_iter().filter(|(_, count)| *count != 0);
+    let mut rows: Vec<AlertRow> =
+        current.flat_map(|(alert, count)| vec![bare(&alert_row(alert)); times(count)]).collect();
+    rows.sort_by(|a, b| a.transaction_id.cmp(&b.transaction_id));
+    rows
 }
 
 /// Whether one id names two transactions of one customer at one event time: where it was forgotten and its producer

@@ -5,6 +5,7 @@ use crate::resumed::Past;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use streamflow_dataflow::alerts::Alert;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
@@ -27,6 +28,16 @@ use timely::worker::Worker;
 pub(crate) struct Observed {
     pub changes: Vec<(u64, ViewChange)>,
     pub settled: Vec<(u64, Settled)>,
+    /// The differences of the collection of current alerts.
+    pub alerts: Vec<(u64, (Alert, u64, isize))>,
+}
+
+/// What one worker emits.
+#[derive(Clone, Default)]
+struct Emitted {
+    changes: Collected<ViewChange>,
+    settled: Collected<Settled>,
+    alerts: Collected<(Alert, u64, isize)>,
 }
 
 /// A worker with nothing to do leaves its core to the others.
@@ -47,27 +58,28 @@ pub(crate) fn run_resumed(case: &Case, cut: u64, workers: [usize; 2]) -> Result<
     let rest = run_between(case, past, case.last_epoch() + 1, workers[1])?;
     all.changes.extend(rest.changes);
     all.settled.extend(rest.settled);
+    all.alerts.extend(rest.alerts);
     Ok(all)
 }
 
 /// Runs the case from where `past` ends to before epoch `end`.
 fn run_between(case: &Case, past: Past, end: u64, workers: usize) -> Result<Observed, String> {
     let past = Arc::new(past);
-    let observed: Arc<Vec<(Collected<ViewChange>, Collected<Settled>)>> =
-        Arc::new((0..workers).map(|_| Default::default()).collect());
-    let (shared, collected) = (Arc::new(case.clone()), observed.clone());
+    let emitted: Arc<Vec<Emitted>> = Arc::new((0..workers).map(|_| Emitted::default()).collect());
+    let (shared, collected) = (Arc::new(case.clone()), emitted.clone());
     let timely = timely::Config { communication: communication(workers), ..timely::Config::thread() };
     let guards = timely::execute(timely, move |worker| {
-        let (changes, settled) = collected[worker.index()].clone();
-        drive(worker, &shared, &past, end, changes, settled);
+        let emitted = collected[worker.index()].clone();
+        drive(worker, &shared, &past, end, emitted);
     })?;
     for outcome in guards.join() {
         outcome.map_err(|panic| format!("a worker panicked: {panic}"))?;
     }
     let mut all = Observed::default();
-    for (changes, settled) in observed.iter() {
-        all.changes.append(&mut *changes.lock().map_err(|error| error.to_string())?);
-        all.settled.append(&mut *settled.lock().map_err(|error| error.to_string())?);
+    for emitted in emitted.iter() {
+        all.changes.append(&mut *emitted.changes.lock().map_err(|error| error.to_string())?);
+        all.settled.append(&mut *emitted.settled.lock().map_err(|error| error.to_string())?);
+        all.alerts.append(&mut *emitted.alerts.lock().map_err(|error| error.to_string())?);
     }
     all.changes.sort_by_key(|(time, _)| *time);
     all.settled.sort_by_key(|(time, _)| *time);
@@ -98,16 +110,9 @@ fn restore(worker: &mut Worker, past: &Past, mut restored: RestoredHandles, hand
     }
 }
 
-fn drive(
-    worker: &mut Worker,
-    case: &Case,
-    past: &Past,
-    end: u64,
-    changes: Collected<ViewChange>,
-    settled: Collected<Settled>,
-) {
+fn drive(worker: &mut Worker, case: &Case, past: &Past, end: u64, emitted: Emitted) {
     let mut probe = ProbeHandle::new();
-    let (mut handles, restored) = dataflow(worker, case, past, changes, settled, &mut probe);
+    let (mut handles, restored) = dataflow(worker, case, past, emitted, &mut probe);
     restore(worker, past, restored, &mut handles);
     let (index, peers) = (worker.index() as u64, worker.peers() as u64);
     let own = |event: &RawEvent| {
@@ -170,16 +175,16 @@ fn dataflow(
     worker: &mut Worker,
     case: &Case,
     past: &Past,
-    changes: Collected<ViewChange>,
-    settled: Collected<Settled>,
+    emitted: Emitted,
     probe: &mut ProbeHandle<u64>,
 ) -> (InputHandles, RestoredHandles) {
     worker.dataflow(|scope| {
         let (handles, restored, inputs) = Inputs::new(scope);
         let wanted = Wanted { transactions: true, settled: true };
         let outputs = build(&case.settings(), &Case::roles(), wanted, &past.resume, inputs);
-        collect(outputs.changes, changes, probe);
-        collect(outputs.settled, settled, probe);
+        collect(outputs.alerts().inner, emitted.alerts, probe);
+        collect(outputs.changes, emitted.changes, probe);
+        collect(outputs.settled, emitted.settled, probe);
         (handles, restored)
     })
 }

@@ -247,7 +247,7 @@ fn transaction(scored: &Scored) -> TransactionRow {
     }
 }
 
-fn alert_row(alert: &Alert) -> AlertRow {
+pub(crate) fn alert_row(alert: &Alert) -> AlertRow {
     AlertRow {
         transaction_id: alert.transaction.to_string(),
         customer_id: alert.customer.to_string(),
