@@ -1,4 +1,5 @@
-//! Memory of a worker that finds a backlog, while PostgreSQL goes away for a minute: `cargo bench --bench backlog -- [transactions]`.
+//! Memory of a worker that finds a backlog, while PostgreSQL goes away for a minute: `cargo bench --bench
+//! backlog -- [transactions]`.
 #![allow(clippy::unwrap_used)]
 
 /// Kafka, PostgreSQL, the commands.

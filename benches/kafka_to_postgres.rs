@@ -1,9 +1,10 @@
 //! Transactions a second from a real Kafka to committed rows of a real PostgreSQL, all on this machine:
 //! `cargo bench --bench kafka_to_postgres -- [transactions a second] [seconds]`.
 //!
-//! The generator offers a fixed rate of live traffic and shares the machine, as Kafka and PostgreSQL do. Printed are the rates of
-//! what was committed, second by second, after a warm-up; a rate below the one offered says that the pipeline falls behind.
-//! At the end the worker is killed and started again, and the time to its first commit is printed.
+//! The generator offers a fixed rate of live traffic and shares the machine, as Kafka and PostgreSQL do.
+//! Printed are the rates of what was committed, second by second, after a warm-up; a rate below the one
+//! offered says that the pipeline falls behind. At the end the worker is killed and started again, and the
+//! time to its first commit is printed.
 #![allow(clippy::unwrap_used)]
 
 /// Kafka, PostgreSQL, the commands.

@@ -1,8 +1,9 @@
 //! What it costs to be observed: `cargo bench --bench observation -- [transactions] [rounds]`.
 //!
-//! The same backlog is read from Kafka into new databases again and again, in turn by a worker that nobody can see (no metrics, no log) and
-//! by one that logs, serves metrics, and is asked for them and for its status every second, which is much more than Prometheus asks. On a
-//! machine that others use too the processor time that a worker takes says more than the clock, so both are compared.
+//! The same backlog is read from Kafka into new databases again and again, in turn by a worker that nobody
+//! can see (no metrics, no log) and by one that logs, serves metrics, and is asked for them and for its
+//! status every second, which is much more than Prometheus asks. On a machine that others use too the
+//! processor time that a worker takes says more than the clock, so both are compared.
 #![allow(clippy::unwrap_used)]
 
 /// Kafka, PostgreSQL, the commands.

@@ -1,7 +1,7 @@
 //! Is replay's own line writer worth it? `cargo bench --bench replay_lines`
 //!
-//! The line of `silver/clean_transactions.jsonl` by our writer and by two serializers of the same row: no string is allocated
-//! for them, and all write the same bytes. Medians of alternating rounds.
+//! The line of `silver/clean_transactions.jsonl` by our writer and by two serializers of the same row: no
+//! string is allocated for them, and all write the same bytes. Medians of alternating rounds.
 #![allow(clippy::unwrap_used, dead_code)]
 
 #[path = "../src/replay/line.rs"]

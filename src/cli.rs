@@ -6,7 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Real-time fraud detection and an exact medallion in PostgreSQL, from one dataflow graph.
 ///
-/// Exit codes: 0 success; 1 failure, with one line on standard error; 2 wrong arguments; 3 a check found differences.
+/// Exit codes: 0 success; 1 failure, with one line on standard error; 2 wrong arguments; 3 a check found
+/// differences.
 #[derive(Debug, Parser)]
 #[command(name = "streamflow", version)]
 pub struct Cli {

@@ -1,4 +1,5 @@
-//! Configuration: one file, in which every key has a default. Each error names the key, its value and what is allowed.
+//! Configuration: one file, in which every key has a default. Each error names the key, its value and what is
+//! allowed.
 
 use crate::cluster::ClusterSettings;
 use anyhow::{Context, Result, bail};
@@ -68,7 +69,8 @@ pub struct PipelineSettings {
     pub partition_check_seconds: u64,
     /// How often an idle worker advances its epoch, in milliseconds.
     pub heartbeat_ms: u64,
-    /// The partition time of a partition that is read to its end follows the clock at this distance, in seconds.
+    /// The partition time of a partition that is read to its end follows the clock at this distance, in
+    /// seconds.
     pub idle_allowance_seconds: u32,
     /// Whether the transaction topics must carry the broker's clock (LogAppendTime).
     pub require_log_append_time: bool,

@@ -27,7 +27,8 @@ impl Stop {
         self.asked.store(true, Ordering::Relaxed);
     }
 
-    /// Asks all workers to commit what is in flight and to end because of something elsewhere; the first reason counts.
+    /// Asks all workers to commit what is in flight and to end because of something elsewhere; the first
+    /// reason counts.
     pub fn leave(&self, reason: String) {
         lock(&self.departure).get_or_insert(reason);
         self.asked.store(true, Ordering::Relaxed);

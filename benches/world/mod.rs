@@ -97,7 +97,8 @@ impl Process {
     /// How long it has had a processor, user and system.
     pub fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-        // Behind the name, which may hold anything: state, parent, ... utime and stime are the twelfth and thirteenth.
+        // Behind the name, which may hold anything: state, parent, ... utime and stime are the twelfth and
+        // thirteenth.
         let (_, fields) = stat.rsplit_once(')').unwrap();
         let ticks: u64 =
             fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();

@@ -1,5 +1,5 @@
-//! How fast is our binary COPY against the driver's own writer? Rows of ten columns and about 400 bytes, 5,000 a transaction.
-//! `cargo run --release -p streamflow-connectors --example copy_rate`
+//! How fast is our binary COPY against the driver's own writer? Rows of ten columns and about 400 bytes,
+//! 5,000 a transaction. `cargo run --release -p streamflow-connectors --example copy_rate`
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use postgres::binary_copy::BinaryCopyInWriter;

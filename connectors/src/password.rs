@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::{env, fs};
 
-/// The password in an environment variable or else in a file, read now, so that a rotated one is picked up; `None` where neither is
-/// given. One newline at a file's end is not part of it.
+/// The password in an environment variable or else in a file, read now, so that a rotated one is picked up;
+/// `None` where neither is given. One newline at a file's end is not part of it.
 ///
 /// # Errors
 /// The key that names what cannot be read, and why.

@@ -1,4 +1,5 @@
-//! Limits repeated warnings: the first of a kind is logged at once, later ones at most once a minute, with the number left out.
+//! Limits repeated warnings: the first of a kind is logged at once, later ones at most once a minute, with
+//! the number left out.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -20,8 +20,8 @@ use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::{PartitionId, Record};
 use thiserror::Error;
 
-/// Bytes that a source keeps of a record's payload, and of its key: one more than is accepted or shown, so that a cut one
-/// is recognized.
+/// Bytes that a source keeps of a record's payload, and of its key: one more than is accepted or shown, so
+/// that a cut one is recognized.
 pub const KEPT_BYTES: usize = PAYLOAD_LIMIT + 1;
 
 /// How often a waiting reader checks whether it is to stop.
@@ -35,8 +35,8 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 pub enum SourceEvent<T = Record> {
     /// Records, perhaps decoded, those of one partition in the order of their offsets. Never empty.
     Batch(Vec<T>),
-    /// The partition has been read to its end: all records below `offset`, and all that were in it before `as_of`, have been
-    /// delivered. Repeated about once a second while that is so; from files sent once.
+    /// The partition has been read to its end: all records below `offset`, and all that were in it before
+    /// `as_of`, have been delivered. Repeated about once a second while that is so; from files sent once.
     EndOfPartition {
         /// Which partition.
         partition: PartitionId,
@@ -52,8 +52,8 @@ pub enum SourceEvent<T = Record> {
 /// Why a source stopped.
 #[derive(Debug, Error)]
 pub enum SourceError {
-    /// The records to start from are deleted, or not written yet. Reading on would leave a silent gap, so the operator
-    /// decides: restore the topic, or begin again with an empty database. No retry.
+    /// The records to start from are deleted, or not written yet. Reading on would leave a silent gap, so the
+    /// operator decides: restore the topic, or begin again with an empty database. No retry.
     #[error(
         "topic {topic} partition {partition}: offset {offset} is not there, only {earliest} to {latest}; \
          restore the topic or rebuild from an empty database"
@@ -86,7 +86,8 @@ pub enum SourceError {
         /// Kafka's message.
         cause: String,
     },
-    /// The client cannot be created: settings it does not accept, or a topic assigned twice. The user fixes it; no retry.
+    /// The client cannot be created: settings it does not accept, or a topic assigned twice. The user fixes
+    /// it; no retry.
     #[error("cannot read from Kafka: {0}")]
     Client(String),
     /// The system has no thread left. The operator fixes it; retry.

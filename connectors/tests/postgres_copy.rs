@@ -15,7 +15,8 @@ fn server() -> (PrivatePostgres, Client) {
     (server, client)
 }
 
-/// Stores what `push` pushes as one value of type `sql_type` and reads it back as text, by COPY and as an array.
+/// Stores what `push` pushes as one value of type `sql_type` and reads it back as text, by COPY and as an
+/// array.
 fn round_trip(client: &mut Client, sql_type: &str, push: impl Fn(&mut dyn Fields)) -> Option<String> {
     let create = format!("DROP TABLE IF EXISTS t; CREATE TABLE t (x {sql_type})");
     client.batch_execute(&create).unwrap();

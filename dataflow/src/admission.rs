@@ -1,7 +1,8 @@
 //! Admission: which events of transaction topics are taken, partition by partition, in the order of offsets.
 //!
-//! A partition time is the largest record timestamp seen so far in a partition. Whether an event is too late is decided from
-//! that alone, so any replay decides the same. In files a line's record timestamp is its own event time.
+//! A partition time is the largest record timestamp seen so far in a partition. Whether an event is too late
+//! is decided from that alone, so any replay decides the same. In files a line's record timestamp is its own
+//! event time.
 
 use crate::changes::PartitionPosition;
 use crate::decode::{Decoded, Event, Refusal};

@@ -41,7 +41,8 @@ pub enum ViewChange {
     DeadLetter(DeadLetter),
     /// `bronze.raw_fraud_alerts` gains a row; `gold.fact_fraud_alerts` follows.
     AlertChange(AlertChange),
-    /// A version of a transaction is retracted (-1) or emitted (+1). A transaction never disappears: each -1 is followed by a +1.
+    /// A version of a transaction is retracted (-1) or emitted (+1). A transaction never disappears: each -1
+    /// is followed by a +1.
     Scored(Scored, i8),
     /// `gold.customer_profile`.
     Profile(Upsert<Id, Profile>),

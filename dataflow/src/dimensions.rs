@@ -1,10 +1,10 @@
 //! Dimension topics - customers, stores and products - and the blacklist, as upserts by key.
 //!
-//! A record replaces the row of its key; one without a value deletes it. A record that cannot be read becomes a dead letter,
-//! and the row stays as it was.
+//! A record replaces the row of its key; one without a value deletes it. A record that cannot be read becomes
+//! a dead letter, and the row stays as it was.
 //!
-//! These are ordered streams, not collections: no view needs the rows, so the graph does not hold them in memory, and without the
-//! row before it an upsert is no difference.
+//! These are ordered streams, not collections: no view needs the rows, so the graph does not hold them in
+//! memory, and without the row before it an upsert is no difference.
 
 use crate::admission::dead_letter;
 use crate::changes::PartitionPosition;

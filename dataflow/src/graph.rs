@@ -9,8 +9,8 @@
 //! dead letters, books, quality, progress, watermark ────────────────────────────────┘
 //! ```
 //!
-//! [`Outputs`] offers collections to whoever adds to the graph. Here the current alerts are counted by store, and stay counted
-//! while events are corrected:
+//! [`Outputs`] offers collections to whoever adds to the graph. Here the current alerts are counted by store,
+//! and stay counted while events are corrected:
 //!
 //! ```
 //! use differential_dataflow::operators::CountTotal;
@@ -88,9 +88,11 @@ pub struct Wanted {
     pub settled: bool,
 }
 
-/// What comes out of the graph. The collections hold differences from the first epoch on: what was before is in the tables.
+/// What comes out of the graph. The collections hold differences from the first epoch on: what was before is
+/// in the tables.
 pub struct Outputs<'s> {
-    /// Every change of every table, as sinks receive it: an ordered stream, of which the last row of a key wins.
+    /// Every change of every table, as sinks receive it: an ordered stream, of which the last row of a key
+    /// wins.
     pub changes: StreamVec<'s, u64, ViewChange>,
     /// Accepted events, copies included; empty unless transactions are wanted.
     pub received: VecCollection<'s, u64, Received, isize>,

@@ -1,7 +1,8 @@
 //! Resuming from a committed frontier: the operators' state is restored from the tables.
 //!
-//! Law: an operator that was given the state at a frontier behaves as if it had seen every event before it. Restored rows are
-//! not emitted again. No event is decided before all state is restored, which is when these streams have ended.
+//! Law: an operator that was given the state at a frontier behaves as if it had seen every event before it.
+//! Restored rows are not emitted again. No event is decided before all state is restored, which is when these
+//! streams have ended.
 
 use crate::changes::{PartitionPosition, Upsert, ViewChange};
 use crate::controls::ControlChange;
@@ -47,7 +48,8 @@ impl Resume {
         if begins { 0 } else { 1 }
     }
 
-    /// The announcement of a partition, to be sent before its records. It does not hold back what was final before.
+    /// The announcement of a partition, to be sent before its records. It does not hold back what was final
+    /// before.
     #[must_use]
     pub fn announcement(&self, partition: PartitionId) -> PartitionTime {
         let known = self.partitions.iter().find(|progress| progress.partition == partition);

@@ -1,7 +1,7 @@
 //! Members by id and by slot: a table with lookups in batches.
 //!
-//! Nearly every event names a member that no cache holds. Single lookups wait for memory each time; in a batch each pass prefetches
-//! the memory that the next one needs, so the waits overlap.
+//! Nearly every event names a member that no cache holds. Single lookups wait for memory each time; in a
+//! batch each pass prefetches the memory that the next one needs, so the waits overlap.
 
 use hashbrown::HashTable;
 use streamflow_model::{Id, id};

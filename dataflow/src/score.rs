@@ -49,8 +49,9 @@ pub fn verdict(rules: &Rules, context: &Context<'_>) -> Verdict {
 
 /// Sum of score * weight over sum of weights, compared with the threshold before it is rounded for display.
 ///
-/// Each hit's score is cut at 1e-15, so the sum may be too small, by less than a unit. Rounding up corrects that: a combined score
-/// that is a decimal in exact arithmetic is that decimal here, and one on the threshold reaches it.
+/// Each hit's score is cut at 1e-15, so the sum may be too small, by less than a unit. Rounding up corrects
+/// that: a combined score that is a decimal in exact arithmetic is that decimal here, and one on the
+/// threshold reaches it.
 fn combine(rules: &Rules, hits: Vec<Hit>) -> Verdict {
     let weight = |hit: &Hit| u128::from(rules.detector(hit.rule()).weight().0);
     let total: u128 = hits.iter().map(|hit| u128::from(hit.score.units()) * weight(hit)).sum();

@@ -15,8 +15,8 @@ pub struct Settings {
     pub time_zone: chrono_tz::Tz,
     /// The rules at the start.
     pub rules: Rules,
-    /// Used for lines of files, which have no record time, where an event time is compared with the broker's clock; microseconds
-    /// since 1970.
+    /// Used for lines of files, which have no record time, where an event time is compared with the broker's
+    /// clock; microseconds since 1970.
     pub file_now: i64,
 }
 

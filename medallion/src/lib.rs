@@ -1,4 +1,5 @@
-//! The medallion in PostgreSQL: writes the changes of views to tables, reads state back, and checks the result.
+//! The medallion in PostgreSQL: writes the changes of views to tables, reads state back, and checks the
+//! result.
 //!
 //! ```text
 //! ViewChange ─ push ─> Changes ──────────── Committer ───────────> Medallion ──> one transaction

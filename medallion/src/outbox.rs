@@ -1,8 +1,9 @@
 //! Committed rows to be published: alert changes, dead letters and one-minute windows, in order.
 //!
-//! Law: rows come in an order that never changes behind a position once read. Alert changes and dead letters are
-//! numbered densely in the order of commits. A window's position is the frontier of its last change, so it moves
-//! to the end when it changes again; every window after a position is still after it, with its latest row.
+//! Law: rows come in an order that never changes behind a position once read. Alert changes and dead letters
+//! are numbered densely in the order of commits. A window's position is the frontier of its last change, so
+//! it moves to the end when it changes again; every window after a position is still after it, with its
+//! latest row.
 
 use crate::encoding::Instant;
 use postgres::types::ToSql;
@@ -207,8 +208,8 @@ impl Numbered for StoredDeadLetter {
     }
 }
 
-/// The publisher's progress record: everything up to these numbers is in Kafka; the default is nothing. Fields of later versions are
-/// ignored.
+/// The publisher's progress record: everything up to these numbers is in Kafka; the default is nothing.
+/// Fields of later versions are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgressRecord {
     /// Number of the last alert change.
@@ -346,8 +347,8 @@ impl<'a> Outbox<'a> {
         Ok(Page { rows, has_more })
     }
 
-    /// At most `limit` windows after a position. Those that begin before `oldest`, microseconds since 1970, are
-    /// skipped: a caller that knows they have not changed need not read all of the last 24 hours.
+    /// At most `limit` windows after a position. Those that begin before `oldest`, microseconds since 1970,
+    /// are skipped: a caller that knows they have not changed need not read all of the last 24 hours.
     ///
     /// # Errors
     /// As [`Outbox::open`].

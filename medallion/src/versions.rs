@@ -55,7 +55,8 @@ impl Versions {
             .map(|version| &version.scored)
     }
 
-    /// New versions of transactions that have a row. A version only lost is one that the dataflow has forgotten.
+    /// New versions of transactions that have a row. A version only lost is one that the dataflow has
+    /// forgotten.
     pub(crate) fn changed(&self) -> impl Iterator<Item = &Scored> {
         self.versions
             .iter()

@@ -1,4 +1,5 @@
-//! A database of an earlier version shows after its migration what it showed before, and a pipeline can go on with it.
+//! A database of an earlier version shows after its migration what it showed before, and a pipeline can go on
+//! with it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use chrono_tz::America::Sao_Paulo;

@@ -17,8 +17,8 @@ pub enum DecimalError {
     TooLong,
 }
 
-/// Reads a number in JSON's grammar that is not below zero and has at most `places` decimals. Only its value counts: `100.0000`
-/// and `1e2` are the same, without any decimal.
+/// Reads a number in JSON's grammar that is not below zero and has at most `places` decimals. Only its value
+/// counts: `100.0000` and `1e2` are the same, without any decimal.
 pub fn parse(text: &str, places: u32) -> Result<Decimal, DecimalError> {
     if !is_number(text.as_bytes()) {
         return Err(DecimalError::Malformed);
@@ -84,8 +84,8 @@ impl Thousandths {
     /// The number one.
     pub const ONE: Self = Self(1000);
 
-    /// The shortest decimal that denotes `value`. `None` where it is negative, has more than three decimals or is above
-    /// 4,294,967.295.
+    /// The shortest decimal that denotes `value`. `None` where it is negative, has more than three decimals
+    /// or is above 4,294,967.295.
     pub fn from_decimal(value: f64) -> Option<Self> {
         let thousandths = units(parse(&value.to_string(), 3).ok()?, 3)?;
         u32::try_from(thousandths).ok().map(Self)

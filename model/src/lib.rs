@@ -1,5 +1,5 @@
-//! The domain's values, shared by all crates: records and transactions, money, time, place, score, the accounts of the books. No
-//! dataflow, no input or output, no rules.
+//! The domain's values, shared by all crates: records and transactions, money, time, place, score, the
+//! accounts of the books. No dataflow, no input or output, no rules.
 
 pub mod books;
 pub mod calendar;

@@ -65,8 +65,8 @@ impl Cents {
         }
     }
 
-    /// Reads a decimal in JSON's number grammar: at least 0, at most 2 decimals, at most 12 digits in all. Zeros at the end
-    /// of the decimals do not count, nor does how the number is written.
+    /// Reads a decimal in JSON's number grammar: at least 0, at most 2 decimals, at most 12 digits in all.
+    /// Zeros at the end of the decimals do not count, nor does how the number is written.
     pub fn parse_price(text: &str) -> Result<Self, AmountError> {
         let value = decimal::parse(text, 2)?;
         let cents = decimal::units(value, 2).filter(|_| value.mantissa() <= LARGEST_OF_TWELVE_DIGITS);
@@ -109,7 +109,8 @@ pub fn divide_rounded(numerator: i128, denominator: i128) -> i128 {
     quotient + if away { sign } else { 0 }
 }
 
-/// Parses the form of nearly all amounts: up to ten digits, a point, two digits. `None` for any other, also zero.
+/// Parses the form of nearly all amounts: up to ten digits, a point, two digits. `None` for any other, also
+/// zero.
 fn plain(text: &[u8]) -> Option<Cents> {
     let (whole, fraction) = text.split_at_checked(text.len().checked_sub(3)?)?;
     let canonical = matches!(whole, [b'0'] | [b'1'..=b'9', ..]) && whole.len() <= 10 && fraction[0] == b'.';

@@ -9,7 +9,8 @@ const EARTH_RADIUS_KM: f64 = 6371.0;
 pub const DEGREE: i32 = 10_000_000;
 const DECIMALS: usize = 7;
 
-/// Reads degrees in units of 1e-7 from a JSON number; further decimals are rounded. `None` beyond `limit` degrees.
+/// Reads degrees in units of 1e-7 from a JSON number; further decimals are rounded. `None` beyond `limit`
+/// degrees.
 pub fn parse_degrees(text: &str, limit: i32) -> Option<i32> {
     if let Some(units) = plain(text.as_bytes()) {
         return (units.abs() <= limit * DEGREE).then_some(units);

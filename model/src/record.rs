@@ -63,7 +63,8 @@ impl Source {
 pub struct Record {
     /// Its position.
     pub source: Source,
-    /// The broker's timestamp, microseconds since 1970; `None` in files, where the event time is used instead.
+    /// The broker's timestamp, microseconds since 1970; `None` in files, where the event time is used
+    /// instead.
     pub appended_at: Option<i64>,
     /// The record's key; the source may cut it, above 64 KiB.
     pub key: Option<Bytes>,

@@ -1,7 +1,7 @@
 //! The square root of a ratio: exact where it is rational, else a float.
 //!
-//! Only a rational number can be equal to a limit or exactly between two roundings, where a float's last digit would decide. For an
-//! irrational one a float is precise enough.
+//! Only a rational number can be equal to a limit or exactly between two roundings, where a float's last
+//! digit would decide. For an irrational one a float is precise enough.
 
 use super::Score;
 use super::money::divide_rounded;

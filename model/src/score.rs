@@ -4,8 +4,8 @@ use super::money::{Decimals, divide_rounded};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A score from 0 to 1 in units of 1e-15: as fine as a binary float, yet decimal fractions such as 0.7 are exact,
-/// so that a score on the threshold compares as in exact arithmetic.
+/// A score from 0 to 1 in units of 1e-15: as fine as a binary float, yet decimal fractions such as 0.7 are
+/// exact, so that a score on the threshold compares as in exact arithmetic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Score(u64);
 

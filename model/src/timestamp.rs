@@ -11,7 +11,8 @@ pub const HOUR: i64 = 60 * MINUTE;
 /// Microseconds in a day.
 pub const DAY: i64 = 24 * HOUR;
 
-/// Reads an RFC 3339 date-time with an offset; digits beyond the microsecond are cut. `None` where it is none.
+/// Reads an RFC 3339 date-time with an offset; digits beyond the microsecond are cut. `None` where it is
+/// none.
 ///
 /// ```
 /// # use streamflow_model::timestamp::parse;

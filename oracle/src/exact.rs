@@ -67,8 +67,8 @@ impl Exact {
         }
     }
 
-    /// The number in units of 1 / `scale`, rounded half up: the largest that the number reaches less half a unit. A float
-    /// gives the neighbourhood, exact comparisons decide.
+    /// The number in units of 1 / `scale`, rounded half up: the largest that the number reaches less half a
+    /// unit. A float gives the neighbourhood, exact comparisons decide.
     pub(crate) fn rounded(&self, scale: u32) -> i64 {
         let reaches = |units: i64| self.at_least(&ratio(2 * units - 1, 2 * i64::from(scale)));
         let float = |number: &BigRational| number.to_f64().unwrap_or_default();

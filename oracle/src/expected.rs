@@ -4,11 +4,12 @@ use crate::event::Coordinates;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Every view. Times are microseconds since 1970, days are YYYYMMDD in local time, money is in cents, scores in thousandths.
+/// Every view. Times are microseconds since 1970, days are YYYYMMDD in local time, money is in cents, scores
+/// in thousandths.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
-    /// Each current transaction, voided ones included, by id and its first event: an id that is used again after it was
-    /// forgotten names another transaction.
+    /// Each current transaction, voided ones included, by id and its first event: an id that is used again
+    /// after it was forgotten names another transaction.
     pub transactions: Vec<TransactionRow>,
     /// The alerts, in the order of `transactions`.
     pub alerts: Vec<AlertRow>,

@@ -5,8 +5,8 @@ use chrono_tz::Tz;
 
 const SECOND: i64 = 1_000_000;
 
-/// Microseconds since 1970 of an RFC 3339 date-time with an offset; digits beyond the microsecond are cut, and second 60 is
-/// the first instant of the next minute.
+/// Microseconds since 1970 of an RFC 3339 date-time with an offset; digits beyond the microsecond are cut,
+/// and second 60 is the first instant of the next minute.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let (date, time) = (text.get(..10)?, text.get(11..19)?);
     matches!(text.get(10..11)?, "T" | "t").then_some(())?;

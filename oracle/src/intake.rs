@@ -1,4 +1,5 @@
-//! Processes events one by one, in order: admission by partition time, identity, bronze, dead letters and the books.
+//! Processes events one by one, in order: admission by partition time, identity, bronze, dead letters and the
+//! books.
 
 use crate::decode::{Decoded, PAYLOAD_LIMIT, decode};
 use crate::event::{Coordinates, RawEvent, TopicRole};

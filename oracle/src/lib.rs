@@ -1,9 +1,9 @@
 //! The oracle: every view, recomputed from the events alone in the simplest way.
 //!
-//! It shares no code with the dataflow and has no epochs, workers, folding or closing buckets. Each
-//! event is decoded, admitted and identified in the order of (epoch, topic, partition, offset); each current transaction is then
-//! scored from all earlier ones of its customer; each view is one loop over the outcome. Scores are
-//! compared with thresholds as exact numbers, so that a tie is a tie.
+//! It shares no code with the dataflow and has no epochs, workers, folding or closing buckets. Each event is
+//! decoded, admitted and identified in the order of (epoch, topic, partition, offset); each current
+//! transaction is then scored from all earlier ones of its customer; each view is one loop over the outcome.
+//! Scores are compared with thresholds as exact numbers, so that a tie is a tie.
 //!
 //! ```text
 //! events ── decode ── intake ──┬── current transactions ── detectors ── views
@@ -42,7 +42,8 @@ pub struct OracleSettings {
     pub retention: i64,
     /// How far after its record's time an event may be, microseconds.
     pub future_allowance: i64,
-    /// Used for lines of files, which have no record time, where an event time is compared with it; microseconds since 1970.
+    /// Used for lines of files, which have no record time, where an event time is compared with it;
+    /// microseconds since 1970.
     pub file_now: i64,
     /// The zone of local days, hours and minutes.
     pub zone: chrono_tz::Tz,

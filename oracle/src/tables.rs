@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 impl Expected {
-    /// The rows of the view of this name, by column: keys of dimensions as ids, times in RFC 3339; money, rates and means as text.
-    /// `None` for one that is not computed here.
+    /// The rows of the view of this name, by column: keys of dimensions as ids, times in RFC 3339; money,
+    /// rates and means as text. `None` for one that is not computed here.
     pub fn rows(&self, view: &str) -> Option<Vec<Value>> {
         Some(match view {
             "agg_daily_fraud" => self.daily_fraud.iter().map(daily_fraud).collect(),

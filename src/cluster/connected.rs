@@ -1,4 +1,5 @@
-//! The cluster once all processes are connected: they agree from where to continue, and give timely their connections.
+//! The cluster once all processes are connected: they agree from where to continue, and give timely their
+//! connections.
 
 use super::door::Door;
 use super::gathering::{Gathered, Gathering, Peer};

@@ -1,5 +1,5 @@
-//! Listens while the cluster runs. A process that connects then cannot join, because a running dataflow cannot gain
-//! workers. So all processes commit the records in flight, end, and restart together with it.
+//! Listens while the cluster runs. A process that connects then cannot join, because a running dataflow
+//! cannot gain workers. So all processes commit the records in flight, end, and restart together with it.
 
 use super::greeting::{Answer, Greeting};
 use super::message;

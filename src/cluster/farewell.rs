@@ -1,4 +1,5 @@
-//! Spreads a stop from one process to all, because none of them can commit the records in flight without the others.
+//! Spreads a stop from one process to all, because none of them can commit the records in flight without the
+//! others.
 
 use crate::stop::Stop;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Connects all processes: each connects to those before it and accepts connections of those after it.
 //!
-//! Until then any process may leave and return. A process reports to the first one once it has all connections, and the first one
-//! decides from where to continue once all have reported.
+//! Until then any process may leave and return. A process reports to the first one once it has all
+//! connections, and the first one decides from where to continue once all have reported.
 
 use super::door;
 use super::greeting::{Answer, Greeting, Identity};
@@ -256,7 +256,8 @@ impl<'a> Gathering<'a> {
         self.peers[process] = Some(Peer { address, stream });
     }
 
-    /// Whether all processes have reported to the first one; the others learn it when the first one sends its decision.
+    /// Whether all processes have reported to the first one; the others learn it when the first one sends its
+    /// decision.
     fn all_have_all(&mut self) -> Result<bool> {
         if self.process() == 0 {
             return Ok(self
@@ -339,7 +340,8 @@ fn listen(own: &str, patience: Duration, stop: &Stop) -> Result<TcpListener> {
     }
 }
 
-/// A peer that falls silent is noticed: by what is sent and not acknowledged, and by probes where nothing is sent.
+/// A peer that falls silent is noticed: by what is sent and not acknowledged, and by probes where nothing is
+/// sent.
 fn prepare(stream: &TcpStream, timeout: Duration) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(None)?;

@@ -10,8 +10,8 @@ use std::io::Read;
 /// Sent first: what connects and does not send it is no process of StreamFlow.
 const PROTOCOL: &str = "streamflow cluster 1";
 
-/// What must be the same in all processes: they send each other what only the same program understands, and each of them makes
-/// a part of every result.
+/// What must be the same in all processes: they send each other what only the same program understands, and
+/// each of them makes a part of every result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// A digest of the executable.

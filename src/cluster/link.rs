@@ -1,5 +1,5 @@
-//! A connection that timely sends through. Timely's threads panic when one breaks; here a callback gets one line
-//! instead, and the thread rests until the process ends.
+//! A connection that timely sends through. Timely's threads panic when one breaks; here a callback gets one
+//! line instead, and the thread rests until the process ends.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};

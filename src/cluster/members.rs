@@ -14,8 +14,8 @@ pub enum Members {
         /// The index of this process.
         process: usize,
     },
-    /// The pods of a StatefulSet: as many as have a name, counted from 0 up to the first that has none. A pod that is gone
-    /// for good has none, nor have those that are not made yet.
+    /// The pods of a StatefulSet: as many as have a name, counted from 0 up to the first that has none. A pod
+    /// that is gone for good has none, nor have those that are not made yet.
     Pods {
         /// Name of the StatefulSet.
         name: String,

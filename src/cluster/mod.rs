@@ -8,9 +8,9 @@
 //!                                              └──> farewell: one that is asked to stop takes the others along, in order
 //! ```
 //!
-//! Laws: no process starts before all are connected, and all start from the same committed frontier; and there is no
-//! half of a cluster: a process that loses another ends, with one line that says which. All state is in PostgreSQL, so whoever
-//! starts them again loses nothing.
+//! Laws: no process starts before all are connected, and all start from the same committed frontier; and
+//! there is no half of a cluster: a process that loses another ends, with one line that says which. All state
+//! is in PostgreSQL, so whoever starts them again loses nothing.
 
 mod connected;
 mod door;

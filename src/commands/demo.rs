@@ -6,10 +6,11 @@ use clap::Args;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Show everything at work: generator, broker, pipeline and a private PostgreSQL, nothing installed or left behind.
+/// Show everything at work: generator, broker, pipeline and a private PostgreSQL, nothing installed or left
+/// behind.
 ///
-/// At the end every table is recomputed from the events and compared: exit code 0 where all are equal, 3 where not.
-/// Ctrl-C ends the traffic early; a second one ends at once.
+/// At the end every table is recomputed from the events and compared: exit code 0 where all are equal, 3
+/// where not. Ctrl-C ends the traffic early; a second one ends at once.
 ///
 /// Example: streamflow demo --rate 2000 --duration 2m
 #[derive(Debug, Args)]

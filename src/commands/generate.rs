@@ -17,8 +17,8 @@ use streamflow_model::timestamp;
 
 /// Write synthetic transactions with labelled fraud to Kafka or a file.
 ///
-/// The same settings give the same bytes. Labels go to a file of their own and never reach the pipeline. To Kafka it goes on until
-/// --count, SIGINT or SIGTERM, and ends once everything sent is acknowledged.
+/// The same settings give the same bytes. Labels go to a file of their own and never reach the pipeline. To
+/// Kafka it goes on until --count, SIGINT or SIGTERM, and ends once everything sent is acknowledged.
 ///
 /// Examples:
 ///   streamflow generate --count 2000000 --file traffic.jsonl --labels labels.jsonl
@@ -49,7 +49,8 @@ pub struct Arguments {
     /// Event time of the first transaction, RFC 3339 [default: 2026-02-01T00:00:00-03:00; to Kafka: now]
     #[arg(long)]
     start: Option<String>,
-    /// Fractions: late, duplicate, corrected, voided and malformed events, fraud episodes; e.g. --set late_rate=0.1
+    /// Fractions: late, duplicate, corrected, voided and malformed events, fraud episodes; e.g. --set
+    /// late_rate=0.1
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Configuration file: where Kafka is, and the names of the topics

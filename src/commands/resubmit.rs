@@ -12,13 +12,14 @@ use streamflow_model::dead_letter::Reason;
 
 /// Send dead letters back to the transaction topic from which they came, and mark them.
 ///
-/// A letter is selected where all of --reason, --id, --since and --until that are given hold, and it was not sent again before.
-/// Its key and topic stay; a header `streamflow-resubmission` names it. To correct payloads, export them, edit the file (take out
-/// the lines that are not to be sent), and send with --rewrite alone, which selects the letters of the file. With another selection
-/// those that the file lacks are sent as they are.
+/// A letter is selected where all of --reason, --id, --since and --until that are given hold, and it was not
+/// sent again before. Its key and topic stay; a header `streamflow-resubmission` names it. To correct
+/// payloads, export them, edit the file (take out the lines that are not to be sent), and send with --rewrite
+/// alone, which selects the letters of the file. With another selection those that the file lacks are sent as
+/// they are.
 ///
-/// A payload over 64 KiB was cut: it is sent with a rewrite or not at all. If this is interrupted between sending and marking, the
-/// next call sends a copy, which counts as a duplicate.
+/// A payload over 64 KiB was cut: it is sent with a rewrite or not at all. If this is interrupted between
+/// sending and marking, the next call sends a copy, which counts as a duplicate.
 ///
 /// Exit codes: 0 all selected ones were sent; 1 a failure, or some could not be sent; 2 wrong arguments.
 ///

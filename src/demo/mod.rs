@@ -115,7 +115,8 @@ fn start_pipeline(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Re
     std::thread::Builder::new().name("pipeline".to_owned()).spawn(run).context("cannot start a thread")
 }
 
-/// Shows what happens until all that was sent is committed; the number of records, or nothing where it was cut short.
+/// Shows what happens until all that was sent is committed; the number of records, or nothing where it was
+/// cut short.
 fn watch(
     interrupts: &AtomicU32,
     traffic: TrafficThread,

@@ -4,11 +4,12 @@
 //!  days of bronze ──> alert history ──> alert changes, as far as published ──> quality counts ──> ANALYZE
 //! ```
 //!
-//! Laws: (1) Ages are counted back from the watermark, or from the clock if that is behind it: a pipeline that was stopped
-//! loses nothing. (2) Rows that can still change, or that a restart reads, stay: at least a day more than the correction
-//! horizon. (3) Alerts are removed after the events that they came from, so that a recomputation never has alerts without
-//! events. (4) Each step is a transaction of its own that also records what was removed (`streamflow.retention`), and gives
-//! way to others: no other session waits for it longer than a fraction of a second.
+//! Laws: (1) Ages are counted back from the watermark, or from the clock if that is behind it: a pipeline
+//! that was stopped loses nothing. (2) Rows that can still change, or that a restart reads, stay: at least a
+//! day more than the correction horizon. (3) Alerts are removed after the events that they came from, so that
+//! a recomputation never has alerts without events. (4) Each step is a transaction of its own that also
+//! records what was removed (`streamflow.retention`), and gives way to others: no other session waits for it
+//! longer than a fraction of a second.
 
 mod partitions;
 mod patience;
@@ -48,7 +49,8 @@ pub enum Completion {
 /// Removes what is due and reports each step in a line.
 ///
 /// # Errors
-/// Errors of the server or the connection, or a database without this version's schema. Steps that are done stay done.
+/// Errors of the server or the connection, or a database without this version's schema. Steps that are done
+/// stay done.
 pub fn run(config: &Config, mode: Mode, report: &mut dyn FnMut(&str)) -> Result<Completion> {
     let mut client = connect_migrated(&config.postgres)?;
     // Nothing here is quick; what others wait for has limits of its own.

@@ -1,4 +1,5 @@
-//! Days of `bronze.raw_transactions`. Each is detached, which needs an exclusive lock for an instant, and then dropped.
+//! Days of `bronze.raw_transactions`. Each is detached, which needs an exclusive lock for an instant, and
+//! then dropped.
 
 use super::patience::patiently;
 use super::{Maintenance, Mode, size};

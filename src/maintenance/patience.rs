@@ -9,8 +9,8 @@ const ATTEMPTS: u32 = 32;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The result of `attempt`, which is retried with growing pauses while another session holds a lock that it needs; `None` if
-/// the lock is held all the time.
+/// The result of `attempt`, which is retried with growing pauses while another session holds a lock that it
+/// needs; `None` if the lock is held all the time.
 ///
 /// # Errors
 /// Any other error of an attempt.

@@ -19,7 +19,8 @@ impl Retention {
     pub fn of(config: &Config, progress: &Progress, now: DateTime<Utc>) -> Option<Self> {
         let watermark = DateTime::from_timestamp_micros(progress.watermark?)?;
         let latest = watermark.min(now);
-        // What is behind the horizon is final. A day more, for clocks that differ and buckets that are still open.
+        // What is behind the horizon is final. A day more, for clocks that differ and buckets that are still
+        // open.
         let least = TimeDelta::seconds(i64::from(config.correction_horizon_seconds)) + TimeDelta::days(1);
         let before = |days: u32| latest.checked_sub_signed(TimeDelta::days(i64::from(days)).max(least));
         let MaintenanceSettings { raw_transactions_days, alert_history_days, quality_results_days } =

@@ -52,7 +52,8 @@ impl Maintenance<'_> {
         Ok(())
     }
 
-    /// Removes the rows of a table that are older than `kept_from`; alert changes only up to number `published`.
+    /// Removes the rows of a table that are older than `kept_from`; alert changes only up to number
+    /// `published`.
     pub(super) fn remove_rows(
         &mut self,
         table: &str,

@@ -1,7 +1,7 @@
 //! Whether the process is alive, and whether it keeps up.
 //!
-//! A process is alive while restarting it would not help; waiting for PostgreSQL or Kafka counts as alive. It is ready while its
-//! tables are fresh. The loss of a server is known only after some seconds.
+//! A process is alive while restarting it would not help; waiting for PostgreSQL or Kafka counts as alive. It
+//! is ready while its tables are fresh. The loss of a server is known only after some seconds.
 
 use super::Observed;
 use std::sync::atomic::Ordering;

@@ -7,8 +7,8 @@
 //!                                                            server: GET /metrics, /healthz, /readyz, /, /status.json
 //! ```
 //!
-//! Nothing here is on the path of an event: the parts of the pipeline write what they count anyway into the status a few times a
-//! second, and a request reads it.
+//! Nothing here is on the path of an event: the parts of the pipeline write what they count anyway into the
+//! status a few times a second, and a request reads it.
 
 mod books;
 mod health;

@@ -75,7 +75,8 @@ impl Lags {
         committed.map_or(progress.start(), |committed| committed.next_offset)
     }
 
-    /// Age of the oldest uncommitted record. If it is not read yet, the age of the last committed record is the upper bound.
+    /// Age of the oldest uncommitted record. If it is not read yet, the age of the last committed record is
+    /// the upper bound.
     fn seconds(&self, partition: PartitionId) -> f64 {
         let last_committed = self.committed.get(&partition).and_then(|committed| committed.partition_time);
         let time = self.oldest.get(&partition).copied().or(last_committed).unwrap_or(self.now);

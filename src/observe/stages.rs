@@ -8,8 +8,8 @@ use std::time::Duration;
 use streamflow_connectors::kafka::PartitionProgress;
 use streamflow_connectors::source::now_ms;
 
-/// A stage that is more than this further behind than the one before it holds up those after it. An idle pipeline commits once a
-/// second, and polls its sources as often.
+/// A stage that is more than this further behind than the one before it holds up those after it. An idle
+/// pipeline commits once a second, and polls its sources as often.
 const HOLDS: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Activity and state of a worker's operators, from timely's log and from the log of the operators themselves.
+//! Activity and state of a worker's operators, from timely's log and from the log of the operators
+//! themselves.
 
 use super::status::{Held, OperatorReport};
 use std::cell::RefCell;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_model::{PartitionId, Record, Source};
 
-/// Records of one partition in the order of their offsets, with the time of each in microseconds since 1970. Never empty.
+/// Records of one partition in the order of their offsets, with the time of each in microseconds since 1970.
+/// Never empty.
 #[derive(Debug)]
 pub struct Stretch(Vec<(Source, i64)>);
 

@@ -11,7 +11,8 @@ use streamflow_dataflow::inputs::InputHandles;
 use streamflow_dataflow::operators::watermark::PartitionTime;
 use streamflow_model::{PartitionId, Record};
 
-/// The shortest epoch in ms. Each epoch schedules every operator, even without data, and a commit takes longer anyway.
+/// The shortest epoch in ms. Each epoch schedules every operator, even without data, and a commit takes
+/// longer anyway.
 const SHORTEST_EPOCH: u64 = 4;
 
 /// A clock this far behind the last epoch, in ms, has been set back.
@@ -34,8 +35,8 @@ impl Inbound {
         self.handles.advance_to(self.epoch);
     }
 
-    /// Opens the next epoch, by the clock, and returns it; while it is too early, how long until the next epoch may open. It does
-    /// not wait for a clock that was set back.
+    /// Opens the next epoch, by the clock, and returns it; while it is too early, how long until the next
+    /// epoch may open. It does not wait for a clock that was set back.
     pub fn open_epoch(&mut self) -> Result<u64, Duration> {
         let (now, due) = (now_ms(), self.epoch + SHORTEST_EPOCH);
         if now < due && due - now < CLOCK_SET_BACK {
@@ -126,7 +127,8 @@ impl InFlight {
         oldest.into_iter().collect()
     }
 
-    /// Removes durable records and calls `latency` with the time of each. Returns the durable offsets of their partitions.
+    /// Removes durable records and calls `latency` with the time of each. Returns the durable offsets of
+    /// their partitions.
     pub fn settle(
         &mut self,
         durable: impl Fn(u64) -> bool,
@@ -155,8 +157,8 @@ fn size(record: &Record) -> u64 {
     (key + payload) as u64
 }
 
-/// Partitions that are read to their end, with the instant for which that was last confirmed, ms since 1970. Their partition times
-/// follow the clock up to it.
+/// Partitions that are read to their end, with the instant for which that was last confirmed, ms since 1970.
+/// Their partition times follow the clock up to it.
 #[derive(Default)]
 pub struct Idle(BTreeMap<PartitionId, u64>);
 

@@ -7,7 +7,8 @@
 //!    └──────────────────────────────────── publisher thread: alert changes, dead letters, metrics <─────────┘
 //! ```
 //!
-//! Sources pause while too many of their records are not durable, or memory is at its limit. There is no other flow control.
+//! Sources pause while too many of their records are not durable, or memory is at its limit. There is no
+//! other flow control.
 
 mod activity;
 mod appended;
@@ -51,8 +52,8 @@ struct Agreement {
 /// Runs until `stop` is requested, then commits the records in flight.
 ///
 /// # Errors
-/// One line: what cannot be reached or is refused, and who can correct it; or that another process has ended or
-/// requested the stop.
+/// One line: what cannot be reached or is refused, and who can correct it; or that another process has ended
+/// or requested the stop.
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
     // Before others are asked to make room: whoever cannot work must not end the processes that can.
     drop(connect_migrated(&config.postgres)?);
@@ -102,8 +103,8 @@ fn take_lease(config: &Config, client: &mut Client, sources: &Sources) -> Result
     Ok(Agreement { generation, partitions: sources.partitions.clone() })
 }
 
-/// Reads the progress row. It does not change: nothing is committed under a lease before all workers of all processes have restored
-/// their state.
+/// Reads the progress row. It does not change: nothing is committed under a lease before all workers of all
+/// processes have restored their state.
 fn held(client: &mut Client, generation: i64) -> Result<Progress> {
     let progress = Progress::read(client)?;
     if progress.generation != generation {

@@ -1,5 +1,5 @@
-//! Watches whether the topics are still those of the plan. An added partition is read after a restart, because all workers must begin
-//! with it in the same epoch. A deleted topic cannot be read any further.
+//! Watches whether the topics are still those of the plan. An added partition is read after a restart,
+//! because all workers must begin with it in the same epoch. A deleted topic cannot be read any further.
 
 use super::plan::Sources;
 use crate::config::PipelineSettings;

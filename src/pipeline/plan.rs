@@ -63,7 +63,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans to read `sources` from the offsets of `progress`, whose lease was just taken. All processes make the same plan.
+    /// Plans to read `sources` from the offsets of `progress`, whose lease was just taken. All processes make
+    /// the same plan.
     pub fn make(
         config: &Config,
         client: &mut Client,
@@ -121,7 +122,8 @@ impl Plan {
     }
 }
 
-/// The offset at which to continue. If Kafka no longer has it, records would be lost: the operator has to decide.
+/// The offset at which to continue. If Kafka no longer has it, records would be lost: the operator has to
+/// decide.
 fn start(topic: &str, partition: u16, stored: Option<u64>, offsets: &OffsetRange) -> Result<u64> {
     let OffsetRange { earliest, latest } = *offsets;
     match stored {
@@ -139,7 +141,8 @@ fn start(topic: &str, partition: u16, stored: Option<u64>, offsets: &OffsetRange
     }
 }
 
-/// The first rules apply to all transactions, later ones to those that are not final, like a change of the blacklist.
+/// The first rules apply to all transactions, later ones to those that are not final, like a change of the
+/// blacklist.
 fn rules_change(config: &Config, resume: &Resume) -> Option<RulesChange> {
     let known = resume.controls.iter().rev().find_map(|change| match change {
         ControlChange::Rules(change) => Some(&change.rules),

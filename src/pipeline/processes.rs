@@ -73,7 +73,8 @@ impl Processes {
         }
     }
 
-    /// Runs the workers to their end. Once one of several processes is gone, the workers of the others cannot end by themselves.
+    /// Runs the workers to their end. Once one of several processes is gone, the workers of the others cannot
+    /// end by themselves.
     ///
     /// # Errors
     /// Errors of `work`; a worker panicked; other workers take too long to end.

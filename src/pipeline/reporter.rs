@@ -1,4 +1,5 @@
-//! A worker's reports on its frontiers, records in flight and operators. They also show that the worker still steps.
+//! A worker's reports on its frontiers, records in flight and operators. They also show that the worker still
+//! steps.
 
 use super::activity::Activity;
 use super::feed::InFlight;

@@ -24,10 +24,12 @@ pub struct Committing {
     pub topics: Arc<Topics>,
 }
 
-/// While nothing changes, the frontier alone is committed this often, so that readers see how fresh the tables are.
+/// While nothing changes, the frontier alone is committed this often, so that readers see how fresh the
+/// tables are.
 const IDLE_COMMIT: Duration = Duration::from_secs(1);
 
-/// Commits `changes`. The frontier of the result is the durable one. `committing` is `Some` on the first worker only.
+/// Commits `changes`. The frontier of the result is the durable one. `committing` is `Some` on the first
+/// worker only.
 pub fn sink<'s>(
     changes: StreamVec<'s, u64, ViewChange>,
     committing: Option<Committing>,

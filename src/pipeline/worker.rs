@@ -143,9 +143,9 @@ struct Feeder<'a> {
 }
 
 impl Feeder<'_> {
-    /// Announces the partitions on which the watermark depends: it waits for each of them. All workers do so in one epoch, the
-    /// first, in which nothing else is sent: else records of one worker would be decided upon before the partitions of another
-    /// are known.
+    /// Announces the partitions on which the watermark depends: it waits for each of them. All workers do so
+    /// in one epoch, the first, in which nothing else is sent: else records of one worker would be decided
+    /// upon before the partitions of another are known.
     fn announce(&mut self, partitions: &[PartitionId]) {
         self.inbound.open_first_epoch();
         for partition in partitions {

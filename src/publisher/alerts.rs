@@ -3,7 +3,8 @@
 use streamflow_connectors::kafka::Message;
 use streamflow_medallion::outbox::StoredAlertChange;
 
-/// The message is keyed by customer, so that the changes of an alert stay in order. Its value is the committed payload.
+/// The message is keyed by customer, so that the changes of an alert stay in order. Its value is the
+/// committed payload.
 pub fn message(change: StoredAlertChange) -> Message {
     Message {
         key: change.customer_id.into_bytes(),

@@ -13,7 +13,8 @@ use streamflow_model::timestamp::MINUTE;
 pub struct Position {
     /// What is in Kafka.
     pub progress: ProgressRecord,
-    /// Windows that begin before it, microseconds since 1970, have not changed since; `None` where that is unknown.
+    /// Windows that begin before it, microseconds since 1970, have not changed since; `None` where that is
+    /// unknown.
     pub oldest_open: Option<i64>,
 }
 
@@ -49,8 +50,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader that queries windows every `interval`. Windows that end a `horizon` (microseconds) or more behind
-    /// the watermark are final.
+    /// A reader that queries windows every `interval`. Windows that end a `horizon` (microseconds) or more
+    /// behind the watermark are final.
     pub fn new(limits: Limits, horizon: i64, interval: Duration) -> Self {
         Self { limits, horizon, interval, looked_at: None }
     }

@@ -1,4 +1,5 @@
-//! Dead letters as messages of `streamflow.dlq`: the event's bytes as the value, everything about it in headers.
+//! Dead letters as messages of `streamflow.dlq`: the event's bytes as the value, everything about it in
+//! headers.
 //!
 //! | header | content, text except for the key |
 //! |---|---|
@@ -15,7 +16,8 @@ use streamflow_medallion::outbox::StoredDeadLetter;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::timestamp::Rfc3339;
 
-/// The message is keyed by the position of the event, topic-partition-offset. An event without a value has none here either.
+/// The message is keyed by the position of the event, topic-partition-offset. An event without a value has
+/// none here either.
 pub fn message(letter: StoredDeadLetter) -> Message {
     let StoredDeadLetter { topic, partition, offset, .. } = &letter;
     let key = format!("{topic}-{partition}-{offset}").into_bytes();

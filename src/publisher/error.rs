@@ -34,7 +34,8 @@ pub enum PublisherError {
         /// The last number in the database.
         committed: i64,
     },
-    /// The progress record cannot be decoded: another program or a newer version wrote it. The user has to decide.
+    /// The progress record cannot be decoded: another program or a newer version wrote it. The user has to
+    /// decide.
     #[error("the publisher's progress record in Kafka: {0}")]
     Record(#[from] serde_json::Error),
 }

@@ -6,8 +6,8 @@ use streamflow_connectors::kafka::Message;
 use streamflow_medallion::outbox::Window;
 use streamflow_model::timestamp::Rfc3339;
 
-/// The value: a row of `gold.realtime_metrics` with the store's id. A later message of the same window and store
-/// replaces an earlier one. A window without transactions has been deleted from the table.
+/// The value: a row of `gold.realtime_metrics` with the store's id. A later message of the same window and
+/// store replaces an earlier one. A window without transactions has been deleted from the table.
 #[derive(Serialize)]
 struct Value<'a> {
     window_start: &'a str,

@@ -1,4 +1,5 @@
-//! The publisher sends committed changes to Kafka, each exactly once for consumers that read committed records.
+//! The publisher sends committed changes to Kafka, each exactly once for consumers that read committed
+//! records.
 //!
 //! ```text
 //!  PostgreSQL ── Reader: rows after a position ──> Batch ──┐ one Kafka transaction
@@ -6,12 +7,13 @@
 //!     └── Position <── Session <── progress record <───────┴──> streamflow.progress: the position after the batch
 //! ```
 //!
-//! Law: the progress record and the messages that it covers become visible together. So a publisher that fences
-//! its predecessor and then reads the record knows exactly what consumers have, and continues from there.
+//! Law: the progress record and the messages that it covers become visible together. So a publisher that
+//! fences its predecessor and then reads the record knows exactly what consumers have, and continues from
+//! there.
 //!
-//! Every error is handled in the same way: the session is dropped and another opened. The publisher waits for Kafka and PostgreSQL
-//! as long as they are away. It ends when a newer process has taken over: the lease in PostgreSQL shows that
-//! before a session is opened, Kafka at the latest at the commit.
+//! Every error is handled in the same way: the session is dropped and another opened. The publisher waits for
+//! Kafka and PostgreSQL as long as they are away. It ends when a newer process has taken over: the lease in
+//! PostgreSQL shows that before a session is opened, Kafka at the latest at the commit.
 
 mod alerts;
 mod batch;
@@ -81,7 +83,8 @@ pub struct Publishing {
 }
 
 impl Publishing {
-    /// Starts the thread for the holder of the lease `generation`. `failed` is called if it ends because of an error.
+    /// Starts the thread for the holder of the lease `generation`. `failed` is called if it ends because of
+    /// an error.
     pub fn start(
         config: &Config,
         generation: i64,

@@ -9,8 +9,8 @@ use streamflow_medallion::outbox::{Committed, ProgressRecord};
 /// Reads the newest record of the publisher's name. Without one nothing is published.
 ///
 /// # Errors
-/// Errors of Kafka, no answer within `patience`, and [`PublisherError::Record`], because a guess would lose messages or send them
-/// twice.
+/// Errors of Kafka, no answer within `patience`, and [`PublisherError::Record`], because a guess would lose
+/// messages or send them twice.
 pub fn latest(config: &Config, patience: Duration) -> Result<ProgressRecord, PublisherError> {
     let name = config.publisher.transactional_id.as_bytes();
     let record = latest_record(&config.kafka, &config.topics.progress, name, patience)?;

@@ -10,11 +10,12 @@ use streamflow_connectors::kafka::{Message, TransactionError, TransactionalProdu
 /// How long Kafka may take for one request before another session is opened.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The broker aborts the transaction of a crashed publisher after this time, if no other publisher has done so before.
+/// The broker aborts the transaction of a crashed publisher after this time, if no other publisher has done
+/// so before.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The only publisher of its name, until the next one fences it. After an error it is unusable: drop it and open
-/// another one, which determines what took effect.
+/// The only publisher of its name, until the next one fences it. After an error it is unusable: drop it and
+/// open another one, which determines what took effect.
 pub struct Session {
     producer: TransactionalProducer,
     topics: TopicNames,
@@ -88,8 +89,8 @@ impl Session {
         Ok(())
     }
 
-    /// The broker fences a producer whose transaction has timed out as it does one that has a successor. The lease
-    /// shows which of the two it is, before another session is opened.
+    /// The broker fences a producer whose transaction has timed out as it does one that has a successor. The
+    /// lease shows which of the two it is, before another session is opened.
     fn classify(&self, error: TransactionError) -> PublisherError {
         let error = match error {
             TransactionError::Fenced { doing, cause } if self.begun.elapsed() >= self.timeout => {

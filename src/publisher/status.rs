@@ -14,7 +14,8 @@ use streamflow_medallion::outbox::ProgressRecord;
 pub struct PublisherStatus {
     published: Mutex<Published>,
     activity: Mutex<PublisherActivity>,
-    /// When the events of alerts that Kafka has not acknowledged were appended, microseconds since 1970, by transaction.
+    /// When the events of alerts that Kafka has not acknowledged were appended, microseconds since 1970, by
+    /// transaction.
     pending_alerts: Mutex<HashMap<String, i64>>,
 }
 
@@ -46,7 +47,8 @@ pub enum PublisherState {
 /// Totals since the start.
 #[derive(Clone, Debug)]
 pub struct PublisherActivity {
-    /// Every alert change and dead letter committed before this frontier is in Kafka, ms since 1970; 0 before the first query.
+    /// Every alert change and dead letter committed before this frontier is in Kafka, ms since 1970; 0 before
+    /// the first query.
     pub frontier: u64,
     /// Kafka transactions.
     pub transactions: u64,
@@ -109,8 +111,8 @@ impl PublisherStatus {
         lock(&self.activity).clone()
     }
 
-    /// Remembers when the record of a transaction that has an alert was appended, microseconds since 1970, to measure the latency
-    /// when Kafka acknowledges the alert.
+    /// Remembers when the record of a transaction that has an alert was appended, microseconds since 1970, to
+    /// measure the latency when Kafka acknowledges the alert.
     pub fn track_pending_alert(&self, transaction: &str, appended_at: i64) {
         let mut pending = lock(&self.pending_alerts);
         if pending.len() < PENDING_ALERTS {

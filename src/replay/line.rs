@@ -1,11 +1,11 @@
-//! One JSON object a line, written field by field: the two files with a line for every transaction are most of a replay's output,
-//! and this takes a fraction of the time that serializing a struct of strings does.
+//! One JSON object a line, written field by field: the two files with a line for every transaction are most
+//! of a replay's output, and this takes a fraction of the time that serializing a struct of strings does.
 
 use streamflow_model::money::divide_rounded;
 use streamflow_model::timestamp::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
 
-/// A line at the end of a buffer. What stands between two values - the end of one, a comma, the next name - comes as one
-/// literal, whose length the compiler knows.
+/// A line at the end of a buffer. What stands between two values - the end of one, a comma, the next name -
+/// comes as one literal, whose length the compiler knows.
 pub struct Line<'a>(pub &'a mut Vec<u8>);
 
 impl Line<'_> {
@@ -78,7 +78,8 @@ impl Line<'_> {
         self.literal(b"\"");
     }
 
-    /// `numerator / denominator` in units of 10^-`PLACES`, rounded half away from zero; null for a zero denominator.
+    /// `numerator / denominator` in units of 10^-`PLACES`, rounded half away from zero; null for a zero
+    /// denominator.
     pub fn ratio<const PLACES: usize>(&mut self, numerator: i128, denominator: i64) {
         match denominator {
             0 => self.literal(b"null"),

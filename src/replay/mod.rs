@@ -4,8 +4,9 @@
 //!  reader thread per file ──> workers (the graph) ──> writer thread ──> files
 //! ```
 //!
-//! Batch k of every file is epoch k + 1, whatever the speed of reading, so results depend on the files alone. Reference files
-//! are epoch 0. Transactions are written when they have left the horizon, so memory does not grow with the files.
+//! Batch k of every file is epoch k + 1, whatever the speed of reading, so results depend on the files alone.
+//! Reference files are epoch 0. Transactions are written when they have left the horizon, so memory does not
+//! grow with the files.
 
 mod aggregates;
 mod customers;

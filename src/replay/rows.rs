@@ -119,7 +119,8 @@ pub struct DeadLetterRow<'a> {
     pub full_length: u64,
 }
 
-/// Writes the line of `silver/clean_transactions.jsonl` of a transaction whose event came from the file `topic`.
+/// Writes the line of `silver/clean_transactions.jsonl` of a transaction whose event came from the file
+/// `topic`.
 pub fn write_clean_transaction(buffer: &mut Vec<u8>, settled: &Settled, topic: &str) {
     let Settled { transaction, verdict } = settled;
     let mut line = Line(buffer);

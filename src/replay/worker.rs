@@ -67,8 +67,8 @@ impl Source {
         self.newest = self.newest.max(times.filter(|time| *time <= limit).max());
     }
 
-    /// The partition time behind the file's end: time goes on until everything is final, one step an epoch, so that
-    /// never more than a step's transactions become final at once.
+    /// The partition time behind the file's end: time goes on until everything is final, one step an epoch,
+    /// so that never more than a step's transactions become final at once.
     fn time_behind_end(&self, horizon: i64) -> i64 {
         let (Some(newest), step) = (self.newest, horizon / CLOSING_STEPS) else { return i64::MAX };
         let next = self.sent.unwrap_or(newest).saturating_add(step.max(1));
@@ -141,7 +141,8 @@ fn build(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> (InputH
     })
 }
 
-/// Sends output to the writer. A writer that has failed takes no more; its error is reported when it is joined.
+/// Sends output to the writer. A writer that has failed takes no more; its error is reported when it is
+/// joined.
 fn hand_on<'s, D: Clone + 'static>(
     stream: StreamVec<'s, u64, D>,
     name: &str,
@@ -234,7 +235,8 @@ fn feed(
     }
 }
 
-/// Reports complete epochs to the writer. They are complete on every worker, so only the first worker reports.
+/// Reports complete epochs to the writer. They are complete on every worker, so only the first worker
+/// reports.
 fn report_frontier(worker: &Worker, probe: &ProbeHandle<u64>, results: &Sender<Message>) {
     if worker.index() == 0 {
         let frontier = probe.with_frontier(|frontier| frontier.first().copied()).unwrap_or(u64::MAX);

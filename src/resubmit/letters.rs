@@ -42,8 +42,8 @@ const SELECTED: &str = "id > $3 AND id <= $4 AND ($5::text[] IS NULL OR reason =
 /// Key of the advisory lock. Any constant that no other program uses on this database will do.
 const LOCK: i64 = 0x0053_5452_5245_5355;
 
-/// The letters of a selection, in the order in which they were refused. Letters that arrive after the start do not count: a letter
-/// that is sent and refused again would be selected without end.
+/// The letters of a selection, in the order in which they were refused. Letters that arrive after the start
+/// do not count: a letter that is sent and refused again would be selected without end.
 pub struct Letters {
     client: Client,
     selection: Selection,

@@ -4,9 +4,9 @@
 //!  bronze.dead_letters ── a page ──> topic they came from ── acknowledged ──> resubmitted_at
 //! ```
 //!
-//! Law: a marked letter was sent. A letter that was sent is marked, unless this process, Kafka or PostgreSQL fails in between; then
-//! the next call sends a copy. A copy of an accepted event is a duplicate and changes nothing; a copy of an event that
-//! is refused again is another dead letter.
+//! Law: a marked letter was sent. A letter that was sent is marked, unless this process, Kafka or PostgreSQL
+//! fails in between; then the next call sends a copy. A copy of an accepted event is a duplicate and changes
+//! nothing; a copy of an event that is refused again is another dead letter.
 
 mod letters;
 mod rewrite;
@@ -54,7 +54,8 @@ pub struct ResubmissionSummary {
 /// How often progress is logged.
 const REPORT: Duration = Duration::from_secs(10);
 
-/// Sends the selected letters, or reports what would be sent. Calls `refuse` with a line for each letter that cannot be sent.
+/// Sends the selected letters, or reports what would be sent. Calls `refuse` with a line for each letter that
+/// cannot be sent.
 ///
 /// # Errors
 /// PostgreSQL's and Kafka's, and those of the file of payloads, which is checked before anything is sent.
@@ -76,7 +77,8 @@ pub fn run(config: &Config, mut order: Order, refuse: impl FnMut(String)) -> Res
     Ok(summary)
 }
 
-/// Checks that the topic exists, because the client would report a missing one only when it gives up, minutes later.
+/// Checks that the topic exists, because the client would report a missing one only when it gives up, minutes
+/// later.
 fn require_topics(config: &Config) -> Result<(), KafkaError> {
     let topics = TopicAdmin::connect(&config.kafka)?;
     config.topics.transactions.iter().try_for_each(|topic| topics.partitions(topic).map(drop))

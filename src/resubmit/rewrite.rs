@@ -4,9 +4,9 @@
 //! {"id": 17, "reason": "invalid_field", "message": "amount: must be > 0", "payload": {"transaction_id": "txn-1"}}
 //! ```
 //!
-//! A payload that is an object is sent as its own text. A string is sent as its content, for payloads that are not an object on one
-//! line. `payload_base64` is for bytes that are not text. Null or a missing field has to be filled in: the rest of a truncated payload
-//! is lost. `reason` and `message` are for the reader.
+//! A payload that is an object is sent as its own text. A string is sent as its content, for payloads that
+//! are not an object on one line. `payload_base64` is for bytes that are not text. Null or a missing field
+//! has to be filled in: the rest of a truncated payload is lost. `reason` and `message` are for the reader.
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
@@ -137,7 +137,8 @@ pub fn write(file: &mut impl Write, letter: &StoredDeadLetter) -> Result<()> {
     Ok(file.write_all(b"\n")?)
 }
 
-/// An object on one line is written as it is, anything else as a string, because an escape within an object would change what is sent.
+/// An object on one line is written as it is, anything else as a string, because an escape within an object
+/// would change what is sent.
 fn raw(text: &str) -> serde_json::Result<Box<RawValue>> {
     let is_line = text.starts_with('{') && text.ends_with('}') && !text.contains(['\n', '\r']);
     match serde_json::from_str::<&RawValue>(text) {

@@ -48,7 +48,8 @@ impl Sender {
         Ok(Self { client, patience })
     }
 
-    /// Queues the event of a dead letter, whose key decides the partition; [`Sender::finish`] returns its outcome.
+    /// Queues the event of a dead letter, whose key decides the partition; [`Sender::finish`] returns its
+    /// outcome.
     ///
     /// # Errors
     /// Where it cannot be queued at all.

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 const PREFIX: &str = "streamflow-kafka-";
 
-/// Makes a directory of this process under the system's temporary one, after removing those whose process is gone.
+/// Makes a directory of this process under the system's temporary one, after removing those whose process is
+/// gone.
 pub(crate) fn create() -> io::Result<TempDir> {
     let parent = std::env::temp_dir();
     remove_abandoned(&parent);

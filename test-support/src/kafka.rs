@@ -1,7 +1,9 @@
-//! One Apache Kafka: a KRaft broker and controller in one JVM, on ports of its own, in a directory of its own.
+//! One Apache Kafka: a KRaft broker and controller in one JVM, on ports of its own, in a directory of its
+//! own.
 //!
-//! `STREAMFLOW_TEST_KAFKA=host:port` names a running one to use instead; it cannot be stopped from here. One with
-//! [`Security`] is always started: it has a listener for clients with a password over TLS beside the plaintext one.
+//! `STREAMFLOW_TEST_KAFKA=host:port` names a running one to use instead; it cannot be stopped from here. One
+//! with [`Security`] is always started: it has a listener for clients with a password over TLS beside the
+//! plaintext one.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -78,7 +80,8 @@ impl Security {
 }
 
 impl KafkaServer {
-    /// Starts one and waits until it answers (about three seconds), or takes the one `STREAMFLOW_TEST_KAFKA` names.
+    /// Starts one and waits until it answers (about three seconds), or takes the one `STREAMFLOW_TEST_KAFKA`
+    /// names.
     pub fn start() -> Result<Self> {
         if let Ok(brokers) = std::env::var("STREAMFLOW_TEST_KAFKA") {
             return Ok(Self { brokers, own: None });
@@ -86,7 +89,8 @@ impl KafkaServer {
         Self::start_own(LOOPBACK, None)
     }
 
-    /// Starts one that listens at another address of this machine, for clients that cannot reach the loopback address.
+    /// Starts one that listens at another address of this machine, for clients that cannot reach the loopback
+    /// address.
     pub fn start_at(address: &str) -> Result<Self> {
         Self::start_own(address, None)
     }
@@ -152,8 +156,8 @@ impl KafkaServer {
         Ok(process.signal(name)?)
     }
 
-    /// Starts the broker again on the same port with the same data (after ending it if it runs) and waits until it
-    /// answers.
+    /// Starts the broker again on the same port with the same data (after ending it if it runs) and waits
+    /// until it answers.
     pub fn restart(&mut self) -> Result<()> {
         self.stop()?;
         let own = self.own()?;

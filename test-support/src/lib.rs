@@ -1,4 +1,5 @@
-//! Support for integration tests: a real Apache Kafka in a process that never outlives the test, and certificates for servers.
+//! Support for integration tests: a real Apache Kafka in a process that never outlives the test, and
+//! certificates for servers.
 
 mod directory;
 mod jars;

@@ -10,8 +10,9 @@ use std::thread;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// The kernel's death signal is bound to the *thread* that started the child, and a test's thread ends before
-    /// its process does. So a thread of its own starts the child and lives until this sender is dropped.
+    /// The kernel's death signal is bound to the *thread* that started the child, and a test's thread ends
+    /// before its process does. So a thread of its own starts the child and lives until this sender is
+    /// dropped.
     _keeper: Sender<()>,
 }
 
@@ -25,7 +26,8 @@ impl Process {
         let (started, child) = mpsc::channel();
         thread::Builder::new().name(format!("keeper of {program}")).spawn(move || {
             let mut command = Command::new("setpriv");
-            // A process group of its own: an interrupt from the terminal goes to the tests, which then end the child.
+            // A process group of its own: an interrupt from the terminal goes to the tests, which then end
+            // the child.
             command.args(["--pdeathsig", "KILL", "--", program]).process_group(0);
             configure(&mut command);
             let _ = started.send(command.spawn());

@@ -1,8 +1,10 @@
-//! Rounds of bad luck under load. A round starts a worker, lets it work for a moment, and ends it or what it stands on; then what
-//! is in PostgreSQL must be exactly what the events in it give, and consumers of Kafka must have seen each alert change and dead
-//! letter once, in order, none before it was committed. At the end nothing of Kafka is missing, and consumers have seen all.
+//! Rounds of bad luck under load. A round starts a worker, lets it work for a moment, and ends it or what it
+//! stands on; then what is in PostgreSQL must be exactly what the events in it give, and consumers of Kafka
+//! must have seen each alert change and dead letter once, in order, none before it was committed. At the end
+//! nothing of Kafka is missing, and consumers have seen all.
 //!
-//! `STREAMFLOW_CHAOS_ROUNDS` sets how many rounds; `STREAMFLOW_CHAOS_SEED` repeats a run's choices, not its moments.
+//! `STREAMFLOW_CHAOS_ROUNDS` sets how many rounds; `STREAMFLOW_CHAOS_SEED` repeats a run's choices, not its
+//! moments.
 
 use crate::command::Running;
 use crate::exactness::{Published, check_bronze, check_published, is_caught_up, read, verify};

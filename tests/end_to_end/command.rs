@@ -50,7 +50,8 @@ impl Running {
         Self::spawn(command, log)
     }
 
-    /// Starts it on another host, as `host`, a command that runs its arguments there; what it prints goes to the file `log`.
+    /// Starts it on another host, as `host`, a command that runs its arguments there; what it prints goes to
+    /// the file `log`.
     pub fn start_on(
         host: &[String],
         arguments: &[impl AsRef<OsStr>],
@@ -86,7 +87,8 @@ impl Running {
         self.child.wait().unwrap()
     }
 
-    /// Between two looks at what is waited for since `begun`: it must not have ended, nor taken longer than `patience`.
+    /// Between two looks at what is waited for since `begun`: it must not have ended, nor taken longer than
+    /// `patience`.
     pub fn keep_waiting(&mut self, begun: Instant, patience: Duration, what: &str) {
         assert!(self.ended().is_none(), "run has ended:\n{}", self.printed());
         assert!(begun.elapsed() < patience, "stuck before {what}:\n{}", self.printed());

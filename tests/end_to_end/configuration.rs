@@ -132,7 +132,8 @@ fn argument_lists(node: &Value, key: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Loads a configuration as a container with these arguments does, after making sure that its command has them.
+/// Loads a configuration as a container with these arguments does, after making sure that its command has
+/// them.
 fn assert_loads(arguments: &[String], more: &[String], configuration: &str) {
     let arguments: Vec<&str> = arguments.iter().chain(more).map(String::as_str).collect();
     let helped = command::output(&[&arguments[..], &["--help"]].concat());

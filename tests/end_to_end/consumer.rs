@@ -72,8 +72,8 @@ fn consumed(message: &BorrowedMessage<'_>) -> Consumed {
     }
 }
 
-/// The last message of each window and store; each must come once for a frontier, in the order of frontiers. Windows
-/// that were emptied are gone.
+/// The last message of each window and store; each must come once for a frontier, in the order of frontiers.
+/// Windows that were emptied are gone.
 pub fn told_windows(records: &[Consumed]) -> BTreeMap<String, Value> {
     let mut latest: BTreeMap<String, Value> = BTreeMap::new();
     for window in records.iter().map(Consumed::json) {

@@ -36,7 +36,8 @@ impl Stage {
         self.line(event.to_string());
     }
 
-    /// Five payments of 100.00 at 10:00 on five days, and one of 500.00 on the sixth: the specification's example.
+    /// Five payments of 100.00 at 10:00 on five days, and one of 500.00 on the sixth: the specification's
+    /// example.
     fn high_value(&mut self) {
         for day in 1..=5 {
             self.payment(&format!("t{day}"), day, "10:00:00", "100.00", &json!({}));
@@ -81,7 +82,8 @@ fn an_alert() {
 fn an_alert_that_changes() {
     let mut stage = Stage::new();
     stage.high_value();
-    // An epoch is a batch of 4096 lines: what happens within one is told as one change. Empty lines are no events.
+    // An epoch is a batch of 4096 lines: what happens within one is told as one change. Empty lines are no
+    // events.
     let next_epoch = |stage: &mut Stage| (0..4096).for_each(|_| stage.line(""));
     next_epoch(&mut stage);
     stage.payment("t6", 6, "10:00:00", "370.00", &json!({"revision": 1}));

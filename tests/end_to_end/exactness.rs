@@ -1,5 +1,5 @@
-//! What must hold however a pipeline was treated: every table is what the events give, nothing of Kafka is missing, and consumers
-//! have seen each change once.
+//! What must hold however a pipeline was treated: every table is what the events give, nothing of Kafka is
+//! missing, and consumers have seen each change once.
 
 use crate::consumer::Consumed;
 use crate::parts::Parts;
@@ -34,8 +34,8 @@ pub fn check_bronze(parts: &Parts) {
     }
 }
 
-/// Consumers have seen changes of the outbox once each, those of an alert from its first on in order, and dead letters once each,
-/// with their values.
+/// Consumers have seen changes of the outbox once each, those of an alert from its first on in order, and
+/// dead letters once each, with their values.
 pub fn check_published(parts: &Parts) -> Published {
     let mut client = parts.connect();
     // Kafka first: what is there has been committed before.

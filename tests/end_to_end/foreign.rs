@@ -45,7 +45,8 @@ impl Batch {
     }
 }
 
-/// Ordinary events of 40 customers, copies, late ones, and a burst: nine payments within nine minutes, whose ninth scores 0.8.
+/// Ordinary events of 40 customers, copies, late ones, and a burst: nine payments within nine minutes, whose
+/// ninth scores 0.8.
 pub fn ordinary() -> Batch {
     let mut batch = Batch::default();
     for number in 0..200 {
@@ -68,7 +69,8 @@ pub fn ordinary() -> Batch {
     batch
 }
 
-/// Copies, corrections and voids of what [`ordinary`] wrote; without its third payment the burst's ninth scores 0.6.
+/// Copies, corrections and voids of what [`ordinary`] wrote; without its third payment the burst's ninth
+/// scores 0.6.
 pub fn changes() -> Batch {
     let mut batch = Batch::default();
     for number in 0..20 {

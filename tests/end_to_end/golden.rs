@@ -1,5 +1,5 @@
-//! The golden run: what two workers, then three processes, then one worker make of a stream, each going on where the one before was stopped, is what
-//! one uninterrupted worker makes of it, row by row.
+//! The golden run: what two workers, then three processes, then one worker make of a stream, each going on
+//! where the one before was stopped, is what one uninterrupted worker makes of it, row by row.
 
 use crate::command::Running;
 use crate::parts::Parts;
@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 const EVENTS: i64 = 24_000;
 
-/// What depends on when a run was made, or in which order it met new names: surrogate keys are compared as the names they stand
-/// for.
+/// What depends on when a run was made, or in which order it met new names: surrogate keys are compared as
+/// the names they stand for.
 const INCIDENTAL: &str = "{ingested_at,detected_at,raised_at,revised_at,withdrawn_at,changed_at,updated_at,changed_frontier,\
      number,id,topic_key,customer_key,store_key,product_key}";
 

@@ -1,8 +1,8 @@
 //! The binary from end to end, as its users run it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-/// What the tests are made of: a browser, the binary, its traffic, a consumer, the oracle's events, what must always hold, and the
-/// files of a replay.
+/// What the tests are made of: a browser, the binary, its traffic, a consumer, the oracle's events, what must
+/// always hold, and the files of a replay.
 mod browser;
 mod command;
 mod consumer;
@@ -14,7 +14,8 @@ mod results;
 mod scrape;
 mod traffic;
 
-/// Kill after kill under load: after each every table is what the events give, and consumers see each change once.
+/// Kill after kill under load: after each every table is what the events give, and consumers see each change
+/// once.
 mod chaos;
 /// Several processes are as good as one, whichever of them dies, is cut off, or comes along.
 mod cluster;
@@ -34,9 +35,11 @@ mod kafka_to_gold;
 mod logs;
 /// Maintenance removes what is old and nothing else, whoever else is at work.
 mod maintain;
-/// Metrics, health and readiness: all that is documented is there and true, also while PostgreSQL or Kafka is away.
+/// Metrics, health and readiness: all that is documented is there and true, also while PostgreSQL or Kafka is
+/// away.
 mod metrics;
-/// Alert rules and dashboards are valid and tested, and a real Prometheus that watches a running pipeline fills them.
+/// Alert rules and dashboards are valid and tested, and a real Prometheus that watches a running pipeline
+/// fills them.
 mod observe;
 /// Partitions are added, topics deleted and created anew, records taken by retention: each has its outcome.
 mod outages;

@@ -1,4 +1,5 @@
-//! What happens to the topics themselves while they are read: each thing has its outcome, and none is a silent gap.
+//! What happens to the topics themselves while they are read: each thing has its outcome, and none is a
+//! silent gap.
 
 use crate::command::Running;
 use crate::parts::Parts;

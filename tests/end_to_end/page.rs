@@ -173,7 +173,8 @@ fn collect_fields(value: &Value, fields: &mut Vec<String>) {
     }
 }
 
-/// Nine payments within nine minutes by a customer who calls himself what a page must not take for a part of it.
+/// Nine payments within nine minutes by a customer who calls himself what a page must not take for a part of
+/// it.
 fn hostile() -> (String, Batch) {
     let customer = "<img src=x onerror=alert(1)>\"'&amp;".to_owned();
     let mut batch = Batch::default();

@@ -1,4 +1,5 @@
-//! A real Kafka with the topics that are read, a real PostgreSQL with the schema, and the configuration that names them.
+//! A real Kafka with the topics that are read, a real PostgreSQL with the schema, and the configuration that
+//! names them.
 
 use crate::command::{self, Running};
 use crate::consumer::{Consumed, read_committed};

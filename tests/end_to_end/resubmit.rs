@@ -1,4 +1,5 @@
-//! `streamflow resubmit`: dead letters become transactions, once; whatever happens in between, the tables are what the events give.
+//! `streamflow resubmit`: dead letters become transactions, once; whatever happens in between, the tables are
+//! what the events give.
 
 use crate::command::{self, Running};
 use crate::consumer::Consumed;

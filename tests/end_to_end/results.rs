@@ -92,7 +92,8 @@ impl Results {
         equal(name, stored.map(key), expected.into_iter().map(key))
     }
 
-    /// Keys of dimensions become the ids they stand for; what tells where an event stood is left out but for the offset.
+    /// Keys of dimensions become the ids they stand for; what tells where an event stood is left out but for
+    /// the offset.
     fn with_ids(&self, mut row: Value) -> Value {
         let fields = row.as_object_mut().unwrap();
         fields.remove("source_topic");
@@ -132,8 +133,8 @@ impl Results {
         alike("gold/fact_fraud_alerts", stored, expected, evidence::alike)
     }
 
-    /// The alerts are what their changes, numbered without gaps, add up to, but for what the rules compared: that can change
-    /// without the alert.
+    /// The alerts are what their changes, numbered without gaps, add up to, but for what the rules compared:
+    /// that can change without the alert.
     fn standing_alerts(&self) -> Comparison {
         let mut standing: BTreeMap<String, (u64, Option<Value>)> = BTreeMap::new();
         for change in lines(&self.out.join("alert_changes.jsonl")) {

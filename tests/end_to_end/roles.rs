@@ -28,7 +28,8 @@ fn login(parts: &Parts, user: &str) -> Client {
     connect(&PostgresSettings { user: user.to_owned(), ..parts.postgres.settings() }).unwrap()
 }
 
-/// What the user of the connection may do with tables and views, one line each: `schema.table: PRIVILEGE ...`.
+/// What the user of the connection may do with tables and views, one line each: `schema.table: PRIVILEGE
+/// ...`.
 fn rights(client: &mut Client) -> Vec<String> {
     let sql = "SELECT n.nspname || '.' || c.relname || ': ' || string_agg(privilege, ' ' ORDER BY place) \
          FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \

@@ -1,4 +1,5 @@
-//! The whole pipeline over TLS with passwords that SCRAM proves, and what a start says where something does not fit.
+//! The whole pipeline over TLS with passwords that SCRAM proves, and what a start says where something does
+//! not fit.
 
 use crate::command::{self, Running};
 use crate::foreign;

@@ -1,4 +1,5 @@
-//! A stage that stands still shows as that stage's lag, and as nobody else's: those after it wait, those before it go on.
+//! A stage that stands still shows as that stage's lag, and as nobody else's: those after it wait, those
+//! before it go on.
 //!
 //! Stages are held up by files: see `dataflow/src/operators/stall.rs`.
 

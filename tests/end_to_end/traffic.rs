@@ -93,7 +93,8 @@ impl Traffic {
         path
     }
 
-    /// Replays files with the generated reference data into the directory `out` of its own, which is returned.
+    /// Replays files with the generated reference data into the directory `out` of its own, which is
+    /// returned.
     pub fn replay(&self, files: &[&Path], out: &str, options: &[&str]) -> PathBuf {
         let out = self.path(out);
         let reference = |name: &str| self.path("reference").join(name).display().to_string();
@@ -110,7 +111,8 @@ impl Traffic {
     }
 }
 
-/// The lines with each event held back by up to 50 minutes of event time, so that none comes more than these behind.
+/// The lines with each event held back by up to 50 minutes of event time, so that none comes more than these
+/// behind.
 pub fn shuffled(lines: &[Line], seed: u64) -> Vec<&Line> {
     let mut state = seed;
     let mut held_back: Vec<(i64, &Line)> = lines

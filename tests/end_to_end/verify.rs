@@ -1,4 +1,5 @@
-//! `streamflow verify`: all is well beside a running pipeline, and each kind of damage is found by the check that is meant for it.
+//! `streamflow verify`: all is well beside a running pipeline, and each kind of damage is found by the check
+//! that is meant for it.
 
 use crate::command;
 use crate::foreign;
@@ -25,7 +26,8 @@ struct World {
 }
 
 impl World {
-    /// Ordinary events, changes, events that are refused, and one in a Kafka transaction, whose marker takes an offset.
+    /// Ordinary events, changes, events that are refused, and one in a Kafka transaction, whose marker takes
+    /// an offset.
     fn start() -> Self {
         let world = Self { parts: Parts::start("verified", 2, &json!({})), events: 0 };
         let batches = [foreign::ordinary(), foreign::changes(), foreign::refused()];

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use streamflow_oracle::AlertRow;
 
-/// Whether an alert is as expected: everything is equal, but for measured numbers in the evidence, which the oracle does not round:
-/// they may differ by a unit of their last digit.
+/// Whether an alert is as expected: everything is equal, but for measured numbers in the evidence, which the
+/// oracle does not round: they may differ by a unit of their last digit.
 pub fn alike(stored: &AlertRow, expected: &AlertRow) -> bool {
     let bare = |row: &AlertRow| AlertRow { details: Value::Null, ..row.clone() };
     bare(stored) == bare(expected) && agree("", &stored.details, &expected.details)

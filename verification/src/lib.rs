@@ -12,9 +12,10 @@
 //! Kafka's topics, offsets and records ── compared with progress, books, bronze and outbox by `checks`, which include all of these
 //! ```
 //!
-//! Every view of the dataflow's list is compared from silver and from bronze. The oracle shares no code with the dataflow. Every
-//! accepted event is accepted again, whatever its age: lateness was decided when it was read. Only an id that was used again after it
-//! had been forgotten differs: the recomputation takes it for a duplicate.
+//! Every view of the dataflow's list is compared from silver and from bronze. The oracle shares no code with
+//! the dataflow. Every accepted event is accepted again, whatever its age: lateness was decided when it was
+//! read. Only an id that was used again after it had been forgotten differs: the recomputation takes it for a
+//! duplicate.
 
 mod bronze;
 pub mod checks;
@@ -32,8 +33,8 @@ use postgres::Client;
 use snapshot::Snapshot;
 use streamflow_dataflow::detectors::Rules;
 
-/// Compares gold with its recomputation from silver in SQL. Reads every transaction several times: some fifteen seconds for a
-/// million.
+/// Compares gold with its recomputation from silver in SQL. Reads every transaction several times: some
+/// fifteen seconds for a million.
 ///
 /// # Errors
 /// Those of the server and the connection; the user grants the right to read all schemas.
@@ -41,8 +42,9 @@ pub fn against_silver(client: &mut Client) -> Result<Vec<Comparison>, Verificati
     silver::compare(&mut Snapshot::take(client)?)
 }
 
-/// Compares all tables in one snapshot: silver, gold, the books and the progress with a recomputation from bronze by the oracle, and
-/// gold with its recomputation from silver. `rules` are those in force before the first version in `streamflow.rules`.
+/// Compares all tables in one snapshot: silver, gold, the books and the progress with a recomputation from
+/// bronze by the oracle, and gold with its recomputation from silver. `rules` are those in force before the
+/// first version in `streamflow.rules`.
 ///
 /// Holds all events in memory, about 2 kB each; half a million take some twenty seconds.
 ///

@@ -14,8 +14,8 @@ pub(crate) struct Snapshot<'a>(Transaction<'a>);
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl<'a> Snapshot<'a> {
-    /// Takes it at once: the last statement does, before it the transaction has none. The queries take long and nobody waits for
-    /// them, so the limits of a writer do not apply.
+    /// Takes it at once: the last statement does, before it the transaction has none. The queries take long
+    /// and nobody waits for them, so the limits of a writer do not apply.
     pub(crate) fn take(client: &'a mut Client) -> Result<Self, VerificationError> {
         let transaction = client.build_transaction();
         let mut transaction =

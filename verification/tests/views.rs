@@ -10,7 +10,8 @@ use streamflow_medallion::migrations;
 use streamflow_medallion::tables::view::Aggregate;
 use streamflow_medallion::tables::{Tables, tables};
 
-/// A transaction of a listed customer, so that a rule hits, as an event in bronze and as a row in silver. Gold has nothing of it.
+/// A transaction of a listed customer, so that a rule hits, as an event in bronze and as a row in silver.
+/// Gold has nothing of it.
 const TRANSACTION: &str = r#"
     INSERT INTO streamflow.topics (topic) VALUES ('transactions.raw');
     INSERT INTO silver.blacklist (entity_kind, entity_id, applies_from, removed, ingested_at)

@@ -1,5 +1,6 @@
-//! Cuts a byte stream into lines without copying them: they are slices of the chunks that were read. Of a line
-//! longer than [`KEPT_BYTES`] only that much is kept, so that memory does not depend on what the file holds.
+//! Cuts a byte stream into lines without copying them: they are slices of the chunks that were read. Of a
+//! line longer than [`KEPT_BYTES`] only that much is kept, so that memory does not depend on what the file
+//! holds.
 
 use std::io::{self, ErrorKind, Read};
 

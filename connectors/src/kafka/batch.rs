@@ -1,5 +1,5 @@
-//! Gathers records into batches. Payloads are copied into chunks that many records share, so that there is one
-//! allocation for a thousand records and not two for each.
+//! Gathers records into batches. Payloads are copied into chunks that many records share, so that there is
+//! one allocation for a thousand records and not two for each.
 
 use std::time::{Duration, Instant};
 
@@ -58,8 +58,8 @@ impl BatchBuilder {
         self.records.is_empty()
     }
 
-    /// When the batch is due: at once where it is full, some milliseconds after its first record otherwise, never
-    /// while it is empty.
+    /// When the batch is due: at once where it is full, some milliseconds after its first record otherwise,
+    /// never while it is empty.
     pub(super) fn due(&self, now: Instant) -> Option<Duration> {
         if self.records.len() >= self.max_records || self.bytes >= self.max_bytes {
             return Some(Duration::ZERO);

@@ -57,7 +57,8 @@ impl ClientContext for Logging {
 
 impl ConsumerContext for Logging {}
 
-/// A broker that leaves requests unanswered for this long is away, connected or not: it holds a fetch for milliseconds.
+/// A broker that leaves requests unanswered for this long is away, connected or not: it holds a fetch for
+/// milliseconds.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// As [`Logging`], and takes the partitions' ends and whether their leaders answer from the statistics.

@@ -31,13 +31,15 @@ pub(super) fn assigned(
 
 fn configure(config: &mut ClientConfig, settings: &SourceSettings) {
     config
-        // Required to assign partitions, though no group is ever joined and nothing is committed under this name.
+        // Required to assign partitions, though no group is ever joined and nothing is committed under this
+        // name.
         .set("group.id", "streamflow")
-        // Offsets are kept in PostgreSQL, in the transaction of what they led to; a second copy could only differ.
+        // Offsets are kept in PostgreSQL, in the transaction of what they led to; a second copy could only
+        // differ.
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // An offset that is gone (retention, a recreated topic) is an error: jumping to another would silently lose or
-        // repeat records.
+        // An offset that is gone (retention, a recreated topic) is an error: jumping to another would
+        // silently lose or repeat records.
         .set("auto.offset.reset", "error")
         // Records of aborted transactions never happened.
         .set("isolation.level", "read_committed")
@@ -45,8 +47,9 @@ fn configure(config: &mut ClientConfig, settings: &SourceSettings) {
         .set("enable.partition.eof", "true")
         // A record damaged on the way must not become an event.
         .set("check.crcs", "true")
-        // A broker answers as soon as there is a byte; only when there is none does it hold the fetch for this long.
-        // Short, because a partition that becomes ready to be fetched waits for the fetch under way to come back.
+        // A broker answers as soon as there is a byte; only when there is none does it hold the fetch for
+        // this long. Short, because a partition that becomes ready to be fetched waits for the fetch under
+        // way to come back.
         .set("fetch.min.bytes", "1")
         .set("fetch.wait.max.ms", settings.fetch_wait_ms.to_string())
         // Bounds memory when the worker is slower than Kafka...
@@ -55,7 +58,8 @@ fn configure(config: &mut ClientConfig, settings: &SourceSettings) {
         .set("fetch.queue.backoff.ms", "2")
         // After a change of leader, go on at once rather than after half a second.
         .set("fetch.error.backoff.ms", "100")
-        // How long a topic may be unknown to a broker that has just started before that is taken for the truth.
+        // How long a topic may be unknown to a broker that has just started before that is taken for the
+        // truth.
         .set("topic.metadata.propagation.max.ms", "10000")
         // While PostgreSQL is away nothing is polled, perhaps for long; that is no reason to give up.
         .set("max.poll.interval.ms", "86400000")

@@ -1,7 +1,9 @@
-//! Why brokers that answer reject a client: the client library reports it in its log, not with the request that fails.
+//! Why brokers that answer reject a client: the client library reports it in its log, not with the request
+//! that fails.
 //!
-//! A user, a certificate or a protocol that does not fit will not fit in half a minute either, so whoever starts a process learns at
-//! once what to fix. A failure that a starting broker may cause too counts only when it is repeated.
+//! A user, a certificate or a protocol that does not fit will not fit in half a minute either, so whoever
+//! starts a process learns at once what to fix. A failure that a starting broker may cause too counts only
+//! when it is repeated.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +25,8 @@ pub(super) struct Diagnosis {
     pub(super) is_certain: bool,
 }
 
-/// Parts of the client library's messages, of which the first match wins; the settings to fix; whether that is certain.
+/// Parts of the client library's messages, of which the first match wins; the settings to fix; whether that
+/// is certain.
 const SYMPTOMS: [(&str, &str, bool); 7] = [
     ("SASL authentication error", "`username`, its password and `mechanism`", true),
     ("mechanism handshake failed", "`mechanism` and `protocol`", true),
@@ -49,7 +52,8 @@ impl Diagnosis {
     }
 }
 
-/// As [`Logging`], and remembers why the last connection failed instead of logging it, where that keeps the client out.
+/// As [`Logging`], and remembers why the last connection failed instead of logging it, where that keeps the
+/// client out.
 #[derive(Clone, Default)]
 pub(super) struct Diagnosing {
     last: Arc<Mutex<Option<Diagnosis>>>,

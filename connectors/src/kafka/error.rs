@@ -27,8 +27,8 @@ pub enum KafkaError {
         /// The client's message.
         cause: ClientError,
     },
-    /// Brokers answer and do not let this client in: password, certificate or protocol do not fit. The user fixes it; no
-    /// retry.
+    /// Brokers answer and do not let this client in: password, certificate or protocol do not fit. The user
+    /// fixes it; no retry.
     #[error("Kafka does not let this client in; check {settings} ({problem})")]
     Unfit {
         /// The settings to look at, below `kafka`.
@@ -50,7 +50,8 @@ pub enum KafkaError {
     /// Records may carry the producer's clock where the broker's is needed. The operator fixes it; no retry.
     #[error("topic {0} has message.timestamp.type=CreateTime: set it to LogAppendTime")]
     NotLogAppendTime(String),
-    /// A record cannot be sent: it is too large or its topic unknown. Whoever makes the record fixes it; no retry.
+    /// A record cannot be sent: it is too large or its topic unknown. Whoever makes the record fixes it; no
+    /// retry.
     #[error("record for topic {topic} cannot be sent: {cause}")]
     Record {
         /// The record's topic.

@@ -11,18 +11,19 @@ use super::error::KafkaError;
 use super::settings::KafkaSettings;
 
 const PARTITION: i32 = 0;
-/// How far from the end to begin; where the key is not found, further back. Compaction may lie behind for long.
+/// How far from the end to begin; where the key is not found, further back. Compaction may lie behind for
+/// long.
 const DISTANCES: [i64; 3] = [1_000, 100_000, i64::MAX];
 const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The value of the last committed record of `key` in partition 0 of `topic`; `None` where there is none. Everything
-/// that was committed before the call counts: it waits until transactions still open at the end are decided. Takes at
-/// most about `within`.
+/// The value of the last committed record of `key` in partition 0 of `topic`; `None` where there is none.
+/// Everything that was committed before the call counts: it waits until transactions still open at the end
+/// are decided. Takes at most about `within`.
 ///
 /// # Errors
-/// [`KafkaError::Unavailable`] also where it takes too long; [`KafkaError::MissingTopic`], [`KafkaError::Refused`],
-/// [`KafkaError::Settings`], [`KafkaError::Client`].
+/// [`KafkaError::Unavailable`] also where it takes too long; [`KafkaError::MissingTopic`],
+/// [`KafkaError::Refused`], [`KafkaError::Settings`], [`KafkaError::Client`].
 pub fn latest_record(
     settings: &KafkaSettings,
     topic: &str,
@@ -30,7 +31,8 @@ pub fn latest_record(
     within: Duration,
 ) -> Result<Option<Vec<u8>>, KafkaError> {
     let search = Search { topic, key, deadline: Instant::now() + within };
-    // Once the end of what is committed is past the present end of all there is, nothing before that is undecided.
+    // Once the end of what is committed is past the present end of all there is, nothing before that is
+    // undecided.
     let end = search.offsets(&consumer(settings, "read_uncommitted")?)?.end;
     let reader = consumer(settings, "read_committed")?;
     let mut offsets = search.offsets(&reader)?;
@@ -56,7 +58,8 @@ fn consumer(settings: &KafkaSettings, isolation: &str) -> Result<BaseConsumer<Lo
         .set("group.id", &settings.client_id)
         .set("enable.auto.commit", "false")
         .set("isolation.level", isolation)
-        // Markers of transactions have offsets and are no records: only this event shows that the end is reached.
+        // Markers of transactions have offsets and are no records: only this event shows that the end is
+        // reached.
         .set("enable.partition.eof", "true")
         // A fetch that finds nothing more reports the end: do not let it wait for more.
         .set("fetch.wait.max.ms", "10")

@@ -1,9 +1,10 @@
-//! A Kafka in this process, for the demo: real protocol on a loopback port, so that kcat and any client reach it.
+//! A Kafka in this process, for the demo: real protocol on a loopback port, so that kcat and any client reach
+//! it.
 //!
 //! It is the client library's own test double and no store. It keeps about 5 MB or 100,000 message sets of a
 //! partition and silently forgets the oldest beyond that, in memory only; it does not implement transactions
-//! (aborted records can be seen, nothing is fenced), topic administration, or LogAppendTime. So it shows how things
-//! work and never proves that nothing is lost.
+//! (aborted records can be seen, nothing is fenced), topic administration, or LogAppendTime. So it shows how
+//! things work and never proves that nothing is lost.
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;

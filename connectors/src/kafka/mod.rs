@@ -1,5 +1,5 @@
-//! Kafka: reading partitions by hand, topics and their offsets, a plain and a transactional producer, and an embedded
-//! broker.
+//! Kafka: reading partitions by hand, topics and their offsets, a plain and a transactional producer, and an
+//! embedded broker.
 //!
 //! ```text
 //!  TopicAdmin ── which partitions, from where ──> KafkaSource ── a reader thread per topic ──> SourceEvent
@@ -7,8 +7,8 @@
 //!  TransactionalProducer ── all or nothing ──> Kafka ── latest_record ──> its position, after a restart
 //! ```
 //!
-//! No consumer group takes part: the dataflow assigns partitions to workers, and the authority for offsets is the
-//! progress row in PostgreSQL. An unreachable broker is waited for; a deleted offset is an error.
+//! No consumer group takes part: the dataflow assigns partitions to workers, and the authority for offsets is
+//! the progress row in PostgreSQL. An unreachable broker is waited for; a deleted offset is an error.
 
 mod assignment;
 mod batch;

@@ -55,11 +55,13 @@ impl Producer {
         Ok(Self { client: config.create_with_context(context).map_err(KafkaError::Client)? })
     }
 
-    /// Queues a record; while the buffer is full it waits, at most until older records are given up. `payload` `None`
-    /// is a tombstone; `timestamp` in milliseconds since 1970, else the present. The key decides the partition.
+    /// Queues a record; while the buffer is full it waits, at most until older records are given up.
+    /// `payload` `None` is a tombstone; `timestamp` in milliseconds since 1970, else the present. The key
+    /// decides the partition.
     ///
     /// # Errors
-    /// [`KafkaError::Record`]. Failures after queueing show in [`Producer::deliveries`] and [`Producer::flush`].
+    /// [`KafkaError::Record`]. Failures after queueing show in [`Producer::deliveries`] and
+    /// [`Producer::flush`].
     pub fn send(
         &self,
         topic: &str,

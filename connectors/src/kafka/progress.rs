@@ -87,20 +87,21 @@ impl PartitionProgress {
         self.position.load(Ordering::Relaxed)
     }
 
-    /// One past the partition's last record as of at most some seconds ago (markers of transactions behind it do not count
-    /// once it has been read to its end); `None` until the broker has reported it.
+    /// One past the partition's last record as of at most some seconds ago (markers of transactions behind it
+    /// do not count once it has been read to its end); `None` until the broker has reported it.
     pub fn end(&self) -> Option<u64> {
         Some(self.end.load(Ordering::Relaxed)).filter(|end| *end != UNKNOWN)
     }
 
-    /// All records in the partition before this instant have been sent to the worker, ms since 1970: the time of the last record,
-    /// or when the partition was last found to have been read to its end; as long as neither is known, when reading began.
+    /// All records in the partition before this instant have been sent to the worker, ms since 1970: the time
+    /// of the last record, or when the partition was last found to have been read to its end; as long as
+    /// neither is known, when reading began.
     pub fn read_until(&self) -> u64 {
         self.read_until.load(Ordering::Relaxed)
     }
 
-    /// Since when the broker that leads it cannot be reached or does not answer, ms since 1970, as of at most some seconds
-    /// ago; `None` where it does, or while nothing is fetched.
+    /// Since when the broker that leads it cannot be reached or does not answer, ms since 1970, as of at most
+    /// some seconds ago; `None` where it does, or while nothing is fetched.
     pub fn away_since(&self) -> Option<u64> {
         Some(self.away_since.load(Ordering::Relaxed)).filter(|since| *since != 0)
     }

@@ -26,7 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A broker that does not answer that within this time is asked again later: others wait meanwhile.
 const LOOK_WITHIN: Duration = Duration::from_millis(300);
 
-/// An offset after the last record that yields no record for so long, ms, while fetches are answered, is a transaction's marker.
+/// An offset after the last record that yields no record for so long, ms, while fetches are answered, is a
+/// transaction's marker.
 const MARKERS_AFTER: u64 = 5000;
 
 /// Reads the assigned partitions of one topic.
@@ -54,8 +55,8 @@ struct Cursor {
 }
 
 impl Cursor {
-    /// An instant before which the partition held only delivered records, if that follows from its `end` at the instant `now`;
-    /// ms since 1970.
+    /// An instant before which the partition held only delivered records, if that follows from its `end` at
+    /// the instant `now`; ms since 1970.
     fn complete_as_of(&mut self, end: u64, now: u64) -> Option<u64> {
         if end <= self.next {
             self.ahead = None;
@@ -175,8 +176,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Tells which partitions have been read to their end, after asking the broker whether that is still so: while it cannot be
-    /// reached, or while nobody takes what was read, nobody knows.
+    /// Tells which partitions have been read to their end, after asking the broker whether that is still so:
+    /// while it cannot be reached, or while nobody takes what was read, nobody knows.
     fn tell_ends(&mut self) -> Result<(), End> {
         self.looked = Instant::now();
         for index in 0..self.partitions.len() {
@@ -206,8 +207,8 @@ impl Reader {
         u64::try_from(end).ok()
     }
 
-    /// Waits until there is room and sends. If that takes long, fetching is paused, but the client is still polled, else its
-    /// events would pile up.
+    /// Waits until there is room and sends. If that takes long, fetching is paused, but the client is still
+    /// polled, else its events would pile up.
     fn send(&mut self, event: SourceEvent) -> Result<(), End> {
         let Some(mut event) = self.outbox.offer(event)? else { return Ok(()) };
         let begun = Instant::now();

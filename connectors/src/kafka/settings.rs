@@ -252,8 +252,8 @@ impl KafkaSettings {
         Ok(config)
     }
 
-    /// The client library's configuration of a producer whose records all replicas in sync hold, and which shares records out as
-    /// every other producer does.
+    /// The client library's configuration of a producer whose records all replicas in sync hold, and which
+    /// shares records out as every other producer does.
     ///
     /// # Errors
     /// As [`KafkaSettings::client_config`].

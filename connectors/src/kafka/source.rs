@@ -1,7 +1,8 @@
 //! The partitions that one worker reads.
 //!
-//! Each topic has a client and a reader thread of its own. That is not for speed: the client library reports the end
-//! of a partition, and errors, by partition number alone, and number 0 of two topics would be ambiguous.
+//! Each topic has a client and a reader thread of its own. That is not for speed: the client library reports
+//! the end of a partition, and errors, by partition number alone, and number 0 of two topics would be
+//! ambiguous.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,8 +61,8 @@ impl KafkaSource {
         Ok(source)
     }
 
-    /// What has been read. Disconnected once every reader has stopped: after [`SourceEvent::Failed`] by each, or at
-    /// once where nothing is assigned.
+    /// What has been read. Disconnected once every reader has stopped: after [`SourceEvent::Failed`] by each,
+    /// or at once where nothing is assigned.
     pub fn events(&self) -> &Receiver<SourceEvent> {
         &self.events
     }

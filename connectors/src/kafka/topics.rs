@@ -1,4 +1,5 @@
-//! Topics: which partitions and offsets there are, whose clock stamps the records, and creating what is missing.
+//! Topics: which partitions and offsets there are, whose clock stamps the records, and creating what is
+//! missing.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -19,7 +20,8 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Together about half a minute, long enough for a broker that restarts.
 const ATTEMPTS: u32 = 6;
-/// A client reports events one by one, with each poll; so many polls suffice for the events of a few failed connections.
+/// A client reports events one by one, with each poll; so many polls suffice for the events of a few failed
+/// connections.
 const POLLS: u32 = 100;
 /// Together ten seconds.
 const KNOWN_CHECKS: u32 = 100;

@@ -1,4 +1,5 @@
-//! A transactional producer: what a transaction sends becomes visible to read_committed consumers as a whole or never.
+//! A transactional producer: what a transaction sends becomes visible to read_committed consumers as a whole
+//! or never.
 //!
 //! ```text
 //!  open ── fence ──> begin ── send* ── commit ──┐      any error: drop it, open and fence another, ask what was
@@ -6,8 +7,8 @@
 //!                      └────────────────────────┘
 //! ```
 //!
-//! There is no abort: fencing aborts what an older producer of the same id left open, and waits for what it was
-//! committing. That makes one path of recovery for every error, a crash and an outcome that nobody knows.
+//! There is no abort: fencing aborts what an older producer of the same id left open, and waits for what it
+//! was committing. That makes one path of recovery for every error, a crash and an outcome that nobody knows.
 
 use std::time::Duration;
 
@@ -29,8 +30,8 @@ pub enum TransactionError {
     /// The producer cannot be created; the user fixes it.
     #[error(transparent)]
     Producer(#[from] KafkaError),
-    /// No answer in time, or the transaction failed; whether it took effect may be unknown. Usually temporary:
-    /// open another producer, fence, see what was committed.
+    /// No answer in time, or the transaction failed; whether it took effect may be unknown. Usually
+    /// temporary: open another producer, fence, see what was committed.
     #[error("Kafka failed {doing}: {cause}")]
     Interrupted {
         /// What was being done.
@@ -38,8 +39,8 @@ pub enum TransactionError {
         /// The client's message.
         cause: String,
     },
-    /// Another producer of the same transactional id has taken over, or the broker ended a transaction that was open
-    /// for longer than its timeout. No retry by this producer.
+    /// Another producer of the same transactional id has taken over, or the broker ended a transaction that
+    /// was open for longer than its timeout. No retry by this producer.
     #[error("fenced by a newer producer of the same transactional id while {doing}: {cause}")]
     Fenced {
         /// What was being done.
@@ -94,8 +95,9 @@ pub struct TransactionalProducer {
 }
 
 impl TransactionalProducer {
-    /// Creates the client without connecting. A transaction that is not committed within `timeout` of its first
-    /// record is aborted by the broker: so long can a crashed producer hold up read_committed consumers.
+    /// Creates the client without connecting. A transaction that is not committed within `timeout` of its
+    /// first record is aborted by the broker: so long can a crashed producer hold up read_committed
+    /// consumers.
     ///
     /// # Errors
     /// [`TransactionError::Producer`].
@@ -111,8 +113,8 @@ impl TransactionalProducer {
         Ok(Self { client: config.create_with_context(Logging::default()).map_err(KafkaError::Client)? })
     }
 
-    /// Takes the transactional id over: older producers can no longer commit, and what they left open is aborted.
-    /// Before anything else, once.
+    /// Takes the transactional id over: older producers can no longer commit, and what they left open is
+    /// aborted. Before anything else, once.
     ///
     /// # Errors
     /// [`TransactionError::Interrupted`] also where it takes longer than `within`.
@@ -129,8 +131,8 @@ impl TransactionalProducer {
         self.client.begin_transaction().map_err(|cause| self.classify("beginning a transaction", &cause))
     }
 
-    /// Queues a record of the transaction; failures after that show in `flush` or `commit`. Where the buffer is full it
-    /// waits, at most for `within`.
+    /// Queues a record of the transaction; failures after that show in `flush` or `commit`. Where the buffer
+    /// is full it waits, at most for `within`.
     ///
     /// # Errors
     /// As [`TransactionalProducer::commit`].
@@ -156,8 +158,9 @@ impl TransactionalProducer {
     /// Makes the records of the transaction visible, all at once.
     ///
     /// # Errors
-    /// [`TransactionError::Fenced`] and [`TransactionError::Refused`]: they are not and never will be visible.
-    /// [`TransactionError::Interrupted`]: they may be or become so, until the next producer has fenced this one.
+    /// [`TransactionError::Fenced`] and [`TransactionError::Refused`]: they are not and never will be
+    /// visible. [`TransactionError::Interrupted`]: they may be or become so, until the next producer has
+    /// fenced this one.
     pub fn commit(&self, within: Duration) -> Result<(), TransactionError> {
         failpoint::pass(failpoint::BEFORE_KAFKA_COMMIT);
         failpoint::enter(failpoint::DURING_KAFKA_COMMIT);

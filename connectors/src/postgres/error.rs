@@ -44,7 +44,8 @@ pub enum PostgresError {
         /// The server's words.
         problem: String,
     },
-    /// The server understood and refused. No retry; [`PostgresError::class`] tells the user's mistakes from defects.
+    /// The server understood and refused. No retry; [`PostgresError::class`] tells the user's mistakes from
+    /// defects.
     #[error("postgres refused while {doing}: {problem}")]
     Refused {
         /// What was being done.
@@ -173,7 +174,8 @@ fn is_outage(code: &SqlState) -> bool {
     matches!(code.code().get(..2), Some("08" | "53")) || SHUTDOWN_OR_TIMEOUT.contains(code)
 }
 
-/// Credentials, rights, names in the configuration and operator actions; the rest is this program's SQL or data.
+/// Credentials, rights, names in the configuration and operator actions; the rest is this program's SQL or
+/// data.
 fn is_users_mistake(code: &SqlState) -> bool {
     matches!(code.code().get(..2), Some("28" | "3D" | "57"))
         || *code == SqlState::INSUFFICIENT_PRIVILEGE

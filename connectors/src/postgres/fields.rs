@@ -1,14 +1,15 @@
 //! Values in PostgreSQL's binary format, pushed field by field.
 //!
-//! Rows of a binary COPY ([`CopyRows`](super::CopyRows)) and columns for `unnest` ([`Columns`](super::Columns)) take the same
-//! pushes, so that a row is described once however it is written.
+//! Rows of a binary COPY ([`CopyRows`](super::CopyRows)) and columns for `unnest`
+//! ([`Columns`](super::Columns)) take the same pushes, so that a row is described once however it is written.
 
 use std::borrow::Cow;
 
 use super::instant::Instant;
 use super::numeric::Numeric;
 
-/// A row under construction: one push for each column, in order and of the column's exact type, as the server does not convert.
+/// A row under construction: one push for each column, in order and of the column's exact type, as the server
+/// does not convert.
 pub trait Fields {
     /// Starts the next row.
     fn begin(&mut self);

@@ -6,8 +6,8 @@
 //!     └──── durable frontier, notices ──────┘
 //! ```
 //!
-//! Everything here is synchronous: the committer is a thread of its own, so a dataflow worker never waits
-//! for the database. Errors are [`PostgresError`]: each says whether a retry helps and, if not, who can fix it.
+//! Everything here is synchronous: the committer is a thread of its own, so a dataflow worker never waits for
+//! the database. Errors are [`PostgresError`]: each says whether a retry helps and, if not, who can fix it.
 
 mod columns;
 pub mod committer;

@@ -86,8 +86,8 @@ impl<'de> RawJson<'de> for sonic_rs::LazyValue<'de> {
     }
 }
 
-/// Levels of arrays and objects that a payload may have, the outermost included: as many as other parsers read. The parser
-/// recurses for each level, so a payload of brackets would exhaust the stack.
+/// Levels of arrays and objects that a payload may have, the outermost included: as many as other parsers
+/// read. The parser recurses for each level, so a payload of brackets would exhaust the stack.
 const MAX_DEPTH: usize = 127;
 
 /// The fields of one JSON object, nothing before or behind it but white space.
@@ -141,7 +141,8 @@ fn depth(payload: &[u8]) -> usize {
     most
 }
 
-/// Whether some `\u` is not followed by four hexadecimal digits, which the parser does not check in values that it skips.
+/// Whether some `\u` is not followed by four hexadecimal digits, which the parser does not check in values
+/// that it skips.
 fn has_malformed_escape(payload: &[u8]) -> bool {
     if !payload.contains(&b'\\') {
         return false;

@@ -1,6 +1,8 @@
-//! A fast parser for the form of nearly all events: one object of strings without escapes, numbers and literals.
+//! A fast parser for the form of nearly all events: one object of strings without escapes, numbers and
+//! literals.
 //!
-//! Everything else - nesting, escapes, errors - is left to the general parser, which also reports what is wrong.
+//! Everything else - nesting, escapes, errors - is left to the general parser, which also reports what is
+//! wrong.
 
 use super::fields::{Field, Fields};
 use std::borrow::Cow;

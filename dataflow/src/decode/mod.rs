@@ -1,7 +1,7 @@
 //! Decoding: from the bytes of a record to a transaction, or to the reason why it is refused.
 //!
-//! The JSON is walked once; only the fields that the graph uses are read, as slices of the payload. Amounts never pass
-//! through a binary float.
+//! The JSON is walked once; only the fields that the graph uses are read, as slices of the payload. Amounts
+//! never pass through a binary float.
 
 pub mod fields;
 mod flat;
@@ -15,7 +15,8 @@ use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::record::Record;
 use streamflow_model::{Reason, Source};
 
-/// A record of a transaction topic, decoded. Decoding needs neither order nor state, so it can happen on any thread.
+/// A record of a transaction topic, decoded. Decoding needs neither order nor state, so it can happen on any
+/// thread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The record.

@@ -1,10 +1,11 @@
 //! FR-006: was a card tried out with small payments before this one? Off unless `enabled` is set.
 //!
-//! Looks at the k transactions below 5.00 in (t - 30 min, t] before this one. Triggers with k >= 3 and amount >= 10 * mean of the
-//! small ones, compared in integers: amount * k * 1000 >= multiple * sum. Score: amount / (2 * 10 * mean).
+//! Looks at the k transactions below 5.00 in (t - 30 min, t] before this one. Triggers with k >= 3 and
+//! amount >= 10 * mean of the small ones, compared in integers: amount * k * 1000 >= multiple * sum.
+//! Score: amount / (2 * 10 * mean).
 //!
-//! Example: after 1.00, 2.00 and 3.00 the mean is 2.00. 19.99 is normal, 20.00 scores 0.500, 28.00 scores 0.700 and 40.00 or more
-//! scores 1.000.
+//! Example: after 1.00, 2.00 and 3.00 the mean is 2.00. 19.99 is normal, 20.00 scores 0.500, 28.00 scores
+//! 0.700 and 40.00 or more scores 1.000.
 
 use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, LookBack, Rule};
 use serde::{Deserialize, Serialize};

@@ -55,7 +55,8 @@ pub trait Detector {
         Vec::new()
     }
 
-    /// How far before a transaction it looks at single earlier ones. What lies farther back may be missing from its context.
+    /// How far before a transaction it looks at single earlier ones. What lies farther back may be missing
+    /// from its context.
     fn look_back(&self) -> LookBack {
         LookBack::default()
     }
@@ -76,7 +77,8 @@ pub trait Finding {
     fn explanation(&self) -> String;
 }
 
-/// How far before a transaction single earlier ones are looked at, microseconds. Sums over all earlier ones have no such limit.
+/// How far before a transaction single earlier ones are looked at, microseconds. Sums over all earlier ones
+/// have no such limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LookBack {
     /// Event times and amounts.

@@ -1,7 +1,8 @@
-//! The detectors: a file for each, with its settings, its evidence and what makes it trigger; and here the list of them.
+//! The detectors: a file for each, with its settings, its evidence and what makes it trigger; and here the
+//! list of them.
 //!
-//! A new one is a file beside this one, and a line in each of the lists below: modules, [`Rule`] with its ids, [`Rules`] with its
-//! defaults and detectors, [`Evidence`] with its findings.
+//! A new one is a file beside this one, and a line in each of the lists below: modules, [`Rule`] with its
+//! ids, [`Rules`] with its defaults and detectors, [`Evidence`] with its findings.
 
 pub mod blacklist;
 pub mod card_testing;

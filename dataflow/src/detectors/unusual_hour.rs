@@ -1,8 +1,9 @@
 //! FR-004: does this customer ever pay at this time of day?
 //!
-//! Triggers with at least five earlier transactions when z = abs(m - mean) / std > 2, m and mean in minutes of the
-//! local day, std the sample standard deviation. With S and Q the sums of minutes and of squared minutes,
-//! z^2 = (n m - S)^2 (n - 1) / (n (n Q - S^2)), so the comparison is made in integers. Score: (z - 2) / 2.
+//! Triggers with at least five earlier transactions when z = abs(m - mean) / std > 2, m and mean in minutes
+//! of the local day, std the sample standard deviation. With S and Q the sums of minutes and of squared
+//! minutes, z^2 = (n m - S)^2 (n - 1) / (n (n Q - S^2)), so the comparison is made in integers. Score: (z -
+//! 2) / 2.
 
 use crate::detectors::hit::{hundredths, thousandths};
 use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Rule};
@@ -55,7 +56,8 @@ impl Detector for UnusualHour {
         let count = i128::from(earlier.count);
         let distance = count * i128::from(context.minute) - i128::from(earlier.minutes);
         let squared_limit = i128::from(self.deviations.0) * i128::from(self.deviations.0);
-        // Both sides fit for histories of up to a hundred million transactions; beyond, the customer is not scored.
+        // Both sides fit for histories of up to a hundred million transactions; beyond, the customer is not
+        // scored.
         let left = (distance * distance).checked_mul((count - 1) * 1_000_000)?;
         let right = squared_limit.checked_mul(count.checked_mul(spread)?)?;
         if left <= right {
@@ -134,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_z_of_exactly_two_is_normal() {
-        // Five minutes 600 -/+ 10 twice and 600: sum of squares about the mean 400, variance 100, deviation 10.
+        // Five minutes 600 -/+ 10 twice and 600: sum of squares about the mean 400, variance 100, deviation
+        // 10.
         let history = [590, 590, 600, 610, 610];
         assert_eq!(hit(620, &history), None);
         assert_eq!(hit(580, &history), None);

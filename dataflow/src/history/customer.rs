@@ -80,7 +80,8 @@ impl Member for Customer {
 }
 
 impl Customer {
-    /// Prefetches the memory that the customer refers to: the first and the last entry, and the visible folded ones.
+    /// Prefetches the memory that the customer refers to: the first and the last entry, and the visible
+    /// folded ones.
     pub(super) fn touch_history(&self) {
         let time = |entry: Option<&Entry>| entry.map_or(0, |entry| entry.event_time);
         let visible = self.visible_folded.as_ref().and_then(|visible| visible.recent.first());
@@ -218,7 +219,8 @@ impl Customer {
         self.visible_folded = Some(visible);
     }
 
-    /// Folds the first `count` entries, calling `removed` with each. No detector looks back beyond `kept_from` any more.
+    /// Folds the first `count` entries, calling `removed` with each. No detector looks back beyond
+    /// `kept_from` any more.
     pub(super) fn fold(&mut self, count: usize, kept_from: i64, mut removed: impl FnMut(&Entry)) {
         let mut visible = self.visible_folded.take().unwrap_or_default();
         let expired = visible.recent.iter().take_while(|earlier| earlier.event_time < kept_from).count();
@@ -251,7 +253,8 @@ impl Customer {
     }
 }
 
-/// Entries that the memory for `count` of them holds: allocators hand out sizes in steps of a quarter of a power of two.
+/// Entries that the memory for `count` of them holds: allocators hand out sizes in steps of a quarter of a
+/// power of two.
 fn room(count: usize) -> usize {
     count.next_multiple_of((count.next_power_of_two() / 8).max(1))
 }

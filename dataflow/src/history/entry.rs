@@ -35,8 +35,9 @@ pub(super) struct Entry {
     details: Symbol,
 }
 
-/// In one word: from the lowest bit on, whether it is voided, whether a detector hit it, the low 15 bits of how many changes its
-/// alert has had, and its amount in cents: 47 bits hold the twelve digits and two decimals that an amount may have.
+/// In one word: from the lowest bit on, whether it is voided, whether a detector hit it, the low 15 bits of
+/// how many changes its alert has had, and its amount in cents: 47 bits hold the twelve digits and two
+/// decimals that an amount may have.
 #[derive(Clone, Copy)]
 struct PackedState(u64);
 

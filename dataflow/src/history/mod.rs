@@ -1,13 +1,15 @@
 //! History: the hot path. Each transaction is scored in the context of its customer's earlier ones.
 //!
-//! Law: at a complete epoch, `scored` holds exactly one version of each current transaction, voided ones included, with the
-//! verdict on it in the context of the current transactions of its customer that precede it in the order
-//! (event time, transaction id), under the rules and the list entries that apply at its event time.
+//! Law: at a complete epoch, `scored` holds exactly one version of each current transaction, voided ones
+//! included, with the verdict on it in the context of the current transactions of its customer that precede
+//! it in the order (event time, transaction id), under the rules and the list entries that apply at its event
+//! time.
 //!
-//! Encoding: per customer an ordered vector of the transactions within the horizon, plus exact sums over everything before it.
-//! An event in order is one push and one evaluation. Any other re-evaluates the suffix that it can change and emits the
-//! differences. Versions are applied one by one in the order of (epoch, partition, offset), so the changes of an alert
-//! and their numbers do not depend on how epochs were cut either.
+//! Encoding: per customer an ordered vector of the transactions within the horizon, plus exact sums over
+//! everything before it. An event in order is one push and one evaluation. Any other re-evaluates the suffix
+//! that it can change and emits the differences. Versions are applied one by one in the order of (epoch,
+//! partition, offset), so the changes of an alert and their numbers do not depend on how epochs were cut
+//! either.
 //!
 //! ```text
 //! versions ──(by customer)──┐           ┌── scored (a collection: -1 the old, +1 the new verdict)
@@ -16,8 +18,8 @@
 //!                                       └── settled: transactions as they leave the horizon, for good
 //! ```
 //!
-//! Transactions a horizon behind the watermark are final: they are folded into the sums, slice by slice of event time, so idle
-//! customers fold too and memory is bounded by the horizon.
+//! Transactions a horizon behind the watermark are final: they are folded into the sums, slice by slice of
+//! event time, so idle customers fold too and memory is bounded by the horizon.
 
 mod customer;
 mod entry;

@@ -44,8 +44,9 @@ enum Common {
     PartitionTime(PartitionTime),
 }
 
-/// Scores transactions in the context of their customers' histories. `controls` and `partition_times` must hold everything
-/// on every worker. With `settled_wanted`, transactions are emitted once more when they become final.
+/// Scores transactions in the context of their customers' histories. `controls` and `partition_times` must
+/// hold everything on every worker. With `settled_wanted`, transactions are emitted once more when they
+/// become final.
 pub fn history<'s>(
     settings: &Settings,
     settled_wanted: bool,

@@ -1,7 +1,8 @@
 //! The rules and the blacklist, in versions by event time.
 //!
-//! A version applies from an event time on, the time of its change less the horizon; older transactions keep their verdicts. So
-//! the verdict on a transaction is a function of the changes alone, not of when they were read.
+//! A version applies from an event time on, the time of its change less the horizon; older transactions keep
+//! their verdicts. So the verdict on a transaction is a function of the changes alone, not of when they were
+//! read.
 
 use crate::controls::ControlChange;
 use crate::detectors::{Context, Listing, LookBack, Rules};

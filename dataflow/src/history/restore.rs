@@ -12,7 +12,8 @@ impl History {
         self.customers.get_mut(slot).restore(&restored.profile, restored.last_folded, folded_before);
     }
 
-    /// Restores a transaction as an entry or, if it is folded, as far as detectors can still see it. Returns its customer's slot.
+    /// Restores a transaction as an entry or, if it is folded, as far as detectors can still see it. Returns
+    /// its customer's slot.
     pub(super) fn restore_transaction(&mut self, restored: &RestoredTransaction) -> u32 {
         let transaction = &restored.transaction;
         let slot = self.customers.slot(&transaction.customer);

@@ -175,7 +175,8 @@ impl History {
         self.entries += 1;
         let after = self.evaluate_from(slot, from);
 
-        // Before and after hold the same entries in the same order, but for the one taken out and the one put in.
+        // Before and after hold the same entries in the same order, but for the one taken out and the one put
+        // in.
         let mut unchanged = (0..before.len()).filter(|index| Some(index + from) != replaced);
         for (index, evaluation) in after.iter().enumerate() {
             let position = from + index;
@@ -188,8 +189,8 @@ impl History {
         }
     }
 
-    /// Applies a change of the rules or the list and re-evaluates the transactions within the horizon to which it applies. Final
-    /// ones stay as they are.
+    /// Applies a change of the rules or the list and re-evaluates the transactions within the horizon to
+    /// which it applies. Final ones stay as they are.
     pub(super) fn control(&mut self, mut change: ControlChange, out: &mut Outcome) {
         change.apply_from(self.settled);
         let (applies_from, cause, slots) = match &change {
@@ -256,7 +257,8 @@ impl History {
         self.settled = settled;
     }
 
-    /// Transactions before this event time are folded. Slices are folded whole, so it is up to a slice before `settled`.
+    /// Transactions before this event time are folded. Slices are folded whole, so it is up to a slice before
+    /// `settled`.
     pub(super) fn folded_before(&self) -> i64 {
         self.slicing.folded_before(self.settled)
     }
@@ -308,7 +310,8 @@ impl History {
         profiles
     }
 
-    /// Remembers that the customer has an entry in the slice of `event_time`, to fold it when the slice settles.
+    /// Remembers that the customer has an entry in the slice of `event_time`, to fold it when the slice
+    /// settles.
     pub(super) fn register(&mut self, slot: u32, event_time: i64) {
         let slice_of = |event_time| self.slicing.slice(event_time);
         let slice = slice_of(event_time);

@@ -1,7 +1,8 @@
 //! The remembered ids: 28 bytes each, whatever their length.
 //!
-//! Ids and customers are kept as a keyed 128-bit hash (SipHash-1-3, the key drawn anew by each process): 96 bits identify an
-//! id, the rest a customer. Among a hundred million ids two share a fingerprint with a probability of 1e-13.
+//! Ids and customers are kept as a keyed 128-bit hash (SipHash-1-3, the key drawn anew by each process): 96
+//! bits identify an id, the rest a customer. Among a hundred million ids two share a fingerprint with a
+//! probability of 1e-13.
 
 use crate::admission::AdmittedEvent;
 use hashbrown::HashTable;
@@ -31,9 +32,9 @@ impl Known {
     }
 }
 
-/// Tables that grow at different times: a hash table doubles when it is full, so one table would at times hold twice the
-/// memory it needs, and while it grows three times. The share of ids that a table takes grows by 2^(1/SHARDS) from one
-/// to the next, so that their fill levels are spread evenly at all times.
+/// Tables that grow at different times: a hash table doubles when it is full, so one table would at times
+/// hold twice the memory it needs, and while it grows three times. The share of ids that a table takes grows
+/// by 2^(1/SHARDS) from one to the next, so that their fill levels are spread evenly at all times.
 const SHARDS: usize = 64;
 
 /// Events that are looked up together.
@@ -41,8 +42,8 @@ const LOOK_AHEAD: usize = 32;
 
 /// The remembered ids: a queue in the order of arrival, and an index from id to position in it.
 ///
-/// The queue is dense and only the index, a sixth of it, has a hash table's slack. A new id is appended, and the oldest is removed
-/// without reading any other.
+/// The queue is dense and only the index, a sixth of it, has a hash table's slack. A new id is appended, and
+/// the oldest is removed without reading any other.
 pub(super) struct KnownIds {
     keys: (u64, u64),
     customer_hasher: foldhash::fast::RandomState,
@@ -68,7 +69,8 @@ impl Default for KnownIds {
 impl KnownIds {
     /// The entries of the next events.
     ///
-    /// Looking all of them up before the first is decided lets the memory accesses, which miss every cache, overlap.
+    /// Looking all of them up before the first is decided lets the memory accesses, which miss every cache,
+    /// overlap.
     pub(super) fn look_ahead(&self, events: &[AdmittedEvent]) -> Vec<Known> {
         let next = events.iter().take(LOOK_AHEAD);
         let entries: Vec<Known> = next.map(|event| self.entry_for(&event.transaction)).collect();
@@ -170,8 +172,8 @@ impl KnownIds {
     }
 }
 
-/// Entries in blocks that never move, so growing copies nothing and wastes at most one block. Entries have numbers, which wrap
-/// around: memory never holds 2^32 of them.
+/// Entries in blocks that never move, so growing copies nothing and wastes at most one block. Entries have
+/// numbers, which wrap around: memory never holds 2^32 of them.
 #[derive(Default)]
 struct Queue {
     blocks: VecDeque<Block>,

@@ -1,8 +1,8 @@
 //! Identity: a transaction is its id; here events become new transactions, duplicates, corrections or voids.
 //!
-//! Law: events are taken in the order of (epoch, partition, offset). Producers keep a customer's events in one partition, so
-//! for them this is the order of offsets, however the epochs were cut. The highest revision is current; of several
-//! events with it, the one in the smallest (partition, offset).
+//! Law: events are taken in the order of (epoch, partition, offset). Producers keep a customer's events in
+//! one partition, so for them this is the order of offsets, however the epochs were cut. The highest revision
+//! is current; of several events with it, the one in the smallest (partition, offset).
 //!
 //! ```text
 //! events ────(by transaction id)── known ids ──┬── versions ──> history
@@ -53,8 +53,8 @@ pub struct Identified<'s> {
     pub tallies: StreamVec<'s, u64, Tally>,
 }
 
-/// Decides for each event whether it is a new transaction, a duplicate, a correction or a void. Without `received_wanted`,
-/// `received` is empty.
+/// Decides for each event whether it is a new transaction, a duplicate, a correction or a void. Without
+/// `received_wanted`, `received` is empty.
 pub fn identify<'s>(
     settings: &Settings,
     received_wanted: bool,
@@ -167,7 +167,8 @@ impl Identity {
         let forgotten_before = final_before.saturating_sub(self.retention);
         let settled = self.watermark.settled(self.horizon);
         if transaction.event_time < settled {
-            // Only where a broker's clock is behind the others by more than the allowance for idle partitions.
+            // Only where a broker's clock is behind the others by more than the allowance for idle
+            // partitions.
             return self.refuse(
                 Reason::TooLate,
                 format!("timestamp: what lies before {} is final", Rfc3339(settled)),

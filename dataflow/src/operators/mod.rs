@@ -1,5 +1,5 @@
-//! What the stages of the graph have in common: buffering by epoch, order, the watermark, sums, arrangements that forget, and
-//! the log of state sizes.
+//! What the stages of the graph have in common: buffering by epoch, order, the watermark, sums, arrangements
+//! that forget, and the log of state sizes.
 
 pub mod forgetting;
 

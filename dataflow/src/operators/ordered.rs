@@ -1,7 +1,7 @@
 //! `flat_map` and `broadcast` that keep the order within an epoch.
 //!
-//! Timely's own operators gather the containers of one time by an unstable sort, so with more than twenty of them the order is
-//! lost. Upserts need it: the last row of a key wins.
+//! Timely's own operators gather the containers of one time by an unstable sort, so with more than twenty of
+//! them the order is lost. Upserts need it: the last row of a key wins.
 
 use timely::ExchangeData;
 use timely::dataflow::StreamVec;

@@ -1,5 +1,5 @@
-//! Sums by key as differential collections: a collection of keys whose *difference* is the sum, so that a retraction is a
-//! subtraction.
+//! Sums by key as differential collections: a collection of keys whose *difference* is the sum, so that a
+//! retraction is a subtraction.
 //!
 //! ```
 //! use differential_dataflow::difference::{Abelian, Semigroup};
@@ -119,8 +119,8 @@ pub type SharedCollection<'s, D> = Stream<'s, u64, Rc<Vec<(D, u64, isize)>>>;
 
 type ByKey<K, V> = hashbrown::HashMap<K, V, foldhash::fast::FixedState>;
 
-/// The sums of `contributions` by key, consolidated within each batch before they are exchanged: differential's `explode` and
-/// `consolidate_stream` in one.
+/// The sums of `contributions` by key, consolidated within each batch before they are exchanged:
+/// differential's `explode` and `consolidate_stream` in one.
 pub fn sum_by<'s, D: Clone + 'static, K: Key, V: Sum, I: IntoIterator<Item = (K, V)>>(
     name: &str,
     data: SharedCollection<'s, D>,
@@ -147,8 +147,8 @@ pub fn sum_by<'s, D: Clone + 'static, K: Key, V: Sum, I: IntoIterator<Item = (K,
     summed.as_collection()
 }
 
-/// The sums of `contributions` by key, as what `row` makes of upserts: the new sum of each key that changed, none where it
-/// became zero. The sums of `restored` are part of them from the start.
+/// The sums of `contributions` by key, as what `row` makes of upserts: the new sum of each key that changed,
+/// none where it became zero. The sums of `restored` are part of them from the start.
 pub fn totals<'s, K: Key, V: Sum, D: Clone + 'static>(
     name: &str,
     forgetting: &Forgetting,

@@ -9,8 +9,8 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Broadcast;
 
-/// The largest record time seen in a partition, microseconds since 1970. `i64::MIN` announces a partition, which holds the
-/// watermark back until its first record; `i64::MAX` ends it.
+/// The largest record time seen in a partition, microseconds since 1970. `i64::MIN` announces a partition,
+/// which holds the watermark back until its first record; `i64::MAX` ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PartitionTime {
     /// The partition.
@@ -45,7 +45,8 @@ impl Watermark {
     }
 }
 
-/// The instant before which everything is final at a watermark; `i64::MAX` once no more input can arrive. All in microseconds.
+/// The instant before which everything is final at a watermark; `i64::MAX` once no more input can arrive. All
+/// in microseconds.
 pub fn settled(watermark: i64, horizon: i64) -> i64 {
     match watermark {
         i64::MAX => i64::MAX,

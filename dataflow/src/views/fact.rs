@@ -78,8 +78,8 @@ impl<'s> Facts<'s> {
     /// How far before settled restored transactions are still needed, microseconds.
     pub const RESTORED: i64 = HOUR;
 
-    /// The facts of scored transactions. `restored` are the transactions behind what the tables hold, at least those since
-    /// [`Self::RESTORED`] before `restored_settled`.
+    /// The facts of scored transactions. `restored` are the transactions behind what the tables hold, at
+    /// least those since [`Self::RESTORED`] before `restored_settled`.
     pub fn new(
         settings: &Settings,
         restored_settled: i64,
@@ -126,10 +126,11 @@ impl<'s> Facts<'s> {
         sums::sum_by(name, self.current.clone(), contributions)
     }
 
-    /// The groups of each local hour, as often as they have customers with a fact there. Customers of before the first epoch are
-    /// not emitted: stored sums count them.
+    /// The groups of each local hour, as often as they have customers with a fact there. Customers of before
+    /// the first epoch are not emitted: stored sums count them.
     ///
-    /// A customer's facts are all on one worker, so nothing is exchanged, and numbers of that worker name group and customer.
+    /// A customer's facts are all on one worker, so nothing is exchanged, and numbers of that worker name
+    /// group and customer.
     pub fn hourly_customers(
         &self,
         name: &str,
@@ -174,7 +175,8 @@ impl<'s> Facts<'s> {
         data.as_collection()
     }
 
-    /// Of restored transactions in hours that are still open: given the start of the hour and the customer's slot.
+    /// Of restored transactions in hours that are still open: given the start of the hour and the customer's
+    /// slot.
     fn restored<D: Clone + 'static>(
         &self,
         name: &str,
@@ -203,7 +205,8 @@ pub struct HourlyGroup {
     pub group: Id,
 }
 
-/// A customer with facts in an hour and a group, packed: there is one for nearly every transaction of the open hours.
+/// A customer with facts in an hour and a group, packed: there is one for nearly every transaction of the
+/// open hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct HourlyCustomer {
     hour_start: i64,
@@ -219,7 +222,8 @@ impl Closes for (HourlyCustomer, ()) {
     }
 }
 
-/// The groups' numbers on this worker, shared by the operators of a view. They are as many as there are groups, such as stores.
+/// The groups' numbers on this worker, shared by the operators of a view. They are as many as there are
+/// groups, such as stores.
 #[derive(Clone, Default)]
 struct Numbers(Rc<RefCell<IndexSet<Id, FixedState>>>);
 

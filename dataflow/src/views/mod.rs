@@ -6,10 +6,11 @@
 //!                   └── ...                                                            ┘
 //! ```
 //!
-//! Law: at a complete epoch the last upsert of each open key is the sum of what all current transactions contribute to it. A key
-//! whose bucket ends before settled is forgotten; its row in the table stays.
+//! Law: at a complete epoch the last upsert of each open key is the sum of what all current transactions
+//! contribute to it. A key whose bucket ends before settled is forgotten; its row in the table stays.
 //!
-//! A new view is a module with a type that implements [`View`], and its line in [`for_each_view`](crate::for_each_view).
+//! A new view is a module with a type that implements [`View`], and its line in
+//! [`for_each_view`](crate::for_each_view).
 
 pub mod agg_daily_fraud;
 pub mod agg_hourly_sales;
@@ -82,7 +83,8 @@ fn maintain<'s, V: View>(
     sums::totals(V::NAME, facts.forgetting(), restored.as_collection(), V::sums(facts), V::row)
 }
 
-/// Maintains the number of events by key: those of `tallies` that have a key, and the `restored` numbers that the tables hold.
+/// Maintains the number of events by key: those of `tallies` that have a key, and the `restored` numbers that
+/// the tables hold.
 fn maintain_counts<'s, K: Key>(
     name: &str,
     forgetting: &Forgetting,

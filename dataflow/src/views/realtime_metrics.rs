@@ -1,6 +1,7 @@
 //! `gold.realtime_metrics`, all stores: what happened in each minute?
 //!
-//! A transaction knows from its history whether it is its customer's first in that minute, so distinct customers are a sum.
+//! A transaction knows from its history whether it is its customer's first in that minute, so distinct
+//! customers are a sum.
 //!
 //! ```sql
 //! SELECT date_trunc('minute', transaction_at), count(*), sum(amount), sum(is_fraud::int), count(DISTINCT customer_key)

@@ -26,7 +26,8 @@ pub struct CustomerSales {
 }
 abelian!(CustomerSales { sales, customers });
 
-/// An instant at which a local day (days since 1970-01-01) is over in every time zone, microseconds since 1970.
+/// An instant at which a local day (days since 1970-01-01) is over in every time zone, microseconds since
+/// 1970.
 pub(super) fn day_end(day: i32) -> Option<i64> {
     Some((i64::from(day) + 3) * DAY)
 }

@@ -98,8 +98,8 @@ impl Case {
         events.chain(rules).chain(partition_times).max().unwrap_or(1)
     }
 
-    /// The smallest partition time of all announced partitions, from what is known before `frontier`: `expected` is the
-    /// recomputation there.
+    /// The smallest partition time of all announced partitions, from what is known before `frontier`:
+    /// `expected` is the recomputation there.
     pub(crate) fn watermark(&self, frontier: u64, expected: &Expected) -> i64 {
         let mut partitions: BTreeMap<(u16, u16), i64> = BTreeMap::new();
         let sent_times = self.partition_times.iter().filter(|sent| sent.epoch < frontier);

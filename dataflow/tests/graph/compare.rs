@@ -96,8 +96,8 @@ fn current_alerts(differences: &[(u64, (Alert, u64, isize))]) -> Vec<AlertRow> {
     rows
 }
 
-/// Whether one id names two transactions of one customer at one event time: where it was forgotten and its producer
-/// breaks the rule. Nothing orders these two, so from there on there is no one right answer.
+/// Whether one id names two transactions of one customer at one event time: where it was forgotten and its
+/// producer breaks the rule. Nothing orders these two, so from there on there is no one right answer.
 fn has_twins(expected: &Expected) -> bool {
     let key = |row: &TransactionRow| (row.transaction_id.clone(), row.customer_id.clone(), row.event_time);
     let keys: BTreeSet<_> = expected.transactions.iter().map(key).collect();
@@ -189,7 +189,8 @@ fn alerts(graph: &[AlertRow], oracle: &[AlertRow], wrong: &mut Differences) {
     }
 }
 
-/// Evidence agrees where texts, counts and scores are equal and measured numbers differ by a unit of their last digit at most.
+/// Evidence agrees where texts, counts and scores are equal and measured numbers differ by a unit of their
+/// last digit at most.
 fn alike(name: &str, graph: &Value, oracle: &Value) -> bool {
     let slack = match name {
         "km" | "z" => 0.001_001,

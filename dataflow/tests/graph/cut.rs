@@ -6,8 +6,8 @@ use crate::generator;
 use std::collections::{BTreeMap, BTreeSet};
 use streamflow_oracle::{RulesVersion, TopicRole};
 
-/// Assigns each record, in the order in which they were made, an epoch that never decreases within a partition, and sees to the
-/// partitions' announcements, clocks and ends.
+/// Assigns each record, in the order in which they were made, an epoch that never decreases within a
+/// partition, and sees to the partitions' announcements, clocks and ends.
 pub(crate) fn cut(case: &mut Case, dice: &mut Dice) {
     let few_epochs = case.events.len() > 300;
     let size = if few_epochs { *dice.pick(&[60, 1000]) } else { *dice.pick(&[1, 1, 3, 10, 40, 1000]) };
@@ -45,7 +45,8 @@ fn send(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, epoch: u64, time: i6
     case.partition_times.extend(all);
 }
 
-/// Partitions that have been read to their end follow the clock: never beyond the time of a record that is yet to come.
+/// Partitions that have been read to their end follow the clock: never beyond the time of a record that is
+/// yet to come.
 fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
     if case.events.iter().any(|event| event.appended_at.is_none()) {
         // In files there is no clock, but the list is read to its end before long.
@@ -72,8 +73,8 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
     }
 }
 
-/// Changes of the rules, none of which reaches back to what is final. Windows do not grow: what lies before the longest
-/// window of the time is forgotten.
+/// Changes of the rules, none of which reaches back to what is final. Windows do not grow: what lies before
+/// the longest window of the time is forgotten.
 pub(crate) fn change_rules(case: &mut Case, dice: &mut Dice) {
     let changes = if dice.chance(50) { dice.between(1, 4) } else { 0 };
     let mut epochs: Vec<u64> =

@@ -1,5 +1,5 @@
-//! Decoding never panics, accepts nothing that is no JSON object, and agrees with the oracle's on every payload.
-//! `STREAMFLOW_FUZZ_SECONDS` sets how long each test looks for a counter-example.
+//! Decoding never panics, accepts nothing that is no JSON object, and agrees with the oracle's on every
+//! payload. `STREAMFLOW_FUZZ_SECONDS` sets how long each test looks for a counter-example.
 
 use crate::dice::Dice;
 use crate::payload::{Draft, PLACES, write, write_invalid, write_malformed};

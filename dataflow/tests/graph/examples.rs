@@ -228,7 +228,8 @@ fn corrections_voids_and_late_events_change_what_they_touch() {
     }
     let minute = 10 * HOUR + MINUTE - 10 * SECOND;
     story.pay("high", minute, "500.00", &json!({}));
-    // With one of the five voided there are too few; a late one makes up for it, and a correction of its amount changes the score.
+    // With one of the five voided there are too few; a late one makes up for it, and a correction of its
+    // amount changes the score.
     story.pay_late("p-0", 10 * HOUR, minute, "100.00", &json!({"revision": 1, "voided": true}));
     story.pay_late("late", 9 * HOUR + 30 * MINUTE, minute, "50.00", &json!({}));
     story.pay_late("late", 9 * HOUR + 30 * MINUTE, minute, "100.00", &json!({"revision": 1}));

@@ -1,4 +1,5 @@
-//! The properties, over many seeded cases. `STREAMFLOW_CASES` sets their number, `STREAMFLOW_SEED` the first seed.
+//! The properties, over many seeded cases. `STREAMFLOW_CASES` sets their number, `STREAMFLOW_SEED` the first
+//! seed.
 
 use crate::case::Case;
 use crate::compare::{alert_log, differences};
@@ -80,7 +81,8 @@ fn every_view_equals_the_recomputation_after_a_restart() {
     }
 }
 
-/// Where producers keep their rule, neither the cut of epochs nor the number of workers shows in the changes of any alert.
+/// Where producers keep their rule, neither the cut of epochs nor the number of workers shows in the changes
+/// of any alert.
 #[test]
 fn alert_changes_do_not_depend_on_cuts_and_workers() {
     let scope = Scope { rule_breakers: false, controls: false };

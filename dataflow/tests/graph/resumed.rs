@@ -40,8 +40,8 @@ struct Rows {
 }
 
 impl Past {
-    /// The state of a graph that stopped before epoch `cut` after emitting `changes`. `None` where the tables do not determine
-    /// it because an id was used again.
+    /// The state of a graph that stopped before epoch `cut` after emitting `changes`. `None` where the tables
+    /// do not determine it because an id was used again.
     pub(crate) fn of(case: &Case, cut: u64, changes: &[(u64, ViewChange)]) -> Option<Self> {
         let mut rows = Rows::default();
         changes.iter().for_each(|(_, change)| rows.apply(change.clone()));

@@ -50,8 +50,8 @@ pub(crate) fn run(case: &Case, workers: usize) -> Result<Observed, String> {
     run_between(case, Past::default(), case.last_epoch() + 1, workers)
 }
 
-/// Runs the case up to epoch `cut` on some workers and resumes on others. Without a restart where the tables do not determine the
-/// state.
+/// Runs the case up to epoch `cut` on some workers and resumes on others. Without a restart where the tables
+/// do not determine the state.
 pub(crate) fn run_resumed(case: &Case, cut: u64, workers: [usize; 2]) -> Result<Observed, String> {
     let mut all = run_between(case, Past::default(), cut, workers[0])?;
     let Some(past) = Past::of(case, cut, &all.changes) else { return run(case, workers[0]) };

@@ -81,7 +81,8 @@ impl Tables {
         }
         let row = bare(&alert_row(&change.alert));
         let source = Some(change.alert.source);
-        // Where an id was used again, the event or the row identifies the transaction, or else it is the latest one.
+        // Where an id was used again, the event or the row identifies the transaction, or else it is the
+        // latest one.
         let alike = |state: &AlertState| {
             let same = |before: &AlertRow| {
                 (before.event_time, before.cents, &before.store_id)
@@ -107,7 +108,8 @@ impl Tables {
         state.row = (change.kind != ChangeKind::Withdrawn).then_some(row);
     }
 
-    /// Names the rule in most alerts of each day, the lowest id of several: what the table in gold derives likewise.
+    /// Names the rule in most alerts of each day, the lowest id of several: what the table in gold derives
+    /// likewise.
     pub(crate) fn name_top_rules(&mut self) {
         let Expected { daily_fraud, rule_performance, .. } = &mut self.views;
         for (day, row) in daily_fraud {

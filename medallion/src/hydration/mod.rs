@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Law: while the lease is held and nothing has been committed under it, these tables do not change, so
-//! several connections read the state of one frontier at different moments. Each still reads within one snapshot.
+//! several connections read the state of one frontier at different moments. Each still reads within one
+//! snapshot.
 
 mod customers;
 mod resume;

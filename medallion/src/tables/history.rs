@@ -10,7 +10,8 @@ use streamflow_dataflow::alerts::{AlertChange, ChangeKind};
 
 const TABLE: &str = "gold.fraud_alert_history";
 
-/// Transaction, revised at, withdrawn at, causes, score, rules; of a raised one, alert, sequence and time too.
+/// Transaction, revised at, withdrawn at, causes, score, rules; of a raised one, alert, sequence and time
+/// too.
 const CONTINUED: [Type; 6] =
     [Type::TEXT, Type::TIMESTAMPTZ, Type::TIMESTAMPTZ, Type::TEXT, Type::INT2, Type::TEXT];
 const RAISED: [Type; 9] = [

@@ -96,8 +96,8 @@ impl Transactions<'_> {
         add_dates(output, &days)
     }
 
-    /// Ids of new transactions that an older one has, which the dataflow has forgotten: the new one replaces it.
-    /// They are so rare that they are searched only after a COPY has failed on one.
+    /// Ids of new transactions that an older one has, which the dataflow has forgotten: the new one replaces
+    /// it. They are so rare that they are searched only after a COPY has failed on one.
     fn past_ids(
         &self,
         output: &mut Output<'_, '_>,

@@ -23,7 +23,8 @@ pub struct Table<K: 'static, S: 'static> {
     pub key: &'static [Column<K>],
     /// The other columns.
     pub values: &'static [Column<S>],
-    /// The start of a row's window, where rows are dropped a day behind the watermark; microseconds since 1970.
+    /// The start of a row's window, where rows are dropped a day behind the watermark; microseconds since
+    /// 1970.
     pub window: Option<fn(&K) -> i64>,
     statements: OnceLock<Statements>,
 }
@@ -36,7 +37,8 @@ pub struct Aggregate<K: 'static, S: 'static> {
     pub bucket: i64,
     /// Reads a row's stored columns, in their order.
     pub(crate) read: fn(&mut copy_out::Fields<'_>) -> Result<(K, S), PostgresError>,
-    /// What the rows must be, in SQL from `{transactions}`: those of `silver.transactions` that are not voided.
+    /// What the rows must be, in SQL from `{transactions}`: those of `silver.transactions` that are not
+    /// voided.
     pub expected: &'static str,
 }
 
@@ -105,7 +107,8 @@ impl<T> Value<T> {
         }
     }
 
-    /// The expression that reads the column back and the type that it then has; `None` where a restart needs no such column.
+    /// The expression that reads the column back and the type that it then has; `None` where a restart needs
+    /// no such column.
     fn read_as(&self, name: &str) -> Option<(String, Type)> {
         match self {
             Self::Customer(_) => Some(("customer_id".to_owned(), Type::TEXT)),
@@ -232,7 +235,8 @@ impl<K, S> Table<K, S> {
         output.write(self.shown, &statements.delete, &removed)
     }
 
-    /// Rows in the order of a customer's key, where they have one, so that neighbours share pages of index and table.
+    /// Rows in the order of a customer's key, where they have one, so that neighbours share pages of index
+    /// and table.
     fn ordered<'a>(
         &self,
         latest: &'a Latest<K, S>,
@@ -281,7 +285,8 @@ impl<K, S> Table<K, S> {
 const OPEN_DAYS: i64 = 4;
 
 impl<K, S> Aggregate<K, S> {
-    /// Gives the rows that can still change to `give`; buckets before `settled`, microseconds since 1970, are final.
+    /// Gives the rows that can still change to `give`; buckets before `settled`, microseconds since 1970, are
+    /// final.
     pub(crate) fn restore(
         &self,
         snapshot: &mut Transaction<'_>,

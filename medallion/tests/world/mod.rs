@@ -1,4 +1,5 @@
-//! A random world of transactions, and what each step changes in every view: recomputed from scratch each time.
+//! A random world of transactions, and what each step changes in every view: recomputed from scratch each
+//! time.
 
 mod views;
 

@@ -13,11 +13,12 @@ use table::Format;
 
 /// Check the tables, the topics and the books, and say what is wrong and what to do.
 ///
-/// Reads only, needs no more than the rights of streamflow_writer, and may run beside a running pipeline: everything of the
-/// database is of one snapshot. A full verification reads every row several times, some fifteen seconds a million.
+/// Reads only, needs no more than the rights of streamflow_writer, and may run beside a running pipeline:
+/// everything of the database is of one snapshot. A full verification reads every row several times, some
+/// fifteen seconds a million.
 ///
-/// Exit codes: 0 all passed, or warnings only; 1 a check failed; 2 something could not be checked (configuration, arguments,
-/// missing rights).
+/// Exit codes: 0 all passed, or warnings only; 1 a check failed; 2 something could not be checked
+/// (configuration, arguments, missing rights).
 ///
 /// Examples:
 ///   streamflow verify --config streamflow.yaml

@@ -1,7 +1,8 @@
-//! `/status.json`: what the page shows. Documented in docs/METRICS.md; fields may be added, none changes its meaning.
+//! `/status.json`: what the page shows. Documented in docs/METRICS.md; fields may be added, none changes its
+//! meaning.
 //!
-//! Times are in ms since 1970, durations in seconds. Counts are since the start of the process, except the books. Fields of parts
-//! of the pipeline that run in another process are null or empty.
+//! Times are in ms since 1970, durations in seconds. Counts are since the start of the process, except the
+//! books. Fields of parts of the pipeline that run in another process are null or empty.
 
 use crate::memory::{self, Memory};
 use crate::observe::books::{self, Book};

@@ -1,4 +1,5 @@
-//! What can be seen of a running pipeline from outside its threads: its parts write it now and then, anybody reads it.
+//! What can be seen of a running pipeline from outside its threads: its parts write it now and then, anybody
+//! reads it.
 
 mod latency;
 mod ledger;
@@ -105,7 +106,8 @@ impl Status {
         self.wake_all();
     }
 
-    /// Takes note of the durable frontier and how far partitions are durable, in a process that has no committer.
+    /// Takes note of the durable frontier and how far partitions are durable, in a process that has no
+    /// committer.
     pub fn committed_elsewhere(&self, frontier: Option<u64>, partitions: Vec<PartitionPosition>) {
         let Some(frontier) = frontier.filter(|frontier| *frontier > self.durable.load(Ordering::Relaxed))
         else {

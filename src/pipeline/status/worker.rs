@@ -14,7 +14,8 @@ pub struct WorkerReport {
     pub in_flight: u64,
     /// Bytes of their keys and values.
     pub in_flight_bytes: u64,
-    /// How long reading has paused so far because there were too many of them, or because memory was at its limit.
+    /// How long reading has paused so far because there were too many of them, or because memory was at its
+    /// limit.
     pub paused: Duration,
     /// The time of the oldest of them by partition, microseconds since 1970.
     pub oldest: Vec<(PartitionId, i64)>,

@@ -1,5 +1,5 @@
-//! Tests against a real Kafka and a real PostgreSQL: whatever ends a publisher, at whichever line, consumers see each change
-//! exactly once.
+//! Tests against a real Kafka and a real PostgreSQL: whatever ends a publisher, at whichever line, consumers
+//! see each change exactly once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 /// Reads messages as a read_committed consumer.

@@ -68,7 +68,8 @@ impl World {
         read_committed(self.kafka.brokers(), topic)
     }
 
-    /// Checks that the topics hold what the tables hold: each change once, those of an alert in order, the last row of each window.
+    /// Checks that the topics hold what the tables hold: each change once, those of an alert in order, the
+    /// last row of each window.
     pub fn check(&mut self) {
         self.check_alerts();
         self.check_dead_letters();

@@ -1,5 +1,5 @@
-//! Several processes, each on a host of its own, under load: killed, cut off from each other, made more and fewer. At the end every
-//! table is what one process would have made of the events.
+//! Several processes, each on a host of its own, under load: killed, cut off from each other, made more and
+//! fewer. At the end every table is what one process would have made of the events.
 
 mod network;
 mod pods;

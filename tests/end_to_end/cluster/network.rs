@@ -1,5 +1,5 @@
-//! Several hosts on this machine: network namespaces on one bridge. Making them takes rights that root has; anybody else runs the
-//! test in a user namespace, in which it has them too.
+//! Several hosts on this machine: network namespaces on one bridge. Making them takes rights that root has;
+//! anybody else runs the test in a user namespace, in which it has them too.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

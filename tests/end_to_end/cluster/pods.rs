@@ -1,5 +1,5 @@
-//! The pods of a StatefulSet as K3s would treat them: each on a host of its own, with a name while it is wanted, started again when
-//! it ends.
+//! The pods of a StatefulSet as K3s would treat them: each on a host of its own, with a name while it is
+//! wanted, started again when it ends.
 
 use super::network::Network;
 use crate::command::Running;
@@ -43,7 +43,8 @@ impl<'a> Pods<'a> {
         Self { parts, network, client: parts.connect(), pods, starts: 0, ended: Vec::new() }
     }
 
-    /// As `kubectl scale` does: more are made, or the last ones are asked to stop, and then have no names any more.
+    /// As `kubectl scale` does: more are made, or the last ones are asked to stop, and then have no names any
+    /// more.
     pub fn scale(&mut self, replicas: usize) {
         for pod in replicas..self.pods.len() {
             if let Some(mut running) = self.pods[pod].take() {

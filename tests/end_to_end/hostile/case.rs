@@ -71,8 +71,8 @@ pub fn kept_as(name: &'static str, text: Option<&str>) -> Expectation {
     Expectation::Kept(vec![Column { name, text: text.map(str::to_owned) }])
 }
 
-/// Texts that mean something to those through whose hands they pass: SQL, COPY, psql, shells, spreadsheets, templates,
-/// terminals. None has a control character, so each is as good a name as any.
+/// Texts that mean something to those through whose hands they pass: SQL, COPY, psql, shells, spreadsheets,
+/// templates, terminals. None has a control character, so each is as good a name as any.
 pub const TEXTS: [&str; 34] = [
     "'; DROP TABLE gold.dim_store; --",
     "x' OR '1'='1",

@@ -1,4 +1,5 @@
-//! Transactions of which one field is wrong, or only looks so: a table of the specification's rules, field by field.
+//! Transactions of which one field is wrong, or only looks so: a table of the specification's rules, field by
+//! field.
 
 use super::case::{Case, Expectation, NO_TEXTS, TEXTS, TYPES, kept_as, quoted, refused};
 

@@ -1,5 +1,6 @@
-//! Hostile input from a real Kafka to a real PostgreSQL: each record is kept as it is or becomes the dead letter that the
-//! specification names; nothing is lost, nothing stops, and nothing that it holds is done, shown or logged.
+//! Hostile input from a real Kafka to a real PostgreSQL: each record is kept as it is or becomes the dead
+//! letter that the specification names; nothing is lost, nothing stops, and nothing that it holds is done,
+//! shown or logged.
 
 mod case;
 mod fields;

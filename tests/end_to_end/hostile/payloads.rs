@@ -96,7 +96,8 @@ fn nested(text: &str, open: &str, close: &str) -> String {
     text.replacen('{', &format!("{{\"note\": {deep}, "), 1)
 }
 
-/// JSON that is good, if strange: unknown fields are kept, and of a name that stands twice the last one counts.
+/// JSON that is good, if strange: unknown fields are kept, and of a name that stands twice the last one
+/// counts.
 fn strange() -> Vec<Case> {
     let event = |id: &str| Event::new(&format!("strange-{id}"));
     let mut cases: Vec<Case> = [

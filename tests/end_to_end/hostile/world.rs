@@ -29,7 +29,8 @@ pub struct World {
 }
 
 impl World {
-    /// Topics that take 12 MB records, of one partition each, so that a record's offset is its place among those sent.
+    /// Topics that take 12 MB records, of one partition each, so that a record's offset is its place among
+    /// those sent.
     pub fn start() -> Self {
         let parts = Parts::start("hostile", 1, &json!({"workers": 2}));
         let producer = ClientConfig::new()

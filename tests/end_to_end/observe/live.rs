@@ -1,4 +1,5 @@
-//! A running pipeline fills every panel and every rule, and each thing that goes wrong fires the alerts that it should, no others.
+//! A running pipeline fills every panel and every rule, and each thing that goes wrong fires the alerts that
+//! it should, no others.
 
 use super::dashboards::{Dashboard, Query};
 use super::metrics::{FOREIGN, Teller};
@@ -48,7 +49,8 @@ fn expected(alerts: &[&str], missed: &[&str]) -> BTreeSet<String> {
     alerts.chain(burns).collect()
 }
 
-/// Something has failed: exactly these alerts fire until `repair`. Then none does, and no other has meanwhile.
+/// Something has failed: exactly these alerts fire until `repair`. Then none does, and no other has
+/// meanwhile.
 fn outage(world: &mut World, expected: &BTreeSet<String>, repair: impl FnOnce(&mut World)) {
     let begun = Instant::now();
     world.wait_for(expected, |world| firing(&world.prometheus));
@@ -69,8 +71,8 @@ fn fired(prometheus: &Prometheus, within: Duration) -> BTreeSet<String> {
     )
 }
 
-/// Alerts by name, and objective where they have one. Disks, and how fast events are committed, are this machine's, whatever the
-/// test does to the pipeline: those alerts are left out.
+/// Alerts by name, and objective where they have one. Disks, and how fast events are committed, are this
+/// machine's, whatever the test does to the pipeline: those alerts are left out.
 fn names(samples: &[Sample]) -> BTreeSet<String> {
     let told = samples.iter().filter_map(|sample| {
         let name = &sample.labels["alertname"];
@@ -120,7 +122,8 @@ fn has_data(prometheus: &Prometheus, expression: &str) -> bool {
     prometheus.query(expression).iter().any(|sample| !sample.value.is_nan())
 }
 
-/// Whether somebody tells this metric in the test. Alerts and targets that are down are not there as long as all is well.
+/// Whether somebody tells this metric in the test. Alerts and targets that are down are not there as long as
+/// all is well.
 fn is_there(metric: &str) -> bool {
     let foreign = FOREIGN.iter().find(|foreign| foreign.metric == metric);
     foreign.is_none_or(|foreign| [Teller::NodeExporter, Teller::PostgresExporter].contains(&foreign.teller))

@@ -1,4 +1,5 @@
-//! Alert rules and dashboards: they are what they should be, they say what they should, and a real Prometheus fills them.
+//! Alert rules and dashboards: they are what they should be, they say what they should, and a real Prometheus
+//! fills them.
 
 mod dashboards;
 mod live;

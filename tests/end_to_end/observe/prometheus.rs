@@ -45,7 +45,8 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// By how much [`Pace::Fast`] divides durations, and the longest window that is left: what has burned budget is forgotten then.
+/// By how much [`Pace::Fast`] divides durations, and the longest window that is left: what has burned budget
+/// is forgotten then.
 const FASTER: f64 = 30.0;
 const LONGEST: f64 = 40.0;
 /// Of [`Pace::Fast`]; a window of five minutes then has five of them.
@@ -171,7 +172,8 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
-/// A copy of the rules with durations shortened: `for`, windows and offsets. All groups are evaluated as often as is scraped.
+/// A copy of the rules with durations shortened: `for`, windows and offsets. All groups are evaluated as
+/// often as is scraped.
 fn write_fast_rules(directory: &TempDir) -> Vec<PathBuf> {
     let fast = |seconds: f64| (seconds / FASTER).clamp(2.0, LONGEST);
     let write = |mut file: RuleFile| {

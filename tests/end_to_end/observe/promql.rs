@@ -97,8 +97,8 @@ pub fn selectors(expression: &str) -> Vec<Selector> {
     found
 }
 
-/// The expression with every comparison telling 0 or 1 instead of leaving out, and nothing taken away from it: where its inputs
-/// have data, so has it.
+/// The expression with every comparison telling 0 or 1 instead of leaving out, and nothing taken away from
+/// it: where its inputs have data, so has it.
 pub fn unfiltered(expression: &str) -> String {
     let mut inside = false;
     let tokens = tokens(expression);

@@ -161,7 +161,8 @@ fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_does_not() {
     }
 }
 
-/// Of each alert a copy that always fires, and one that never does: the tests of that alert must fail with either.
+/// Of each alert a copy that always fires, and one that never does: the tests of that alert must fail with
+/// either.
 #[test]
 fn every_test_of_an_alert_can_fail() {
     for name in alerts().keys() {
@@ -176,7 +177,8 @@ fn every_test_of_an_alert_can_fail() {
     }
 }
 
-/// Writes an alert, with its expression replaced, with the recording rules that it reads and its tests; returns the latter.
+/// Writes an alert, with its expression replaced, with the recording rules that it reads and its tests;
+/// returns the latter.
 fn alone(name: &str, expression: Option<&str>, directory: &Path) -> Vec<PathBuf> {
     let read = read_by(name);
     for place in ["rules", "tests"] {

@@ -119,7 +119,8 @@ impl World {
         });
     }
 
-    /// Changes windows as a commit two seconds from now would: the publisher has something to send, though nothing is read.
+    /// Changes windows as a commit two seconds from now would: the publisher has something to send, though
+    /// nothing is read.
     pub fn change_windows(&self) {
         let sql =
             "UPDATE gold.realtime_metrics SET changed_frontier = frontier + 2000 FROM streamflow.progress";
@@ -158,8 +159,8 @@ fn data_source(parts: &Parts) -> String {
     format!("host={host} port={port} user={user} dbname={database} sslmode=disable")
 }
 
-/// What producers write in a second: nine payments of a customer within nine minutes, the last of which is alerted; a copy of it;
-/// now and then what cannot be accepted.
+/// What producers write in a second: nine payments of a customer within nine minutes, the last of which is
+/// alerted; a copy of it; now and then what cannot be accepted.
 fn batch(number: u32) -> Batch {
     let mut batch = Batch::default();
     let customer = format!("observed-{number}");

@@ -33,8 +33,8 @@ struct Folded {
     alert: Option<Alert>,
 }
 
-/// Checks that changes are numbered without gaps, overall and by alert, that each follows from the one before, and that together
-/// they result in the current alerts.
+/// Checks that changes are numbered without gaps, overall and by alert, that each follows from the one
+/// before, and that together they result in the current alerts.
 pub(super) fn compare(snapshot: &mut Snapshot<'_>) -> Result<Vec<Comparison>, VerificationError> {
     let changes = StoredAlertChange::select(snapshot.transaction(), Limits::NONE, "true", &[])?;
     let mut alerts: BTreeMap<String, Folded> = BTreeMap::new();

@@ -32,8 +32,8 @@ pub(super) fn require_all_events(
     Ok(())
 }
 
-/// Checks that read is the sum of all other accounts, that accepted ones are as many as the oracle counts, and refused ones as many
-/// as `bronze.dead_letters` has.
+/// Checks that read is the sum of all other accounts, that accepted ones are as many as the oracle counts,
+/// and refused ones as many as `bronze.dead_letters` has.
 pub(super) fn compare_books(
     snapshot: &mut Snapshot<'_>,
     topics: &Topics,
@@ -65,8 +65,8 @@ pub(super) fn compare_books(
     Ok(comparison::equal("streamflow.books, from bronze", opened, expected))
 }
 
-/// Checks that the numbers of alert changes and dead letters end at the progress row's, that no row is beyond the frontier or
-/// the offsets, and that no more was read than the offsets allow.
+/// Checks that the numbers of alert changes and dead letters end at the progress row's, that no row is beyond
+/// the frontier or the offsets, and that no more was read than the offsets allow.
 pub(super) fn compare_progress(
     snapshot: &mut Snapshot<'_>,
     progress: &Progress,

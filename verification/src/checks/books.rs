@@ -88,7 +88,8 @@ pub fn check(topic: &Topic<'_>, rows: &Rows) -> Check {
     outcome.of(format!("books of {}", topic.name))
 }
 
-/// Compares the number of events with the number of offsets, if Kafka still has the topic from its first offset on.
+/// Compares the number of events with the number of offsets, if Kafka still has the topic from its first
+/// offset on.
 fn compare_offsets(topic: &Topic<'_>, read: i64, findings: &mut Findings) {
     let Some(before) = topic.before else { return };
     let passed = i64::try_from(topic.committed.values().sum::<u64>()).unwrap_or(i64::MAX);

@@ -11,7 +11,8 @@ use streamflow_connectors::kafka::{KafkaError, KafkaSettings, OffsetRange, Topic
 
 pub const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long to wait for a record that must come: longer than a broker keeps the transaction of a crashed publisher open.
+/// How long to wait for a record that must come: longer than a broker keeps the transaction of a crashed
+/// publisher open.
 const PATIENCE: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -66,7 +67,8 @@ impl Brokers {
         partitions.map(|partition| Ok((partition, self.topics.offsets(topic, partition)?))).collect()
     }
 
-    /// The offsets of all partitions, records of open transactions included; `None` where there is no such topic.
+    /// The offsets of all partitions, records of open transactions included; `None` where there is no such
+    /// topic.
     pub fn written(&self, topic: &str) -> Result<Option<Ranges>, VerificationError> {
         let partitions = match self.topics.partitions(topic) {
             Err(KafkaError::MissingTopic(_)) => return Ok(None),
@@ -142,7 +144,8 @@ impl Brokers {
             .set("group.id", "streamflow-verify")
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed")
-            // Markers of transactions have offsets and are no records: only this tells that the end is reached.
+            // Markers of transactions have offsets and are no records: only this tells that the end is
+            // reached.
             .set("enable.partition.eof", "true")
             // What has been deleted at the beginning meanwhile is not missed.
             .set("auto.offset.reset", "earliest")
@@ -150,7 +153,8 @@ impl Brokers {
         Ok(settings.create().map_err(KafkaError::Client)?)
     }
 
-    /// Waits until the last stable offset has passed what was written, because the reader would stop too early before that.
+    /// Waits until the last stable offset has passed what was written, because the reader would stop too
+    /// early before that.
     fn wait_until_decided(&self, topic: &str, ends: &Ranges) -> Result<(), VerificationError> {
         let begun = Instant::now();
         for (partition, range) in ends {

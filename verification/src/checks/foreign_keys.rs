@@ -1,4 +1,5 @@
-//! Checks that every foreign key has its row: declared constraints, and those that only the writer guarantees.
+//! Checks that every foreign key has its row: declared constraints, and those that only the writer
+//! guarantees.
 
 use super::report::{Check, Outcome};
 use crate::error::VerificationError;

@@ -1,11 +1,12 @@
-//! The checks of a deployment: topics, offsets, books, keys, freshness, the recomputations, and what is published.
+//! The checks of a deployment: topics, offsets, books, keys, freshness, the recomputations, and what is
+//! published.
 //!
 //! ```text
 //!  Kafka: offsets, what is published ──> PostgreSQL: one snapshot ──> Kafka: offsets, records up to what was published
 //! ```
 //!
-//! The order matters: what Kafka had before must be in the snapshot, and what is in the snapshot must be in Kafka after it. So a
-//! running pipeline causes no false differences. Nothing is written.
+//! The order matters: what Kafka had before must be in the snapshot, and what is in the snapshot must be in
+//! Kafka after it. So a running pipeline causes no false differences. Nothing is written.
 
 mod books;
 mod brokers;

@@ -12,8 +12,8 @@ pub type Committed = BTreeMap<u16, u64>;
 
 const RUNBOOK: &str = "runbook, \"Offsets that Kafka no longer has\"";
 
-/// Checks that each committed offset is between Kafka's first and last. The first was read before the snapshot and the last after
-/// it, so a running pipeline causes no false differences.
+/// Checks that each committed offset is between Kafka's first and last. The first was read before the
+/// snapshot and the last after it, so a running pipeline causes no false differences.
 pub fn within(topic: &str, committed: &Committed, before: &Ranges, after: &Ranges) -> Check {
     let (mut unread, mut cases) = (0, Cases::default());
     for (partition, next) in committed {
@@ -65,8 +65,8 @@ pub struct InBronze {
     pub empty: Option<u64>,
 }
 
-/// Checks that every offset of a transaction topic that was read and that Kafka still has is in bronze or a dead letter, once. An
-/// offset that is in neither must not be one of an event, which Kafka is asked for.
+/// Checks that every offset of a transaction topic that was read and that Kafka still has is in bronze or a
+/// dead letter, once. An offset that is in neither must not be one of an event, which Kafka is asked for.
 pub fn in_bronze(
     snapshot: &mut Snapshot<'_>,
     brokers: &Brokers,
@@ -135,7 +135,8 @@ fn outcome(rows: i64, empty: u64, undecided: u64, cases: Cases) -> Outcome {
     Outcome::pass(found)
 }
 
-/// The offset from which bronze must be complete: Kafka's first, or bronze's first if maintenance has removed days.
+/// The offset from which bronze must be complete: Kafka's first, or bronze's first if maintenance has removed
+/// days.
 fn kept_from(
     snapshot: &mut Snapshot<'_>,
     topic: &str,

@@ -23,7 +23,8 @@ pub(crate) fn compare(snapshot: &mut Snapshot<'_>) -> Result<Vec<Comparison>, Ve
     Ok(comparisons)
 }
 
-/// Compares what belongs to up to `keys` customers and as many days, hours and minutes, in the tables that allow it.
+/// Compares what belongs to up to `keys` customers and as many days, hours and minutes, in the tables that
+/// allow it.
 pub(crate) fn compare_sample(
     snapshot: &mut Snapshot<'_>,
     keys: u32,

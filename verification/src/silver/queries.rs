@@ -1,7 +1,7 @@
 //! What each table should hold: the catalogue of comparisons.
 //!
-//! A query reads `{transactions}`, those of `silver.transactions` that are not voided, and `{filter}` selects the rows of
-//! the table that are compared: all of them, or those of the keys in `$1`.
+//! A query reads `{transactions}`, those of `silver.transactions` that are not voided, and `{filter}` selects
+//! the rows of the table that are compared: all of them, or those of the keys in `$1`.
 
 use crate::views::conditions;
 use std::borrow::Cow;

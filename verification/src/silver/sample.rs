@@ -1,6 +1,7 @@
 //! A few keys and days, chosen at random, whose comparison is cheap on a large database.
 //!
-//! Customers are chosen by key, with some of their transactions. The hours, days and minutes of these are compared completely.
+//! Customers are chosen by key, with some of their transactions. The hours, days and minutes of these are
+//! compared completely.
 
 use super::queries::By;
 use crate::error::VerificationError;

@@ -138,8 +138,8 @@ pub struct Committer<B> {
 
 impl<B: Batch> Committer<B> {
     /// Starts the thread, which connects at once and keeps trying while the server is away. `resume_from` is
-    /// the frontier the caller's state stands for; the database's progress row must agree. What the thread logs is
-    /// in the caller's span.
+    /// the frontier the caller's state stands for; the database's progress row must agree. What the thread
+    /// logs is in the caller's span.
     ///
     /// # Errors
     /// [`PostgresError::Settings`], or [`PostgresError::Server`] when no thread can be started. Everything

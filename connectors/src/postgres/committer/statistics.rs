@@ -34,7 +34,8 @@ pub struct Statistics {
     pub connects: u64,
     /// Whether there is a connection now, as far as known.
     pub connected: bool,
-    /// Since when there is none, as far as known, ms since 1970; `None` where there is one, or was never a need for one.
+    /// Since when there is none, as far as known, ms since 1970; `None` where there is one, or was never a
+    /// need for one.
     pub away_since: Option<u64>,
     /// When the transaction under way was begun, ms since 1970, retries and reconnects included.
     pub committing_since: Option<u64>,

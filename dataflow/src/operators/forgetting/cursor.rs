@@ -25,7 +25,8 @@ impl<K: Datum, V: Datum, R: Difference> Navigable for OpenBatch<K, V, R> {
     }
 }
 
-/// The first index from `start` on at which `before` does not hold, searched in steps that double, because it is near.
+/// The first index from `start` on at which `before` does not hold, searched in steps that double, because it
+/// is near.
 fn gallop<U>(updates: &[U], start: usize, before: impl Fn(&U) -> bool) -> usize {
     let (mut low, mut step) = (start, 1);
     while low < updates.len() && before(&updates[low]) {

@@ -1,8 +1,9 @@
-//! Arrangements that forget: differential's own spine over batches that drop, while merging, the updates whose bucket has
-//! closed.
+//! Arrangements that forget: differential's own spine over batches that drop, while merging, the updates
+//! whose bucket has closed.
 //!
-//! Law: once *settled* has passed the end of a bucket, no input changes a key of it any more. So such a key is
-//! not looked up again, and its updates make no difference to any result: they are dropped without a retraction.
+//! Law: once *settled* has passed the end of a bucket, no input changes a key of it any more. So such a key
+//! is not looked up again, and its updates make no difference to any result: they are dropped without a
+//! retraction.
 //!
 //! ```text
 //! collection ── arrange ── OpenArrangement ──┬── reader ──┐
@@ -10,9 +11,9 @@
 //! partition times ──────────────────────────── settle ────┘ ── the cell that merges consult
 //! ```
 //!
-//! A reader that has not yet seen an epoch could still look up what closes with it. [`Forgetting`] therefore moves the cell
-//! only when every reader's frontier has passed the epoch. The trace of an [`OpenArrangement`] is private: its methods are the
-//! only readers, and each registers what it builds.
+//! A reader that has not yet seen an epoch could still look up what closes with it. [`Forgetting`] therefore
+//! moves the cell only when every reader's frontier has passed the epoch. The trace of an [`OpenArrangement`]
+//! is private: its methods are the only readers, and each registers what it builds.
 
 mod batch;
 mod cursor;
@@ -44,7 +45,8 @@ pub trait Closes {
     fn closes_at(&self) -> Option<i64>;
 }
 
-/// The instant before which everything is closed, microseconds since 1970, as far as all readers of a graph have read.
+/// The instant before which everything is closed, microseconds since 1970, as far as all readers of a graph
+/// have read.
 #[derive(Clone, Debug)]
 pub struct Settled(Rc<Cell<i64>>);
 
@@ -70,8 +72,8 @@ pub struct Forgetting {
 }
 
 impl Forgetting {
-    /// For a graph whose own input begins with `first_epoch`. Earlier updates are restored from the tables, so
-    /// [`OpenArrangement::totals`] does not emit them.
+    /// For a graph whose own input begins with `first_epoch`. Earlier updates are restored from the tables,
+    /// so [`OpenArrangement::totals`] does not emit them.
     pub fn new(first_epoch: u64) -> Self {
         Self { settled: Settled::default(), readers: ProbeHandle::new(), first_epoch }
     }
@@ -81,7 +83,8 @@ impl Forgetting {
         self.first_epoch
     }
 
-    /// Arranges a collection by key. Where keys sort by the end of their bucket, the closed ones are a prefix.
+    /// Arranges a collection by key. Where keys sort by the end of their bucket, the closed ones are a
+    /// prefix.
     pub fn arrange<'s, K, V, R>(
         &self,
         name: &str,
@@ -144,8 +147,8 @@ impl Forgetting {
         OpenArrangement { arranged, forgetting: self.clone() }
     }
 
-    /// Lets the arrangements forget: `times` are the partition times, on every worker; what lies `horizon` (microseconds)
-    /// behind their smallest is settled.
+    /// Lets the arrangements forget: `times` are the partition times, on every worker; what lies `horizon`
+    /// (microseconds) behind their smallest is settled.
     pub fn settle<'s>(self, horizon: i64, times: StreamVec<'s, u64, PartitionTime>) {
         let mut stash = Stash::<PartitionTime>::new(0);
         let mut watermark = Watermark::default();

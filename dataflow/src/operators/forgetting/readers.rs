@@ -1,5 +1,5 @@
-//! The only ways to read a forgetting arrangement. Each registers its output, so that nothing is forgotten before it has
-//! been read.
+//! The only ways to read a forgetting arrangement. Each registers its output, so that nothing is forgotten
+//! before it has been read.
 
 use super::batch::{Chunk, Datum, Difference};
 use super::{Closes, Forgetting, OpenBatch, OpenBuilder, OpenSpine};
@@ -53,8 +53,8 @@ where
         self.forgetting.register(collection.inner).as_collection()
     }
 
-    /// Differential's `join_core` with another arrangement. What closes is not retracted here, so a change on the other side
-    /// can still reach it: end such a view in a filter by bucket.
+    /// Differential's `join_core` with another arrangement. What closes is not retracted here, so a change on
+    /// the other side can still reach it: end such a view in a filter by bucket.
     pub fn join<Tr, I, R2>(
         self,
         other: Arranged<'s, Tr>,
@@ -118,8 +118,8 @@ where
         self.register(distinct)
     }
 
-    /// The sum of each key's differences, as what `row` makes of upserts: one for each epoch that changed it, none where it
-    /// became zero. The same as `count_total`, with half the data.
+    /// The sum of each key's differences, as what `row` makes of upserts: one for each epoch that changed it,
+    /// none where it became zero. The same as `count_total`, with half the data.
     pub fn totals<D: Clone + 'static>(
         self,
         name: &str,

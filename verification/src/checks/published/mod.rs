@@ -1,7 +1,9 @@
-//! Checks that the topics hold each row of the outbox and of the dead letters once, in order, with the same bytes.
+//! Checks that the topics hold each row of the outbox and of the dead letters once, in order, with the same
+//! bytes.
 //!
-//! Law: Kafka's ends were read before the snapshot was taken. So every record up to there has a row in the snapshot,
-//! and every row up to the published number has its record there, unless it is too old for Kafka's retention.
+//! Law: Kafka's ends were read before the snapshot was taken. So every record up to there has a row in the
+//! snapshot, and every row up to the published number has its record there, unless it is too old for Kafka's
+//! retention.
 
 mod alerts;
 mod dead_letters;

@@ -61,7 +61,8 @@ impl PublishedRows {
         }
     }
 
-    /// The number from which every row must be in the topic. `truncated` are the partitions whose first records are deleted.
+    /// The number from which every row must be in the topic. `truncated` are the partitions whose first
+    /// records are deleted.
     pub fn complete_from(&self, truncated: &[i32]) -> i64 {
         let first = truncated.iter().map(|partition| self.first.get(partition).copied().unwrap_or(i64::MAX));
         first.max().unwrap_or(1)
