@@ -7,8 +7,7 @@
 //! memory, and without the row before it an upsert is no difference.
 
 use crate::admission::dead_letter;
-use crate::changes::PartitionPosition;
-use crate::changes::Upsert;
+use crate::changes::{PartitionPosition, Upsert};
 use crate::decode::Refusal;
 use crate::decode::object::Object;
 use crate::operators::output;
@@ -19,9 +18,9 @@ use std::collections::BTreeMap;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::place::parse_degrees;
 use streamflow_model::record::Record;
-use streamflow_model::timestamp;
 use streamflow_model::{
     Account, Cents, Customer, DeadLetter, Entity, Id, ListChange, ListEntry, Place, Product, Reason, Store,
+    timestamp,
 };
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;

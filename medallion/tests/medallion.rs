@@ -3,7 +3,8 @@
 
 mod world;
 
-use chrono_tz::{America::Sao_Paulo, Tz};
+use chrono_tz::America::Sao_Paulo;
+use chrono_tz::Tz;
 use postgres::Client;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

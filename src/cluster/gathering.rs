@@ -3,11 +3,10 @@
 //! Until then any process may leave and return. A process reports to the first one once it has all
 //! connections, and the first one decides from where to continue once all have reported.
 
-use super::door;
 use super::greeting::{Answer, Greeting, Identity};
 use super::members::Members;
-use super::message;
 use super::settings::ClusterSettings;
+use super::{door, message};
 use crate::stop::Stop;
 use anyhow::{Context, Result, anyhow, bail};
 use socket2::{SockRef, TcpKeepalive};

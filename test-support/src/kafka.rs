@@ -19,11 +19,10 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tempfile::TempDir;
 
-use crate::directory;
-use crate::jars;
 use crate::port::Port;
 use crate::process::Process;
 use crate::tls::{Authority, Identity};
+use crate::{directory, jars};
 
 const LOOPBACK: &str = "127.0.0.1";
 const READY_WITHIN: Duration = Duration::from_secs(60);

@@ -1,8 +1,7 @@
 //! Members of the three roles, logged in: what each can do, and that it is all.
 
-use crate::command;
-use crate::foreign;
 use crate::parts::Parts;
+use crate::{command, foreign};
 use postgres::Client;
 use serde_json::json;
 use std::time::{Duration, Instant};

@@ -1,10 +1,9 @@
 //! `streamflow verify`: all is well beside a running pipeline, and each kind of damage is found by the check
 //! that is meant for it.
 
-use crate::command;
-use crate::foreign;
 use crate::parts::Parts;
 use crate::traffic::DISTURBED;
+use crate::{command, foreign};
 use postgres::Client;
 use serde_json::{Value, json};
 use std::process::Output;

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
 use streamflow_model::place::parse_degrees;
-use streamflow_model::timestamp;
-use streamflow_model::{Cents, Currency, Id, Place, Reason, Source, Transaction};
+use streamflow_model::{Cents, Currency, Id, Place, Reason, Source, Transaction, timestamp};
 
 /// The newest schema version whose fields are all known here; of a newer one only the known fields are read.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -20,8 +20,9 @@ use std::sync::Arc;
 use streamflow_model::{Id, Transaction, id};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::Concat;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::dataflow::operators::{Concat, vec::Map};
+use timely::dataflow::operators::vec::Map;
 
 /// The outputs of [`history`].
 pub struct Histories<'s> {

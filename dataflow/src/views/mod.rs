@@ -27,8 +27,7 @@ mod sales;
 pub mod store_performance;
 
 pub use fact::{Fact, Facts, HourlyGroup};
-pub use registry::maintain_all;
-pub use registry::{PerView, Registered, Take, Update, ViewRow, Views, Visit, VisitBoth};
+pub use registry::{PerView, Registered, Take, Update, ViewRow, Views, Visit, VisitBoth, maintain_all};
 pub use sales::{CustomerSales, Sales};
 
 use crate::operators::Upsert;

@@ -2,8 +2,7 @@
 
 use crate::case::{Case, graph_rules, partition_id};
 use std::collections::BTreeMap;
-use streamflow_dataflow::changes::PartitionPosition;
-use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::history::Slicing;
 use streamflow_dataflow::operators::watermark::PartitionTime;

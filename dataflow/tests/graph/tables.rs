@@ -3,8 +3,7 @@
 use crate::compare::Differences;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use streamflow_dataflow::alerts::ChangeKind;
-use streamflow_dataflow::alerts::{Alert, AlertChange};
+use streamflow_dataflow::alerts::{Alert, AlertChange, ChangeKind};
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::score::Scored;
