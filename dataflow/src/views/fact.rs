@@ -63,7 +63,6 @@ impl Fact {
 }
 
 /// The collection of all facts, shared by reference among the views.
-#[derive(Clone)]
 pub struct Facts<'s> {
     current: SharedCollection<'s, Fact>,
     /// Transactions of before the first epoch.
@@ -138,19 +137,14 @@ impl<'s> Facts<'s> {
     ) -> VecCollection<'s, u64, HourlyGroup, isize> {
         let name = format!("{name}: customers");
         let numbers = Numbers::default();
-        let (of_facts, of_restored) = (numbers.clone(), numbers.clone());
-        let group = Rc::new(group);
-        let group_of_restored = group.clone();
-        let facts = self.current(&name, move |fact| HourlyCustomer {
-            hour_start: fact.hour_start,
-            group: of_facts.number(group(&fact.scored.transaction)),
-            customer: fact.customer_slot,
-        });
-        let restored = self.restored(&name, move |hour_start, customer, transaction| HourlyCustomer {
+        let of_groups = numbers.clone();
+        let customer_of = Rc::new(move |hour_start, customer, transaction: &Transaction| HourlyCustomer {
             hour_start,
-            group: of_restored.number(group_of_restored(transaction)),
+            group: of_groups.number(group(transaction)),
             customer,
         });
+        let facts = self.current(&name, customer_of.clone());
+        let restored = self.restored(&name, customer_of);
         let distinct = self.forgetting.arrange_in_place(&name, facts.concat(restored)).distinct_total();
         let first_epoch = self.forgetting.first_epoch();
         let new = distinct.inner.filter(move |(_, epoch, _)| *epoch >= first_epoch).as_collection();
@@ -159,15 +153,19 @@ impl<'s> Facts<'s> {
         counted.map(move |(hour_start, group)| HourlyGroup { hour_start, group: numbers.value(group) })
     }
 
-    fn current<D: Clone + 'static>(
+    /// The customers of facts.
+    fn current(
         &self,
         name: &str,
-        of_fact: impl Fn(&Fact) -> D + 'static,
-    ) -> VecCollection<'s, u64, D, isize> {
+        customer_of: Rc<impl Fn(i64, u32, &Transaction) -> HourlyCustomer + 'static>,
+    ) -> VecCollection<'s, u64, HourlyCustomer, isize> {
         let data = self.current.clone().unary::<VecBuilder<_>, _, _, _>(Pipeline, name, move |_, _| {
             move |input, output| {
                 input.for_each(|capability, facts| {
-                    let data = facts.iter().map(|(fact, epoch, diff)| (of_fact(fact), *epoch, *diff));
+                    let data = facts.iter().map(|(fact, epoch, diff)| {
+                        let transaction = &fact.scored.transaction;
+                        (customer_of(fact.hour_start, fact.customer_slot, transaction), *epoch, *diff)
+                    });
                     output.session(&capability).give_iterator(data);
                 });
             }
@@ -175,23 +173,18 @@ impl<'s> Facts<'s> {
         data.as_collection()
     }
 
-    /// Of restored transactions in hours that are still open: given the start of the hour and the customer's
-    /// slot.
-    fn restored<D: Clone + 'static>(
+    /// The customers of restored transactions in hours that are still open.
+    fn restored(
         &self,
         name: &str,
-        of_restored: impl Fn(i64, u32, &Transaction) -> D + 'static,
-    ) -> VecCollection<'s, u64, D, isize> {
+        customer_of: Rc<impl Fn(i64, u32, &Transaction) -> HourlyCustomer + 'static>,
+    ) -> VecCollection<'s, u64, HourlyCustomer, isize> {
         let (calendar, settled) = (Calendar::new(self.time_zone), self.restored_settled);
-        let data = ordered::flat_map(
-            name,
-            self.restored.clone(),
-            move |OfMember { slot: customer, value: transaction }| {
-                let hour_start = calendar.hour_start(transaction.event_time);
-                let counts = !transaction.voided && hour_start.saturating_add(HOUR) > settled;
-                counts.then(|| (of_restored(hour_start, customer, &transaction), 0, 1))
-            },
-        );
+        let data = ordered::flat_map(name, self.restored.clone(), move |OfMember { slot, value }| {
+            let hour_start = calendar.hour_start(value.event_time);
+            let counts = !value.voided && hour_start.saturating_add(HOUR) > settled;
+            counts.then(|| (customer_of(hour_start, slot, &value), 0, 1))
+        });
         data.as_collection()
     }
 }
