@@ -1,8 +1,8 @@
 //! `gold.agg_hourly_sales`.
 
-use super::view::{Aggregate, Column, Table, Value};
+use super::view::{Aggregate, Column, Table, Value, sales};
+use streamflow_dataflow::views::CustomerSales;
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
-use streamflow_dataflow::views::{CustomerSales, Sales};
 use streamflow_model::timestamp::HOUR;
 
 /// The table.
@@ -28,8 +28,7 @@ pub static TABLE: Aggregate<StoreHour, CustomerSales> = Aggregate {
     bucket: HOUR,
     read: |row| {
         let key = StoreHour { hour_start: row.instant()?, store: row.id()? };
-        let sales = Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? };
-        Ok((key, CustomerSales { sales, customers: row.get()? }))
+        Ok((key, CustomerSales { sales: sales(row)?, customers: row.get()? }))
     },
     expected: "SELECT date_trunc('hour', transaction_at, (SELECT streamflow.time_zone())), store_key, count(*), \
              sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), count(DISTINCT customer_key) \

@@ -1,6 +1,6 @@
 //! `gold.payment_performance`.
 
-use super::view::{Aggregate, Column, Table, Value};
+use super::view::{Aggregate, Column, Table, Value, sales};
 use crate::copy_out::impossible;
 use streamflow_dataflow::views::Sales;
 use streamflow_dataflow::views::payment_performance::MethodDay;
@@ -30,7 +30,7 @@ pub static TABLE: Aggregate<MethodDay, Sales> = Aggregate {
         let (day, method, currency) = (day_of_key(row.get()?), row.id()?, row.get()?);
         let currency =
             Currency::parse(currency).ok_or_else(|| impossible(format!("currency `{currency}`")))?;
-        let sales = Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? };
+        let sales = sales(row)?;
         Ok((MethodDay { day, method, currency }, sales))
     },
     expected: "SELECT date_key, coalesce(payment_method, 'unknown'), currency, count(*), sum(amount_cents) / 100, \

@@ -1,8 +1,8 @@
 //! `gold.realtime_metrics`, the rows of all stores together.
 
-use super::view::{Aggregate, Column, Table, Value};
+use super::view::{Aggregate, Column, Table, Value, sales};
+use streamflow_dataflow::views::CustomerSales;
 use streamflow_dataflow::views::realtime_metrics::MinuteStart;
-use streamflow_dataflow::views::{CustomerSales, Sales};
 use streamflow_model::timestamp::MINUTE;
 
 /// The table.
@@ -29,8 +29,7 @@ pub static TABLE: Aggregate<MinuteStart, CustomerSales> = Aggregate {
     bucket: MINUTE,
     read: |row| {
         let start = MinuteStart(row.instant()?);
-        let sales = Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? };
-        Ok((start, CustomerSales { sales, customers: row.get()? }))
+        Ok((start, CustomerSales { sales: sales(row)?, customers: row.get()? }))
     },
     expected: "SELECT date_trunc('minute', transaction_at), NULL::integer, count(*), sum(amount_cents) / 100, \
              round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), count(DISTINCT customer_key) \

@@ -1,6 +1,6 @@
 //! `gold.realtime_metrics`, the rows of single stores.
 
-use super::view::{Aggregate, Column, Table, Value};
+use super::view::{Aggregate, Column, Table, Value, sales};
 use streamflow_dataflow::views::Sales;
 use streamflow_dataflow::views::realtime_store_metrics::StoreMinute;
 use streamflow_model::timestamp::MINUTE;
@@ -26,7 +26,7 @@ pub static TABLE: Aggregate<StoreMinute, Sales> = Aggregate {
     bucket: MINUTE,
     read: |row| {
         let key = StoreMinute { minute_start: row.instant()?, store: row.id()? };
-        Ok((key, Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? }))
+        Ok((key, sales(row)?))
     },
     expected: "SELECT date_trunc('minute', transaction_at), store_key, count(*), sum(amount_cents) / 100, \
              round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), NULL::integer \

@@ -1,6 +1,6 @@
 //! `gold.store_performance`.
 
-use super::view::{Aggregate, Column, Table, Value};
+use super::view::{Aggregate, Column, Table, Value, sales};
 use streamflow_dataflow::views::Sales;
 use streamflow_dataflow::views::store_performance::StoreDay;
 use streamflow_model::calendar::day_of_key;
@@ -26,7 +26,7 @@ pub static TABLE: Aggregate<StoreDay, Sales> = Aggregate {
     bucket: DAY,
     read: |row| {
         let key = StoreDay { day: day_of_key(row.get()?), store: row.id()? };
-        Ok((key, Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? }))
+        Ok((key, sales(row)?))
     },
     expected: "SELECT date_key, store_key, count(*), sum(amount_cents) / 100, \
              round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), \

@@ -9,6 +9,7 @@ use postgres::Transaction;
 use postgres::types::Type;
 use std::sync::OnceLock;
 use streamflow_connectors::postgres::PostgresError;
+use streamflow_dataflow::views::Sales;
 use streamflow_model::Id;
 use streamflow_model::calendar::date_key;
 use streamflow_model::timestamp::DAY;
@@ -331,6 +332,11 @@ pub(super) fn written<T: 'static>(
     columns: impl IntoIterator<Item = &'static Column<T>>,
 ) -> Vec<(&'static str, Type)> {
     columns.into_iter().filter_map(|column| Some((column.name, column.value.written_as()?))).collect()
+}
+
+/// The sums of sales from their three columns: transactions, amount and alerts.
+pub(super) fn sales(row: &mut copy_out::Fields<'_>) -> Result<Sales, PostgresError> {
+    Ok(Sales { transactions: row.get()?, cents: row.wide()?, alerts: row.get()? })
 }
 
 /// The types of columns.
