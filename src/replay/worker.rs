@@ -38,8 +38,9 @@ impl Plan {
     }
 }
 
-/// Epochs that may be in the graph at once: enough to keep it busy, few enough to bound memory.
-const EPOCHS_IN_FLIGHT: u64 = 4;
+/// Epochs that may be in the graph at once: enough to keep it busy, few enough to bound memory. Few large epochs
+/// are faster than many small ones of as many lines, because more of an epoch's lines share their views' keys.
+const EPOCHS_IN_FLIGHT: u64 = 2;
 
 /// A file of this worker, with the batch that waits for its epoch.
 struct Source {

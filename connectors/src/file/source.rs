@@ -27,7 +27,7 @@ pub struct FileSettings {
 
 impl Default for FileSettings {
     fn default() -> Self {
-        Self { batch_lines: 2_048, chunk_bytes: 1 << 20, queued_batches: 8 }
+        Self { batch_lines: 4_096, chunk_bytes: 1 << 20, queued_batches: 2 }
     }
 }
 
