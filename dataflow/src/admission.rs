@@ -1,13 +1,17 @@
 //! Admission: which events of transaction topics are taken, partition by partition, in the order of offsets.
 //!
-//! A partition time is the largest record timestamp seen so far in a partition. Whether an event is too late
-//! is decided from that alone, so any replay decides the same. In files a line's record timestamp is its own
-//! event time.
+//! Law: an event is too late if it is older than its partition time less the horizon. A partition time is the
+//! largest record timestamp in the partition up to the event, or a later clock that was given in an earlier
+//! epoch, because the partition had been read to its end. A clock that is right is never past a record that is
+//! still to come, so the partition's prefix alone decides, and any replay decides the same. Where a clock was
+//! wrong, what the graph has made final by it stays final. In files a line's record timestamp is its own event
+//! time.
 
 use crate::changes::PartitionPosition;
 use crate::decode::{Decoded, Event, Refusal};
 use crate::operators::output;
-use crate::operators::watermark::PartitionTime;
+use crate::operators::stash::Stash;
+use crate::operators::watermark::{PartitionTime, Reached};
 use crate::resume::Resume;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
@@ -28,7 +32,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 pub struct AdmittedEvent {
     /// The transaction.
     pub transaction: Arc<Transaction>,
-    /// The partition time with this event, microseconds since 1970.
+    /// The partition time at this event, microseconds since 1970.
     pub partition_time: i64,
     /// The schema version that the payload states.
     pub schema_version: u32,
@@ -77,10 +81,17 @@ pub struct Admitted<'s> {
     pub partition_times: StreamVec<'s, u64, PartitionTime>,
 }
 
-/// Admits the events that this worker's sources deliver, from the positions in `resume` on.
-pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64, Event>) -> Admitted<'s> {
+/// Admits the events that this worker's sources deliver, from the positions in `resume` on. `clocks` are the
+/// announcements and clocks of their partitions.
+pub fn admit<'s>(
+    settings: &Settings,
+    resume: &Resume,
+    events: StreamVec<'s, u64, Event>,
+    clocks: StreamVec<'s, u64, PartitionTime>,
+) -> Admitted<'s> {
     let mut builder = OperatorBuilder::new("admission".to_owned(), events.scope());
-    let mut input = builder.new_input(events, Pipeline);
+    let mut events = builder.new_input(events, Pipeline);
+    let mut clocks = builder.new_input(clocks, Pipeline);
     let (mut admitted_out, admitted) = output::add(&mut builder);
     let (mut letters_out, dead_letters) = output::add(&mut builder);
     let (mut tallies_out, tallies) = output::add(&mut builder);
@@ -88,29 +99,38 @@ pub fn admit<'s>(settings: &Settings, resume: &Resume, events: StreamVec<'s, u64
     let (mut partition_times_out, partition_times) = output::add(&mut builder);
     let mut admission = Admission::new(settings, resume);
     builder.build(move |_| {
-        move |_| {
+        let mut stash = Stash::new(5);
+        move |frontiers| {
             if streamflow_failpoint::is_stalled(streamflow_failpoint::ADMITTED) {
                 return;
             }
+            events.for_each(|capability, data| stash.hold_first(&capability, data));
+            clocks.for_each(|capability, data| stash.hold_second(&capability, data));
             let (mut admitted_out, mut letters_out) = (admitted_out.activate(), letters_out.activate());
             let (mut tallies_out, mut progress_out) = (tallies_out.activate(), progress_out.activate());
             let mut partition_times_out = partition_times_out.activate();
-            input.for_each(|capability, events| {
-                let mut admitted = Vec::with_capacity(events.len());
-                let mut letters = letters_out.session(&capability);
-                for event in events.drain(..) {
+            while let Some(epoch) = stash.next_complete(&[&frontiers[0], &frontiers[1]]) {
+                let [on_admitted, on_letters, on_tallies, on_progress, on_times] =
+                    epoch.capabilities.as_slice()
+                else {
+                    return;
+                };
+                let mut admitted = Vec::with_capacity(epoch.first.len());
+                let mut letters = letters_out.session(on_letters);
+                for event in epoch.first {
                     match admission.admit(event) {
                         Ok(event) => admitted.push(event),
                         Err(letter) => letters.give(letter),
                     }
                 }
-                admitted_out.session(&capability).give_container(&mut admitted);
-                tallies_out.session(&capability).give_iterator(admission.tallies.take());
+                epoch.second.into_iter().for_each(|clock| admission.follow(clock));
+                admitted_out.session(on_admitted).give_container(&mut admitted);
+                tallies_out.session(on_tallies).give_iterator(admission.tallies.take());
                 let progress = admission.take_progress();
                 let times = progress.iter().filter_map(PartitionPosition::time);
-                partition_times_out.session(&capability).give_iterator(times);
-                progress_out.session(&capability).give_iterator(progress.into_iter());
-            });
+                partition_times_out.session(on_times).give_iterator(times);
+                progress_out.session(on_progress).give_iterator(progress.into_iter());
+            }
         }
     });
     Admitted { events: admitted, dead_letters, tallies, progress, partition_times }
@@ -128,7 +148,7 @@ struct Admission {
 #[derive(Default)]
 struct Partition {
     next_offset: u64,
-    partition_time: Option<i64>,
+    reached: Reached,
     moved: bool,
 }
 
@@ -136,7 +156,7 @@ impl Admission {
     fn new(settings: &Settings, resume: &Resume) -> Self {
         let restore = |progress: &PartitionPosition| {
             let PartitionPosition { partition, next_offset, partition_time } = *progress;
-            (partition, Partition { next_offset, partition_time, moved: false })
+            (partition, Partition { next_offset, reached: Reached::new(partition_time), moved: false })
         };
         Self {
             horizon: settings.correction_horizon,
@@ -153,19 +173,20 @@ impl Admission {
         partition.next_offset = record.source.offset() + 1;
         partition.moved = true;
         if let Some(appended_at) = record.appended_at {
-            partition.observe(appended_at);
+            partition.reached.observe(appended_at);
         }
         let decoded = decoded.and_then(|decoded| {
             let event_time = decoded.transaction.event_time;
             let now = record.appended_at.unwrap_or(self.file_now);
             future(event_time, now, self.future_allowance)?;
             // A line in the future must not make all others late, so its time counts only from here on.
-            let partition_time = partition.observe(record.appended_at.unwrap_or(event_time));
+            partition.reached.observe(record.appended_at.unwrap_or(event_time));
+            let partition_time = partition.reached.partition_time().unwrap_or(event_time);
             late(event_time, partition_time, self.horizon)?;
             Ok((decoded, partition_time))
         });
         // Before a file's first readable line there is no time to count under.
-        let observed_at = partition.partition_time.unwrap_or(0);
+        let observed_at = partition.reached.partition_time().unwrap_or(0);
         let topic = record.source.partition().topic();
         self.tallies.open(topic, observed_at);
         self.tallies.count(Observation::Read);
@@ -181,24 +202,20 @@ impl Admission {
         }
     }
 
+    /// Takes note of a clock, for the events of later epochs.
+    fn follow(&mut self, PartitionTime { partition, time }: PartitionTime) {
+        self.partitions.entry(partition).or_default().reached.follow(time);
+    }
+
     fn take_progress(&mut self) -> Vec<PartitionPosition> {
         let progress = self.partitions.iter_mut().filter_map(|(partition, state)| {
             std::mem::take(&mut state.moved).then_some(PartitionPosition {
                 partition: *partition,
                 next_offset: state.next_offset,
-                partition_time: state.partition_time,
+                partition_time: state.reached.newest(),
             })
         });
         progress.collect()
-    }
-}
-
-impl Partition {
-    /// Raises the partition time to a record's time and returns it.
-    fn observe(&mut self, time: i64) -> i64 {
-        let partition_time = self.partition_time.map_or(time, |known| known.max(time));
-        self.partition_time = Some(partition_time);
-        partition_time
     }
 }
 

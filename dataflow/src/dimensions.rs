@@ -11,7 +11,9 @@ use crate::changes::{PartitionPosition, Upsert};
 use crate::decode::Refusal;
 use crate::decode::object::Object;
 use crate::operators::output;
-use crate::operators::watermark::PartitionTime;
+use crate::operators::stash::Stash;
+use crate::operators::watermark::{PartitionTime, Reached};
+use crate::resume::Resume;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use std::collections::BTreeMap;
@@ -19,8 +21,8 @@ use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::place::parse_degrees;
 use streamflow_model::record::Record;
 use streamflow_model::{
-    Account, Cents, Customer, DeadLetter, Entity, Id, ListChange, ListEntry, Place, Product, Reason, Store,
-    timestamp,
+    Account, Cents, Customer, DeadLetter, Entity, Id, ListChange, ListEntry, PartitionId, Place, Product,
+    Reason, Store, timestamp,
 };
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -62,14 +64,17 @@ pub struct Dimensions<'s> {
 }
 
 /// Reads the records of dimension topics and the blacklist; `roles` are those of the topics, by index in the
-/// configuration.
+/// configuration. `clocks` are the announcements and clocks of this worker's partitions.
 pub fn decode_dimensions<'s>(
     settings: &Settings,
     roles: &[Role],
+    resume: &Resume,
     records: StreamVec<'s, u64, Record>,
+    clocks: StreamVec<'s, u64, PartitionTime>,
 ) -> Dimensions<'s> {
     let mut builder = OperatorBuilder::new("dimensions".to_owned(), records.scope());
-    let mut input = builder.new_input(records, Pipeline);
+    let mut records = builder.new_input(records, Pipeline);
+    let mut clocks = builder.new_input(clocks, Pipeline);
     let (mut customers_out, customers) = output::add(&mut builder);
     let (mut stores_out, stores) = output::add(&mut builder);
     let (mut products_out, products) = output::add(&mut builder);
@@ -80,32 +85,56 @@ pub fn decode_dimensions<'s>(
     let (mut partition_times_out, partition_times) = output::add(&mut builder);
     let roles = roles.to_vec();
     let horizon = settings.correction_horizon;
+    let restored = resume.partitions.iter();
+    let restored = restored.map(|progress| (progress.partition, Reached::new(progress.partition_time)));
+    let mut partitions: BTreeMap<PartitionId, Reached> = restored.collect();
     builder.build(move |_| {
         let mut tallies = Tallies::default();
-        move |_| {
+        let mut stash = Stash::new(8);
+        move |frontiers| {
+            records.for_each(|capability, data| stash.hold_first(&capability, data));
+            clocks.for_each(|capability, data| stash.hold_second(&capability, data));
             let (mut customers_out, mut stores_out) = (customers_out.activate(), stores_out.activate());
             let (mut products_out, mut list_out) = (products_out.activate(), list_out.activate());
             let (mut letters_out, mut tallies_out) = (letters_out.activate(), tallies_out.activate());
             let (mut progress_out, mut partition_times_out) =
                 (progress_out.activate(), partition_times_out.activate());
-            input.for_each(|capability, records| {
+            while let Some(epoch) = stash.next_complete(&[&frontiers[0], &frontiers[1]]) {
+                let [
+                    on_customers,
+                    on_stores,
+                    on_products,
+                    on_list,
+                    on_letters,
+                    on_tallies,
+                    on_progress,
+                    on_times,
+                ] = epoch.capabilities.as_slice()
+                else {
+                    return;
+                };
                 let mut moved = BTreeMap::new();
-                let mut customers = customers_out.session(&capability);
-                let mut stores = stores_out.session(&capability);
-                let mut products = products_out.session(&capability);
-                let mut list = list_out.session(&capability);
-                let mut letters = letters_out.session(&capability);
-                for record in records.drain(..) {
+                let mut customers = customers_out.session(on_customers);
+                let mut stores = stores_out.session(on_stores);
+                let mut products = products_out.session(on_products);
+                let mut list = list_out.session(on_list);
+                let mut letters = letters_out.session(on_letters);
+                for record in epoch.first {
                     let partition = record.source.partition();
                     let role =
                         roles.get(usize::from(partition.topic())).copied().unwrap_or(Role::Transactions);
+                    let reached = partitions.entry(partition).or_default();
+                    record.appended_at.into_iter().for_each(|time| reached.observe(time));
                     let next_offset = record.source.offset() + 1;
                     let progress =
-                        PartitionPosition { partition, next_offset, partition_time: record.appended_at };
+                        PartitionPosition { partition, next_offset, partition_time: reached.newest() };
                     moved.insert(partition, (progress, role));
                     tallies.open(partition.topic(), record.appended_at.unwrap_or(0));
                     tallies.count(Observation::Read);
-                    tallies.count(match read(role, &record, horizon) {
+                    // A list from a file applies to all event times.
+                    let time = record.appended_at.and(reached.partition_time());
+                    let applies_from = time.map_or(i64::MIN, |time| time.saturating_sub(horizon));
+                    tallies.count(match read(role, &record, applies_from) {
                         Ok(change) => {
                             match change {
                                 Change::Customer(row) => customers.give(row),
@@ -122,13 +151,16 @@ pub fn decode_dimensions<'s>(
                         }
                     });
                 }
-                tallies_out.session(&capability).give_iterator(tallies.take());
+                for PartitionTime { partition, time } in epoch.second {
+                    partitions.entry(partition).or_default().follow(time);
+                }
+                tallies_out.session(on_tallies).give_iterator(tallies.take());
                 let of_list = moved.values().filter(|(_, role)| *role == Role::Blacklist);
                 let times = of_list.filter_map(|(progress, _)| progress.time());
-                partition_times_out.session(&capability).give_iterator(times);
+                partition_times_out.session(on_times).give_iterator(times);
                 let progress = moved.values().map(|(progress, _)| *progress);
-                progress_out.session(&capability).give_iterator(progress);
-            });
+                progress_out.session(on_progress).give_iterator(progress);
+            }
         }
     });
     Dimensions { customers, stores, products, list_changes, dead_letters, tallies, progress, partition_times }
@@ -142,8 +174,9 @@ enum Change {
     List(ListChange),
 }
 
-/// Decodes a record into the change that it describes.
-fn read(role: Role, record: &Record, horizon: i64) -> Result<Change, Refusal> {
+/// Decodes a record into the change that it describes; one of the blacklist applies from the event time
+/// `applies_from` on.
+fn read(role: Role, record: &Record, applies_from: i64) -> Result<Change, Refusal> {
     if record.full_length > PAYLOAD_LIMIT as u64 {
         let message = format!("{} bytes: must be at most {PAYLOAD_LIMIT}", record.full_length);
         return Err(Refusal::new(Reason::TooLarge, message));
@@ -152,7 +185,7 @@ fn read(role: Role, record: &Record, horizon: i64) -> Result<Change, Refusal> {
         Role::Customers => upsert(record, customer).map(Change::Customer),
         Role::Stores => upsert(record, store).map(Change::Store),
         Role::Products => upsert(record, product).map(Change::Product),
-        Role::Blacklist => list_change(record, horizon).map(Change::List),
+        Role::Blacklist => list_change(record, applies_from).map(Change::List),
         Role::Transactions => Err(Refusal::new(Reason::InvalidField, "topic: holds no reference data")),
     }
 }
@@ -272,7 +305,7 @@ fn price(object: &Object<'_>) -> Result<Option<i64>, Refusal> {
 }
 
 /// Decodes a record of the blacklist. In files the line names the entity; in Kafka the key may do so instead.
-fn list_change(record: &Record, horizon: i64) -> Result<ListChange, Refusal> {
+fn list_change(record: &Record, applies_from: i64) -> Result<ListChange, Refusal> {
     let object = record.payload.as_deref().map(Object::parse).transpose()?;
     let entity = match object.as_ref().map(named).transpose()?.flatten() {
         Some((kind, id)) => Entity::new(&kind, &id),
@@ -290,8 +323,6 @@ fn list_change(record: &Record, horizon: i64) -> Result<ListChange, Refusal> {
             })
         })
         .transpose()?;
-    // A list from a file applies to all event times.
-    let applies_from = record.appended_at.map_or(i64::MIN, |at| at.saturating_sub(horizon));
     Ok(ListChange { entity, applies_from, entry })
 }
 

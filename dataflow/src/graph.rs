@@ -136,8 +136,8 @@ pub fn build<'s>(
     let scope = transactions.scope();
     let forgetting = Forgetting::new(resume.first_epoch());
 
-    let dimensions = decode_dimensions(settings, roles, dimensions);
-    let admitted = admit(settings, resume, transactions);
+    let dimensions = decode_dimensions(settings, roles, resume, dimensions, partition_times.clone());
+    let admitted = admit(settings, resume, transactions, partition_times.clone());
     let times = [partition_times, admitted.partition_times, dimensions.partition_times];
     let times = watermark::broadcast(scope.concatenate(times));
     let identified =

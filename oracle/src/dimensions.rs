@@ -61,8 +61,9 @@ fn written<'a>(event: &'a RawEvent, name: &str) -> Option<&'a str> {
     fields.get(name).map(|raw| raw.get()).filter(|raw| *raw != "null")
 }
 
-/// A record of the blacklist: the value or the key names the entity.
-pub(crate) fn list_version(event: &RawEvent, horizon: i64) -> Result<ListVersion, &'static str> {
+/// A record of the blacklist, which applies from the event time `applies_from` on: the value or the key names
+/// the entity.
+pub(crate) fn list_version(event: &RawEvent, applies_from: Option<i64>) -> Result<ListVersion, &'static str> {
     let raw = event.payload.as_deref().map(object).transpose()?;
     let named = match &raw {
         Some(raw) => text(raw, "entity")?.zip(text(raw, "id")?),
@@ -88,7 +89,7 @@ pub(crate) fn list_version(event: &RawEvent, horizon: i64) -> Result<ListVersion
             reason: attribute(raw, "reason")?.map(str::to_owned),
         }),
     };
-    Ok(ListVersion { entity, applies_from: event.appended_at.map(|at| at - horizon), entry })
+    Ok(ListVersion { entity, applies_from, entry })
 }
 
 /// Units of 1e-7 degrees.

@@ -64,3 +64,16 @@ pub struct RulesVersion {
     /// The new rules.
     pub rules: Rules,
 }
+
+/// The time of a partition that had been read to its end. It counts for the records of later epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// The topic's index in the configuration.
+    pub topic: u16,
+    /// The partition of the topic.
+    pub partition: u16,
+    /// The epoch in which it was given.
+    pub epoch: u64,
+    /// Microseconds since 1970.
+    pub time: i64,
+}

@@ -2,7 +2,7 @@
 //! books.
 
 use crate::decode::{Decoded, PAYLOAD_LIMIT, decode};
-use crate::event::{Coordinates, RawEvent, TopicRole};
+use crate::event::{Clock, Coordinates, RawEvent, TopicRole};
 use crate::expected::{DeadLetterRow, ListVersion, ProgressRow, ReceivedRow};
 use crate::{OracleSettings, dimensions, instant};
 use serde_json::{Map, Value};
@@ -38,6 +38,8 @@ pub(crate) struct Intake<'a> {
     pub products: Dimension,
     pub list_versions: Vec<ListVersion>,
     pub progress: BTreeMap<(u16, u16), ProgressRow>,
+    /// The latest clock of each partition.
+    clocks: BTreeMap<(u16, u16), i64>,
 }
 
 /// The effect of an event that is neither refused nor ignored.
@@ -62,7 +64,20 @@ impl<'a> Intake<'a> {
             products: Dimension::new(),
             list_versions: Vec::new(),
             progress: BTreeMap::new(),
+            clocks: BTreeMap::new(),
         }
+    }
+
+    pub(crate) fn follow(&mut self, clock: &Clock) {
+        let latest = self.clocks.entry((clock.topic, clock.partition)).or_insert(clock.time);
+        *latest = (*latest).max(clock.time);
+    }
+
+    /// The time of an event's partition: its records' so far, or a later clock.
+    fn partition_time(&self, event: &RawEvent) -> Option<i64> {
+        let partition = (event.topic, event.partition);
+        let of_records = self.progress.get(&partition).and_then(|progress| progress.partition_time);
+        of_records.max(self.clocks.get(&partition).copied())
     }
 
     pub(crate) fn take(&mut self, event: &RawEvent) {
@@ -109,7 +124,9 @@ impl<'a> Intake<'a> {
     }
 
     fn list(&mut self, event: &RawEvent) {
-        match dimensions::list_version(event, self.settings.horizon) {
+        // A list from a file applies to all event times.
+        let time = event.appended_at.and(self.partition_time(event));
+        match dimensions::list_version(event, time.map(|time| time - self.settings.horizon)) {
             Ok(version) => {
                 self.list_versions.push(version);
                 self.account(event, "reference");
@@ -141,21 +158,21 @@ impl<'a> Intake<'a> {
 
     /// The partition time with this event, and the transaction if it is neither invalid, future nor too late.
     fn admit(&mut self, event: &RawEvent) -> (Option<i64>, Result<Decoded, crate::Refusal>) {
-        let progress = self.progress.entry((event.topic, event.partition)).or_default();
         let admitted = decode(event.payload.as_deref()).and_then(|decoded| {
             let now = event.appended_at.unwrap_or(self.settings.file_now);
             if decoded.event_time > now.saturating_add(self.settings.future_allowance) {
                 return Err(crate::Refusal::new("future_timestamp"));
             }
             let own_time = event.appended_at.unwrap_or(decoded.event_time);
+            let progress = self.progress.entry((event.topic, event.partition)).or_default();
             progress.partition_time = progress.partition_time.max(Some(own_time));
-            let limit = progress.partition_time.map(|time| time - self.settings.horizon);
+            let limit = self.partition_time(event).map(|time| time - self.settings.horizon);
             if limit.is_some_and(|limit| decoded.event_time < limit) {
                 return Err(crate::Refusal::new("too_late"));
             }
             Ok(decoded)
         });
-        (progress.partition_time, admitted)
+        (self.partition_time(event), admitted)
     }
 
     fn identify(

@@ -24,7 +24,7 @@ mod tables;
 mod views;
 
 pub use decode::{Decoded, Refusal, decode};
-pub use event::{Coordinates, RawEvent, RulesVersion, TopicRole};
+pub use event::{Clock, Coordinates, RawEvent, RulesVersion, TopicRole};
 pub use expected::{
     AlertRow, CustomerSalesRow, DailyFraudRow, DeadLetterRow, Entity, Expected, ListEntry, ListVersion,
     ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
@@ -65,12 +65,19 @@ impl Oracle {
 
     /// What every view holds once exactly these events, and these changes of the rules, have been taken in.
     ///
-    /// Events may be given in any order; changes of the rules in the order in which they were made.
-    pub fn recompute(&self, events: &[RawEvent], rules: &[RulesVersion]) -> Expected {
+    /// Events and clocks may be given in any order; changes of the rules in the order in which they were made.
+    /// Clocks change nothing unless one was past a record that was still to come.
+    pub fn recompute(&self, events: &[RawEvent], rules: &[RulesVersion], clocks: &[Clock]) -> Expected {
         let mut ordered: Vec<&RawEvent> = events.iter().collect();
         ordered.sort_by_key(|event| (event.epoch, event.coordinates()));
+        let mut clocks: Vec<&Clock> = clocks.iter().collect();
+        clocks.sort_by_key(|clock| clock.epoch);
+        let mut clocks = clocks.into_iter().peekable();
         let mut intake = intake::Intake::new(&self.settings);
         for event in ordered {
+            while let Some(clock) = clocks.next_if(|clock| clock.epoch < event.epoch) {
+                intake.follow(clock);
+            }
             intake.take(event);
         }
         views::expected(&self.settings, intake, rules)

@@ -70,7 +70,7 @@ fn disturbed_events_give_what_the_oracle_recomputes() {
         let out = traffic.replay(&[&file], name, &["--workers", "2"]);
         let mut events = blacklist(&traffic.path("reference").join("blacklist.jsonl"));
         events.extend(records(lines));
-        let expected = oracle().recompute(&events, &[]);
+        let expected = oracle().recompute(&events, &[], &[]);
         results::assert_equal(&Results::read(&out).compare(expected));
     }
 }

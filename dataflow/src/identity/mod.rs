@@ -165,15 +165,6 @@ impl Identity {
         self.tallies.open(transaction.source.partition().topic(), event.partition_time);
         let final_before = event.partition_time.saturating_sub(self.horizon);
         let forgotten_before = final_before.saturating_sub(self.retention);
-        let settled = self.watermark.settled(self.horizon);
-        if transaction.event_time < settled {
-            // Only where a broker's clock is behind the others by more than the allowance for idle
-            // partitions.
-            return self.refuse(
-                Reason::TooLate,
-                format!("timestamp: what lies before {} is final", Rfc3339(settled)),
-            );
-        }
         let account = if transaction.voided { Account::Voiding } else { Account::New };
         let (number, known) = match self.known.find(&fresh) {
             Some((number, known)) if known.event_time >= forgotten_before => (number, known),

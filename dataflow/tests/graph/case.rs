@@ -13,7 +13,7 @@ use streamflow_dataflow::detectors::velocity::Velocity;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{PartitionId, Thousandths};
-use streamflow_oracle::{Expected, Oracle, OracleSettings, RawEvent, Rules, RulesVersion, TopicRole};
+use streamflow_oracle::{Clock, Expected, Oracle, OracleSettings, RawEvent, Rules, RulesVersion, TopicRole};
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -40,6 +40,14 @@ pub(crate) struct SentTime {
     pub time: i64,
 }
 
+impl SentTime {
+    /// The time, if it is a clock or an end.
+    fn clock(&self) -> Option<Clock> {
+        let Self { epoch, topic, partition, time } = *self;
+        (time > i64::MIN).then_some(Clock { topic, partition, epoch, time })
+    }
+}
+
 /// One run. Epoch 1 is the first; partitions are announced in it.
 #[derive(Clone)]
 pub(crate) struct Case {
@@ -51,12 +59,20 @@ pub(crate) struct Case {
     pub events: Vec<RawEvent>,
     pub rules_versions: Vec<RulesVersion>,
     pub partition_times: Vec<SentTime>,
+    /// Clocks may be past records that are still to come.
+    pub clocks_may_be_wrong: bool,
     /// Epochs that may be in flight before a worker steps until they are done.
     pub in_flight: u64,
 }
 
 impl Case {
-    pub(crate) fn oracle(&self) -> Oracle {
+    /// What every view holds before the epoch `frontier`.
+    pub(crate) fn recompute(&self, frontier: u64) -> Expected {
+        let clocks: Vec<Clock> = self.partition_times.iter().filter_map(SentTime::clock).collect();
+        self.oracle().recompute(&self.before(frontier), &self.rules_before(frontier), &clocks)
+    }
+
+    fn oracle(&self) -> Oracle {
         Oracle::new(OracleSettings {
             topics: ROLES.to_vec(),
             horizon: self.horizon,
@@ -90,6 +106,12 @@ impl Case {
         ROLES.iter().map(role).collect()
     }
 
+    /// Which of `peers` workers reads a partition.
+    pub(crate) fn reader(&self, topic: u16, partition: u16, peers: usize) -> usize {
+        let number = u64::from(topic) * 7 + u64::from(partition) + self.seed;
+        (number % peers as u64) as usize
+    }
+
     /// The last epoch of any input.
     pub(crate) fn last_epoch(&self) -> u64 {
         let events = self.events.iter().map(|event| event.epoch);
@@ -116,7 +138,7 @@ impl Case {
     }
 
     /// The events of the epochs before `frontier`.
-    pub(crate) fn before(&self, frontier: u64) -> Vec<RawEvent> {
+    fn before(&self, frontier: u64) -> Vec<RawEvent> {
         self.events.iter().filter(|event| event.epoch < frontier).cloned().collect()
     }
 

@@ -46,7 +46,7 @@ fn send(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, epoch: u64, time: i6
 }
 
 /// Partitions that have been read to their end follow the clock: never beyond the time of a record that is
-/// yet to come.
+/// yet to come, unless clocks may be wrong.
 fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
     if case.events.iter().any(|event| event.appended_at.is_none()) {
         // In files there is no clock, but the list is read to its end before long.
@@ -67,7 +67,10 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
                 (event.topic, event.partition) == (*topic, *partition) && event.epoch > epoch
             };
             let next = case.events.iter().filter(own).filter_map(|event| event.appended_at).min();
-            let time = next.map_or(clock, |next| next.min(clock));
+            let mut time = next.map_or(clock, |next| next.min(clock));
+            if case.clocks_may_be_wrong && dice.chance(5) {
+                time = clock + dice.between(0, 3 * case.horizon);
+            }
             case.partition_times.push(SentTime { epoch, topic: *topic, partition: *partition, time });
         }
     }
@@ -83,7 +86,7 @@ pub(crate) fn change_rules(case: &mut Case, dice: &mut Dice) {
     for epoch in epochs {
         let Some(event) = case.events.iter().find(|event| event.epoch >= epoch) else { continue };
         let now = event.appended_at.unwrap_or_default();
-        let settled = match case.watermark(epoch, &case.oracle().recompute(&case.before(epoch), &[])) {
+        let settled = match case.watermark(epoch, &case.recompute(epoch)) {
             i64::MIN => now - case.horizon,
             i64::MAX => continue,
             watermark => watermark - case.horizon,

@@ -31,6 +31,7 @@ impl Story {
             events: Vec::new(),
             rules_versions: Vec::new(),
             partition_times: vec![announced(0), announced(BLACKLIST)],
+            clocks_may_be_wrong: false,
             in_flight: 0,
         };
         Self { case, offset: 0 }
@@ -52,6 +53,12 @@ impl Story {
 
     fn list(&mut self, appended_at: i64, key: &str, entry: Option<Value>) {
         self.push(BLACKLIST, appended_at, Some(key), entry.map(|entry| entry.to_string()));
+    }
+
+    /// Both partitions have been read to their end, and it is `at` microseconds after midnight.
+    fn clock(&mut self, at: i64) {
+        let clock = |topic| SentTime { epoch: self.offset, topic, partition: 0, time: MIDNIGHT + at };
+        self.case.partition_times.extend([clock(0), clock(BLACKLIST)]);
     }
 
     fn push(&mut self, topic: u16, appended_at: i64, key: Option<&str>, payload: Option<String>) {
@@ -241,4 +248,30 @@ fn corrections_voids_and_late_events_change_what_they_touch() {
     let account = |name: &str| outcome.books[&(0, name.to_owned())];
     let names = ["read", "new", "voiding", "correcting", "duplicate", "too_late"];
     assert_eq!(names.map(account), [11, 7, 1, 1, 1, 1]);
+}
+
+/// The record of the correction became visible an hour after its time.
+#[test]
+fn a_correction_of_what_a_clock_has_made_final_is_too_late_for_every_view() {
+    let mut story = Story::new();
+    story.pay("final", 10 * HOUR, "100.00", &json!({}));
+    story.pay("open", 10 * HOUR + SECOND, "100.00", &json!({}));
+    story.clock(11 * HOUR + SECOND);
+    for id in ["final", "open"] {
+        story.pay(id, 10 * HOUR + 2 * SECOND, "70.00", &json!({"revision": 1}));
+    }
+    let outcome = story.outcome();
+    assert_eq!((outcome.rows["final"].cents, outcome.rows["open"].cents), (10_000, 7_000));
+    let account = |name: &str| outcome.books[&(0, name.to_owned())];
+    assert_eq!(["read", "new", "correcting", "too_late"].map(account), [4, 2, 1, 1]);
+}
+
+#[test]
+fn an_entry_of_the_list_applies_to_nothing_that_a_clock_has_made_final() {
+    let mut story = Story::new();
+    story.pay("final", 10 * HOUR, "100.00", &json!({}));
+    story.pay("open", 10 * HOUR + SECOND, "100.00", &json!({}));
+    story.clock(11 * HOUR + SECOND);
+    story.list(10 * HOUR + 2 * SECOND, "store:s", Some(json!({})));
+    assert_eq!(story.outcome().alerts.keys().collect::<Vec<_>>(), ["open"]);
 }

@@ -39,7 +39,7 @@ fn check(workers: usize, scope: Scope, cases: u64) {
     }
 }
 
-const EVERYTHING: Scope = Scope { rule_breakers: true, controls: true };
+const EVERYTHING: Scope = Scope { rule_breakers: true, controls: true, wrong_clocks: true };
 
 #[test]
 fn every_view_equals_the_recomputation_on_one_worker() {
@@ -85,7 +85,7 @@ fn every_view_equals_the_recomputation_after_a_restart() {
 /// of any alert.
 #[test]
 fn alert_changes_do_not_depend_on_cuts_and_workers() {
-    let scope = Scope { rule_breakers: false, controls: false };
+    let scope = Scope { rule_breakers: false, controls: false, wrong_clocks: false };
     for seed in seeds(60) {
         let case = generator::case(seed, scope);
         let log = alert_log(&run(&case, 1).unwrap());

@@ -1,6 +1,6 @@
 //! Runs the graph on a case and collects its output with the epochs.
 
-use crate::case::{Case, graph_rules, partition_id};
+use crate::case::{Case, SentTime, graph_rules, partition_id};
 use crate::resumed::Past;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -96,7 +96,13 @@ fn communication(workers: usize) -> CommunicationConfig {
 }
 
 /// Restores this worker's share of `past`, in steps; then announces the partitions in an epoch of their own.
-fn restore(worker: &mut Worker, past: &Past, mut restored: RestoredHandles, handles: &mut InputHandles) {
+fn restore(
+    worker: &mut Worker,
+    case: &Case,
+    past: &Past,
+    mut restored: RestoredHandles,
+    handles: &mut InputHandles,
+) {
     let (index, peers) = (worker.index(), worker.peers());
     for row in past.transactions.iter().rev().skip(index).step_by(peers) {
         restored.transactions.send(row.clone());
@@ -104,21 +110,22 @@ fn restore(worker: &mut Worker, past: &Past, mut restored: RestoredHandles, hand
     worker.step();
     past.customers.iter().skip(index).step_by(peers).for_each(|row| restored.customers.send(row.clone()));
     past.views.iter().skip(index).step_by(peers).for_each(|row| restored.views.send(row.clone()));
-    if past.cut > 0 && index == 0 {
+    if past.cut > 0 {
         handles.advance_to(past.cut - 1);
-        past.announcements.iter().for_each(|time| handles.partition_times.send(*time));
+        let own = past.announcements.iter().filter(|announced| {
+            let partition = announced.partition;
+            case.reader(partition.topic(), partition.partition(), peers) == index
+        });
+        own.for_each(|time| handles.partition_times.send(*time));
     }
 }
 
 fn drive(worker: &mut Worker, case: &Case, past: &Past, end: u64, emitted: Emitted) {
     let mut probe = ProbeHandle::new();
     let (mut handles, restored) = dataflow(worker, case, past, emitted, &mut probe);
-    restore(worker, past, restored, &mut handles);
-    let (index, peers) = (worker.index() as u64, worker.peers() as u64);
-    let own = |event: &RawEvent| {
-        let number = u64::from(event.topic) * 7 + u64::from(event.partition) + case.seed;
-        number % peers == index
-    };
+    restore(worker, case, past, restored, &mut handles);
+    let (index, peers) = (worker.index(), worker.peers());
+    let own = |event: &RawEvent| case.reader(event.topic, event.partition, peers) == index;
     let mut by_epoch: BTreeMap<u64, Vec<&RawEvent>> = BTreeMap::new();
     for event in case.events.iter().filter(|event| own(event)) {
         by_epoch.entry(event.epoch).or_default().push(event);
@@ -132,9 +139,7 @@ fn drive(worker: &mut Worker, case: &Case, past: &Past, end: u64, emitted: Emitt
                 false => handles.dimensions.send(record(event)),
             }
         }
-        if index == 0 {
-            send_controls(case, epoch, &mut handles);
-        }
+        send_controls(case, epoch, index, peers, &mut handles);
         if (epoch + case.seed).is_multiple_of(3) {
             worker.step();
         }
@@ -149,13 +154,14 @@ fn drive(worker: &mut Worker, case: &Case, past: &Past, end: u64, emitted: Emitt
     }
 }
 
-/// Sends what only the first worker sends: rules, announcements and clocks.
-fn send_controls(case: &Case, epoch: u64, handles: &mut InputHandles) {
-    for version in case.rules_versions.iter().filter(|version| version.epoch == epoch) {
+/// Sends the announcements and clocks of the worker's partitions and, on the first worker, the rules.
+fn send_controls(case: &Case, epoch: u64, index: usize, peers: usize, handles: &mut InputHandles) {
+    for version in case.rules_versions.iter().filter(|version| version.epoch == epoch && index == 0) {
         let rules = graph_rules(&version.rules);
         handles.rules.send(RulesChange { applies_from: version.applies_from, rules });
     }
-    for sent in case.partition_times.iter().filter(|sent| sent.epoch == epoch) {
+    let own = |sent: &&SentTime| case.reader(sent.topic, sent.partition, peers) == index;
+    for sent in case.partition_times.iter().filter(|sent| sent.epoch == epoch).filter(own) {
         let partition = partition_id(sent.topic, sent.partition);
         handles.partition_times.send(PartitionTime { partition, time: sent.time });
     }

@@ -39,7 +39,7 @@ pub(super) fn recompute(
         zone,
         rules: for_oracle(rules),
     });
-    Ok(oracle.recompute(&events, &rules_versions(snapshot)?))
+    Ok(oracle.recompute(&events, &rules_versions(snapshot)?, &[]))
 }
 
 /// The index of the list entries: behind the topics of transactions.
@@ -47,11 +47,13 @@ fn blacklist(topics: &Topics) -> u16 {
     topics.names().len() as u16
 }
 
-/// The versions of the list as records, whose times make them apply from the same event times.
+/// The versions of the list as records, whose times make them apply from the same event times. They were in as
+/// many partitions as it takes for the times of each never to decrease.
 fn list_versions(snapshot: &mut Snapshot<'_>, topic: u16) -> Result<Vec<RawEvent>, VerificationError> {
     let sql = "SELECT version, entity_kind, entity_id, \
              CASE WHEN isfinite(applies_from) THEN applies_from END, valid_from, expires_at, reason, removed \
          FROM silver.blacklist ORDER BY version";
+    let mut newest: Vec<Option<i64>> = Vec::new();
     snapshot.rows(sql, &[], |row| {
         let (kind, id) = (text(row, 1)?, text(row, 2)?);
         let time = |column: usize| -> Result<Option<String>, VerificationError> {
@@ -62,12 +64,17 @@ fn list_versions(snapshot: &mut Snapshot<'_>, topic: u16) -> Result<Vec<RawEvent
             "reason": row.try_get::<_, Option<&str>>(6)?,
         });
         let removed: bool = row.try_get(7)?;
+        let appended_at = instant_or_null(row, 3)?.map(|from| from.saturating_add(FOREVER));
+        let partition = newest.iter().position(|newest| *newest <= appended_at).unwrap_or(newest.len());
+        newest.resize(newest.len().max(partition + 1), None);
+        newest[partition] = appended_at;
+        let version = narrow(row, 0, "silver.blacklist")?;
         Ok(RawEvent {
             topic,
-            partition: 0,
-            offset: narrow(row, 0, "silver.blacklist")?,
-            epoch: 0,
-            appended_at: instant_or_null(row, 3)?.map(|from| from.saturating_add(FOREVER)),
+            partition: partition as u16,
+            offset: version,
+            epoch: version,
+            appended_at,
             key: Some(format!("{kind}:{id}").into_bytes()),
             payload: (!removed).then(|| entry.to_string().into_bytes()),
         })

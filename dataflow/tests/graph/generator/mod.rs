@@ -16,6 +16,8 @@ pub(crate) struct Scope {
     pub rule_breakers: bool,
     /// Changes of the blacklist and of the rules.
     pub controls: bool,
+    /// Clocks past records that are still to come.
+    pub wrong_clocks: bool,
 }
 
 /// A generated transaction that later events may refer to.
@@ -91,6 +93,7 @@ pub(crate) fn case(seed: u64, scope: Scope) -> Case {
         events: generator.events,
         rules_versions: Vec::new(),
         partition_times: Vec::new(),
+        clocks_may_be_wrong: scope.wrong_clocks && generator.dice.chance(30),
         in_flight: 0,
     };
     cut::cut(&mut case, &mut generator.dice);
