@@ -22,7 +22,7 @@ pub struct Config {
     pub time_zone: Tz,
     /// How far behind its partition time an event is still accepted, in seconds.
     pub correction_horizon_seconds: u32,
-    /// How long ids are remembered beyond the correction horizon, in seconds.
+    /// How long ids are remembered beyond the correction horizon, in seconds; at least as long as that.
     pub identity_retention_seconds: u32,
     /// How far an event's time may be past its record's time, in seconds.
     pub future_allowance_seconds: u32,
@@ -72,7 +72,7 @@ pub struct PipelineSettings {
     /// The partition time of a partition that is read to its end follows the clock at this distance, in
     /// seconds.
     pub idle_allowance_seconds: u32,
-    /// Whether the transaction topics must carry the broker's clock (LogAppendTime).
+    /// Whether topics whose record times decide something must carry the broker's clock (LogAppendTime).
     pub require_log_append_time: bool,
 }
 
@@ -293,6 +293,13 @@ impl Config {
                 bail!("configuration: {key} = {value}: must be {low} to {high}");
             }
         }
+        let (horizon, retention) = (self.correction_horizon_seconds, self.identity_retention_seconds);
+        if retention < horizon {
+            bail!(
+                "configuration: identity_retention_seconds = {retention}: must not be below \
+                 correction_horizon_seconds = {horizon}"
+            );
+        }
         let MaintenanceSettings { raw_transactions_days, alert_history_days, .. } = self.maintenance;
         if alert_history_days < raw_transactions_days {
             bail!(
@@ -407,6 +414,8 @@ mod tests {
             (["topics.alerts=transactions.raw"], ["topics", "transactions.raw", "twice"]),
             (["publisher.batch_records=0"], ["publisher.batch_records", "0", "1 to 100000"]),
             (["publisher.transactional_id=''"], ["publisher.transactional_id", "empty", ""]),
+            (["identity_retention_seconds=3599"], ["identity_retention_seconds", "3599", "3600"]),
+            (["correction_horizon_seconds=7200"], ["identity_retention_seconds", "3600", "7200"]),
             (["maintenance.quality_results_days=0"], ["quality_results_days", "0", "2 to 3650"]),
             (["maintenance.raw_transactions_days=91"], ["alert_history_days", "90", "91"]),
         ] {

@@ -31,9 +31,10 @@ impl World {
     pub fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let kafka = KafkaServer::start().unwrap();
-        kafka.create_topic(TRANSACTIONS, PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
+        let broker_clock = ("message.timestamp.type", "LogAppendTime");
+        kafka.create_topic(TRANSACTIONS, PARTITIONS, &[broker_clock]).unwrap();
         for topic in REFERENCE {
-            kafka.create_topic(topic, 1, &[("cleanup.policy", "compact")]).unwrap();
+            kafka.create_topic(topic, 1, &[broker_clock, ("cleanup.policy", "compact")]).unwrap();
         }
         let postgres =
             PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() }).unwrap();

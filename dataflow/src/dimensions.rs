@@ -43,6 +43,14 @@ pub enum Role {
     Blacklist,
 }
 
+impl Role {
+    /// Whether the watermark waits for such topics: the times of their records decide what is final.
+    #[must_use]
+    pub fn holds_watermark(self) -> bool {
+        matches!(self, Self::Transactions | Self::Blacklist)
+    }
+}
+
 /// The outputs of [`decode_dimensions`].
 pub struct Dimensions<'s> {
     /// Rows of customers.
@@ -155,7 +163,7 @@ pub fn decode_dimensions<'s>(
                     partitions.entry(partition).or_default().follow(time);
                 }
                 tallies_out.session(on_tallies).give_iterator(tallies.take());
-                let of_list = moved.values().filter(|(_, role)| *role == Role::Blacklist);
+                let of_list = moved.values().filter(|(_, role)| role.holds_watermark());
                 let times = of_list.filter_map(|(progress, _)| progress.time());
                 partition_times_out.session(on_times).give_iterator(times);
                 let progress = moved.values().map(|(progress, _)| *progress);

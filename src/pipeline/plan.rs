@@ -30,7 +30,7 @@ impl Sources {
         let mut partitions = Vec::new();
         for (topic, role) in config.topics.roles() {
             let count = kafka.partitions(&topic)?;
-            if role == Role::Transactions && config.pipeline.require_log_append_time {
+            if role.holds_watermark() && config.pipeline.require_log_append_time {
                 kafka.require_log_append_time(&topic)?;
             }
             partitions.push((topic, count));

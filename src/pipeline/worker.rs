@@ -148,7 +148,7 @@ impl Feeder<'_> {
     fn announce(&mut self, partitions: &[PartitionId]) {
         self.inbound.open_first_epoch();
         for partition in partitions {
-            if matches!(self.plan.role(*partition), Role::Transactions | Role::Blacklist) {
+            if self.plan.role(*partition).holds_watermark() {
                 self.inbound.handles.partition_times.send(self.plan.resume.announcement(*partition));
             }
         }
@@ -204,7 +204,7 @@ impl Feeder<'_> {
         self.idle_sent = Instant::now();
         let allowance = i64::from(self.plan.pipeline.idle_allowance_seconds) * 1_000_000;
         for time in self.idle.partition_times(allowance) {
-            if matches!(self.plan.role(time.partition), Role::Transactions | Role::Blacklist) {
+            if self.plan.role(time.partition).holds_watermark() {
                 self.inbound.handles.partition_times.send(time);
             }
         }

@@ -77,7 +77,7 @@ fn kills_lose_nothing_and_repeat_nothing() {
     let seed = number("STREAMFLOW_CHAOS_SEED", u64::from(std::process::id()));
     println!("STREAMFLOW_CHAOS_SEED={seed}");
     // A short horizon: what is final and what is forgotten is restored too.
-    let more = json!({"correction_horizon_seconds": 60, "identity_retention_seconds": 20});
+    let more = json!({"correction_horizon_seconds": 60, "identity_retention_seconds": 60});
     let mut chaos =
         Chaos { parts: Parts::start("chaos", PARTITIONS, &more), dice: StdRng::seed_from_u64(seed) };
     let mut generate = chaos.generate();

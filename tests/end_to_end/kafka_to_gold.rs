@@ -37,11 +37,11 @@ impl World {
         // Another Kafka may be used by several test runs.
         let name = |topic: &str| format!("end-to-end.{}.{topic}", std::process::id());
         let topics = ["customers", "stores", "products", "blacklist", "transactions"].map(name).to_vec();
+        let broker_clock = ("message.timestamp.type", "LogAppendTime");
         for topic in &topics[..usize::from(TRANSACTIONS)] {
-            kafka.create_topic(topic, 1, &[("cleanup.policy", "compact")]).unwrap();
+            kafka.create_topic(topic, 1, &[broker_clock, ("cleanup.policy", "compact")]).unwrap();
         }
-        let broker_clock = [("message.timestamp.type", "LogAppendTime")];
-        kafka.create_topic(&topics[usize::from(TRANSACTIONS)], PARTITIONS, &broker_clock).unwrap();
+        kafka.create_topic(&topics[usize::from(TRANSACTIONS)], PARTITIONS, &[broker_clock]).unwrap();
         let world = Self { kafka, postgres, topics, directory: tempfile::tempdir().unwrap() };
         std::fs::write(world.config(), world.configuration()).unwrap();
         command::succeed(&["migrate", "--config", world.config().to_str().unwrap()]);

@@ -65,7 +65,7 @@ impl World {
 }
 
 #[test]
-fn a_partition_that_is_added_stops_the_run_and_is_read_by_the_next() {
+fn an_added_partition_stops_the_run_and_is_read_by_the_next_and_producers_clocks_are_refused() {
     let mut world = World::start("added");
     let topic = world.parts.topic("transactions");
     world.parts.kafka.add_partitions(&topic, 3).unwrap();
@@ -76,6 +76,12 @@ fn a_partition_that_is_added_stops_the_run_and_is_read_by_the_next() {
     let sql = "SELECT count(DISTINCT source_partition) FROM bronze.raw_transactions";
     assert_eq!(world.parts.connect().query_one(sql, &[]).unwrap().get::<_, i64>(0), 3);
     assert!(world.run.terminate().success());
+    for topic in ["transactions", "blacklist"].map(|topic| world.parts.topic(topic)) {
+        world.parts.kafka.configure_topic(&topic, &[("message.timestamp.type", "CreateTime")]).unwrap();
+        world.run = world.parts.run();
+        world.expect_end(&[&topic, "CreateTime", "LogAppendTime"]);
+        world.parts.kafka.configure_topic(&topic, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
+    }
 }
 
 #[test]

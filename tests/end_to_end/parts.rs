@@ -47,11 +47,12 @@ impl Parts {
             commands: AtomicUsize::new(0),
             ports: Mutex::default(),
         };
+        let broker_clock = ("message.timestamp.type", "LogAppendTime");
+        let compacted = [broker_clock, ("cleanup.policy", "compact")];
         for topic in ["customers", "stores", "products", "blacklist"] {
-            parts.kafka.create_topic(&parts.topic(topic), 1, &[("cleanup.policy", "compact")]).unwrap();
+            parts.kafka.create_topic(&parts.topic(topic), 1, &compacted).unwrap();
         }
-        let broker_clock = [("message.timestamp.type", "LogAppendTime")];
-        parts.kafka.create_topic(&parts.topic("transactions"), partitions, &broker_clock).unwrap();
+        parts.kafka.create_topic(&parts.topic("transactions"), partitions, &[broker_clock]).unwrap();
         std::fs::write(parts.config(), parts.configuration(more).to_string()).unwrap();
         command::succeed(&["migrate", "--config", parts.config().to_str().unwrap()]);
         parts

@@ -31,7 +31,7 @@ fn processes_die_and_are_cut_off_and_rescaled_and_nothing_shows() {
         return;
     }
     let network = Network::new(3);
-    let more = json!({"correction_horizon_seconds": 60, "identity_retention_seconds": 20});
+    let more = json!({"correction_horizon_seconds": 60, "identity_retention_seconds": 60});
     let kafka = KafkaServer::start_at(&network.gateway()).unwrap();
     let parts = Parts::start_on(kafka, "cluster", PARTITIONS, &more);
     let rates = DISTURBED.iter().flat_map(|rate| ["--set", *rate]);

@@ -6,7 +6,6 @@ use super::report::{Check, Outcome};
 use crate::error::VerificationError;
 use std::collections::BTreeMap;
 use streamflow_connectors::kafka::{KafkaError, TimestampType};
-use streamflow_dataflow::dimensions::Role;
 use streamflow_medallion::Progress;
 
 /// Checks each topic that is read or written. `progress` is the database's progress for those that are read.
@@ -17,7 +16,7 @@ pub fn check(
 ) -> Result<Vec<Check>, VerificationError> {
     let mut checks = Vec::new();
     for (topic, role) in &deployment.inputs {
-        let clock = *role == Role::Transactions && deployment.require_log_append_time;
+        let clock = role.holds_watermark() && deployment.require_log_append_time;
         let known = progress.and_then(|progress| progress.offsets.get(topic));
         let outcome = match brokers.topics().partitions(topic) {
             Err(KafkaError::MissingTopic(_)) => missing(topic),

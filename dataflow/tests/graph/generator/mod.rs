@@ -62,7 +62,7 @@ const ZONES: [chrono_tz::Tz; 4] = [
 pub(crate) fn case(seed: u64, scope: Scope) -> Case {
     let mut dice = Dice::new(seed);
     let horizon = *dice.pick(&[5 * SECOND, MINUTE, 10 * MINUTE, HOUR, HOUR, 3 * HOUR]);
-    let retention = *dice.pick(&[0, horizon / 2, horizon, HOUR]);
+    let retention = *dice.pick(&[horizon, horizon, 2 * horizon, horizon.max(HOUR)]);
     let zone = *dice.pick(&ZONES);
     let rules = if dice.chance(40) { Rules::default() } else { rules(&mut dice, 900) };
     let partitions = transaction_partitions(&mut dice);
