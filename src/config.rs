@@ -54,6 +54,8 @@ pub struct TopicNames {
     pub dead_letters: String,
     /// The publisher's progress records.
     pub progress: String,
+    /// Markers, to learn the brokers' time.
+    pub clock: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -69,8 +71,8 @@ pub struct PipelineSettings {
     pub partition_check_seconds: u64,
     /// How often an idle worker advances its epoch, in milliseconds.
     pub heartbeat_ms: u64,
-    /// The partition time of a partition that is read to its end follows the clock at this distance, in
-    /// seconds.
+    /// The partition time of a partition that is read to its end follows the brokers' clock at this distance,
+    /// in seconds.
     pub idle_allowance_seconds: u32,
     /// Whether topics whose record times decide something must carry the broker's clock (LogAppendTime).
     pub require_log_append_time: bool,
@@ -152,6 +154,7 @@ impl Default for TopicNames {
             metrics: "metrics.realtime".to_owned(),
             dead_letters: "streamflow.dlq".to_owned(),
             progress: "streamflow.progress".to_owned(),
+            clock: "streamflow.clock".to_owned(),
         }
     }
 }
@@ -164,7 +167,7 @@ impl Default for PipelineSettings {
             memory_limit_mib: 2048,
             partition_check_seconds: 30,
             heartbeat_ms: 10,
-            idle_allowance_seconds: 30,
+            idle_allowance_seconds: 60,
             require_log_append_time: true,
         }
     }
@@ -208,7 +211,7 @@ impl TopicNames {
     }
 
     /// The topics that are written, with the settings with which missing ones are created.
-    pub fn outputs(&self) -> [TopicSettings; 4] {
+    pub fn outputs(&self) -> [TopicSettings; 5] {
         [
             output(&self.alerts, 3, &retained(30)),
             output(&self.metrics, 1, &retained(1)),
@@ -221,6 +224,17 @@ impl TopicNames {
                     ("cleanup.policy", "compact".to_owned()),
                     ("segment.ms", HOUR_MS.to_string()),
                     ("min.cleanable.dirty.ratio", "0.1".to_owned()),
+                ],
+            ),
+            // Nobody reads it.
+            output(
+                &self.clock,
+                1,
+                &[
+                    ("message.timestamp.type", "LogAppendTime".to_owned()),
+                    ("cleanup.policy", "delete".to_owned()),
+                    ("retention.ms", HOUR_MS.to_string()),
+                    ("segment.ms", HOUR_MS.to_string()),
                 ],
             ),
         ]

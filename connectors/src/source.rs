@@ -30,6 +30,10 @@ pub(crate) const STOP_CHECK: Duration = Duration::from_millis(100);
 /// Called after each event, so that a parked worker looks at the channel: usually unparks its thread.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
+/// Gives the brokers' clock as of a moment ago, ms since 1970; `None` before it was first asked. It may be set
+/// back.
+pub type ReadClock = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
+
 /// What a source delivers.
 #[derive(Debug)]
 pub enum SourceEvent<T = Record> {
@@ -40,9 +44,10 @@ pub enum SourceEvent<T = Record> {
     EndOfPartition {
         /// Which partition.
         partition: PartitionId,
-        /// The first offset not yet delivered; transaction markers may be between it and the true end.
+        /// The partition's end: markers of transactions between the last record and it are passed.
         offset: u64,
-        /// An instant at which it ended there, ms since 1970.
+        /// An instant of the brokers' clock, ms since 1970, at which it ended there or before; from files that
+        /// of this host.
         as_of: u64,
     },
     /// Reading has stopped for good; the last event.

@@ -7,13 +7,17 @@ use std::time::Duration;
 use streamflow_connectors::kafka::{
     Assignment, KafkaSettings, KafkaSource, MockBroker, Producer, TopicAdmin,
 };
-use streamflow_connectors::source::{SourceEvent, Wake};
+use streamflow_connectors::source::{ReadClock, SourceEvent, Wake, now_ms};
 use streamflow_model::PartitionId;
 
 const WITHIN: Duration = Duration::from_secs(10);
 
 fn no_wake() -> Wake {
     Arc::new(|| {})
+}
+
+fn host_clock() -> ReadClock {
+    Arc::new(|| Some(now_ms()))
 }
 
 #[test]
@@ -40,7 +44,7 @@ fn records_pass_through_the_embedded_broker() {
             start: 0,
         })
         .collect();
-    let source = KafkaSource::start(&settings, &assignments, &no_wake()).unwrap();
+    let source = KafkaSource::start(&settings, &assignments, &host_clock(), &no_wake()).unwrap();
     let (mut records, mut ends) = (0, 0);
     while records < 3_000 || ends < 3 {
         match source.events().recv_timeout(WITHIN).unwrap() {

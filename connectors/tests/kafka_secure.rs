@@ -10,7 +10,7 @@ use streamflow_connectors::kafka::{
     Assignment, KafkaSettings, KafkaSource, Mechanism, Message, Producer, Protocol, TopicAdmin,
     TopicSettings, TransactionalProducer, latest_record,
 };
-use streamflow_connectors::source::{SourceEvent, Wake};
+use streamflow_connectors::source::{ReadClock, SourceEvent, Wake, now_ms};
 use streamflow_model::PartitionId;
 use streamflow_test_support::{Authority, KafkaServer, Security};
 use tempfile::TempDir;
@@ -73,7 +73,8 @@ fn message(value: &str) -> Message {
 fn read(settings: &KafkaSettings, topic: &str) -> Vec<u8> {
     let assignment = Assignment { topic: topic.to_owned(), partition: PartitionId::FIRST, start: 0 };
     let wake: Wake = Arc::new(|| {});
-    let source = KafkaSource::start(settings, &[assignment], &wake).unwrap();
+    let clock: ReadClock = Arc::new(|| Some(now_ms()));
+    let source = KafkaSource::start(settings, &[assignment], &clock, &wake).unwrap();
     loop {
         match source.events().recv_timeout(PATIENCE).unwrap() {
             SourceEvent::Batch(records) => return records[0].payload.as_deref().unwrap().to_vec(),

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use streamflow_connectors::kafka::{
-    Assignment, KafkaError, KafkaSettings, KafkaSource, Message, OffsetRange, Producer, TimestampType,
-    TopicAdmin, TopicSettings, TransactionalProducer,
+    Assignment, BrokerClock, KafkaError, KafkaSettings, KafkaSource, Message, OffsetRange, Producer,
+    TimestampType, TopicAdmin, TopicSettings, TransactionalProducer,
 };
-use streamflow_connectors::source::{KEPT_BYTES, SourceError, SourceEvent, Wake};
+use streamflow_connectors::source::{KEPT_BYTES, ReadClock, SourceError, SourceEvent, Wake, now_ms};
 use streamflow_model::{PartitionId, Record};
 use streamflow_test_support::KafkaServer;
 
@@ -27,6 +27,10 @@ fn assignment(topic: &str, number: u16, start: u64) -> Assignment {
 
 fn no_wake() -> Wake {
     Arc::new(|| {})
+}
+
+fn host_clock() -> ReadClock {
+    Arc::new(|| Some(now_ms()))
 }
 
 fn next_event(events: &Receiver<SourceEvent>) -> SourceEvent {
@@ -67,11 +71,6 @@ fn failure(source: &KafkaSource) -> SourceError {
     }
 }
 
-fn now_ms() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_millis()).unwrap()
-}
-
 /// 10,000 records on three partitions, half of them by the producer with a wrong clock, half by kcat.
 fn fill(server: &KafkaServer, settings: &KafkaSettings, topic: &str) {
     let producer = Producer::open(settings).unwrap();
@@ -91,7 +90,7 @@ fn every_record_is_read_once_in_order_from_any_offset() {
     let server = KafkaServer::start().unwrap();
     let settings = KafkaSettings::plaintext(server.brokers());
     server.create_topic("transactions", 3, &LOG_APPEND_TIME).unwrap();
-    let started = now_ms();
+    let started = now_ms() as i64;
     fill(&server, &settings, "transactions");
 
     let topics = TopicAdmin::connect(&settings).unwrap();
@@ -103,8 +102,10 @@ fn every_record_is_read_once_in_order_from_any_offset() {
 
     // Two workers share the partitions.
     let first = [assignment("transactions", 0, 0), assignment("transactions", 2, 0)];
-    let first = KafkaSource::start(&settings, &first, &no_wake()).unwrap();
-    let second = KafkaSource::start(&settings, &[assignment("transactions", 1, 0)], &no_wake()).unwrap();
+    let first = KafkaSource::start(&settings, &first, &host_clock(), &no_wake()).unwrap();
+    let second =
+        KafkaSource::start(&settings, &[assignment("transactions", 1, 0)], &host_clock(), &no_wake())
+            .unwrap();
     let mut records = read_to_end(&first, 2);
     records.extend(read_to_end(&second, 1));
 
@@ -115,7 +116,7 @@ fn every_record_is_read_once_in_order_from_any_offset() {
         *next += 1;
         // The broker's clock, not the producer's.
         let appended_at = record.appended_at.unwrap() / 1_000;
-        assert!((started - 1_000..=now_ms() + 1_000).contains(&appended_at));
+        assert!((started - 1_000..=now_ms() as i64 + 1_000).contains(&appended_at));
         assert!(record.key.as_ref().unwrap().starts_with(b"cust-"));
         assert_eq!(record.full_length, record.payload.as_ref().unwrap().len() as u64);
     }
@@ -126,7 +127,9 @@ fn every_record_is_read_once_in_order_from_any_offset() {
 
     // A worker that resumes.
     let start = next[1] - 7;
-    let resumed = KafkaSource::start(&settings, &[assignment("transactions", 1, start)], &no_wake()).unwrap();
+    let resumed =
+        KafkaSource::start(&settings, &[assignment("transactions", 1, start)], &host_clock(), &no_wake())
+            .unwrap();
     let offsets: Vec<u64> = read_to_end(&resumed, 1).iter().map(|record| record.source.offset()).collect();
     assert_eq!(offsets, (start..next[1]).collect::<Vec<_>>());
 
@@ -155,7 +158,7 @@ fn the_end_is_told_anew_and_by_topic() {
         Assignment { topic: "customers".to_owned(), partition: partition(1, 0), start: 0 },
         Assignment { topic: "stores".to_owned(), partition: partition(2, 0), start: 0 },
     ];
-    let source = KafkaSource::start(&settings, &assignments, &wake).unwrap();
+    let source = KafkaSource::start(&settings, &assignments, &host_clock(), &wake).unwrap();
     let records = read_to_end(&source, 2);
     assert!(wakes.len() >= 3);
     assert_eq!(records.len(), 2);
@@ -188,7 +191,7 @@ fn an_offset_that_is_not_there_is_an_error() {
 
     for start in [0, 1, 4] {
         let assignments = [assignment("transactions", 0, 0), assignment("transactions", 1, start)];
-        let source = KafkaSource::start(&settings, &assignments, &no_wake()).unwrap();
+        let source = KafkaSource::start(&settings, &assignments, &host_clock(), &no_wake()).unwrap();
         let error = failure(&source);
         assert!(!error.is_retryable());
         let SourceError::OffsetOutOfRange { partition: 1, offset, earliest: 2, latest: 3, .. } = error else {
@@ -198,7 +201,8 @@ fn an_offset_that_is_not_there_is_an_error() {
         assert!(source.events().recv_timeout(WITHIN).is_err_and(|end| end == RecvTimeoutError::Disconnected));
     }
 
-    let source = KafkaSource::start(&settings, &[assignment("missing", 0, 0)], &no_wake()).unwrap();
+    let source =
+        KafkaSource::start(&settings, &[assignment("missing", 0, 0)], &host_clock(), &no_wake()).unwrap();
     let error = failure(&source);
     assert!(error.is_retryable(), "{error}");
 }
@@ -209,9 +213,12 @@ fn a_broker_that_restarts_is_waited_for() {
     let settings = KafkaSettings::plaintext(server.brokers());
     server.create_topic("transactions", 1, &[]).unwrap();
     server.write("transactions", None, "a\t1\n").unwrap();
-    let source = KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &no_wake()).unwrap();
+    let source =
+        KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &host_clock(), &no_wake())
+            .unwrap();
     assert_eq!(read_to_end(&source, 1).len(), 1);
-    let idle = KafkaSource::start(&settings, &[assignment("transactions", 0, 1)], &no_wake()).unwrap();
+    let idle = KafkaSource::start(&settings, &[assignment("transactions", 0, 1)], &host_clock(), &no_wake())
+        .unwrap();
 
     server.kill().unwrap();
     let away = Instant::now();
@@ -235,7 +242,9 @@ fn a_slow_worker_holds_the_reader_back_and_drop_frees_it() {
     let lines: String = (0..1_000).map(|number| format!("key\t{number}\n")).collect();
     server.write("transactions", None, &lines).unwrap();
 
-    let source = KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &no_wake()).unwrap();
+    let source =
+        KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &host_clock(), &no_wake())
+            .unwrap();
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(source.events().len(), 2);
     assert_eq!(source.progress().partitions()[0].position(), 20);
@@ -276,7 +285,9 @@ fn while_a_broker_is_away_nobody_claims_to_know_the_end() {
     let settings = KafkaSettings::plaintext(server.brokers());
     server.create_topic("transactions", 1, &[]).unwrap();
     server.write("transactions", Some(0), "a\t1\n").unwrap();
-    let source = KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &no_wake()).unwrap();
+    let source =
+        KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &host_clock(), &no_wake())
+            .unwrap();
     let as_of = |event: &SourceEvent| match event {
         SourceEvent::EndOfPartition { as_of, .. } => Some(*as_of),
         _ => None,
@@ -285,7 +296,7 @@ fn while_a_broker_is_away_nobody_claims_to_know_the_end() {
     let first = as_of(read_until(&source, |event| as_of(event).is_some()).last().unwrap()).unwrap();
     read_until(&source, |event| as_of(event).is_some_and(|later| later > first));
     server.kill().unwrap();
-    let away = now_ms() as u64;
+    let away = now_ms();
     std::thread::sleep(Duration::from_secs(3));
     let told: Vec<u64> = source.events().try_iter().filter_map(|event| as_of(&event)).collect();
     assert!(told.iter().all(|as_of| *as_of <= away), "{told:?} after {away}");
@@ -304,6 +315,57 @@ fn markers_of_transactions_do_not_hide_the_end() {
     let message = Message { key: b"k".to_vec(), value: Some(b"v".to_vec()), headers: Vec::new() };
     producer.send("transactions", &message, WITHIN).unwrap();
     producer.commit(WITHIN).unwrap();
-    let source = KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &no_wake()).unwrap();
-    read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { offset: 1, .. }));
+    let source =
+        KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &host_clock(), &no_wake())
+            .unwrap();
+    read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { offset: 2, .. }));
+}
+
+#[test]
+fn while_a_transaction_is_open_nobody_claims_to_know_the_end() {
+    let server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    server.create_topic("transactions", 1, &[]).unwrap();
+    server.write("transactions", Some(0), "a\t1\n").unwrap();
+    let producer = TransactionalProducer::open(&settings, "open", WITHIN).unwrap();
+    producer.fence(WITHIN).unwrap();
+    producer.begin().unwrap();
+    let message = Message { key: b"k".to_vec(), value: Some(b"v".to_vec()), headers: Vec::new() };
+    producer.send("transactions", &message, WITHIN).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    let first = [assignment("transactions", 0, 0)];
+    let source = KafkaSource::start(&settings, &first, &host_clock(), &no_wake()).unwrap();
+    read_until(&source, |event| matches!(event, SourceEvent::Batch(_)));
+    // Longer than a marker takes to be passed.
+    std::thread::sleep(Duration::from_secs(7));
+    assert_eq!(source.events().try_iter().count(), 0);
+    producer.commit(WITHIN).unwrap();
+    // Two records and a marker.
+    read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { offset: 3, .. }));
+}
+
+#[test]
+fn the_brokers_clock_goes_on_while_they_answer() {
+    let mut server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    let clock = BrokerClock::start(&settings, "clock").unwrap();
+    let read = clock.read();
+    // The topic comes later.
+    assert_eq!(read(), None);
+    server.create_topic("clock", 1, &LOG_APPEND_TIME).unwrap();
+    let wait_until_after = |instant: u64| {
+        let begun = Instant::now();
+        while read().is_none_or(|reading| reading <= instant) {
+            assert!(begun.elapsed() < WITHIN, "{:?} after {instant}", read());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let created = now_ms();
+    wait_until_after(created);
+    server.kill().unwrap();
+    let away = now_ms();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(read().unwrap() <= away);
+    server.restart().unwrap();
+    wait_until_after(away);
 }

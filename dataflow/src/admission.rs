@@ -11,18 +11,18 @@ use crate::changes::PartitionPosition;
 use crate::decode::{Decoded, Event, Refusal};
 use crate::operators::output;
 use crate::operators::stash::Stash;
-use crate::operators::watermark::{PartitionTime, Reached};
+use crate::operators::watermark::PartitionTime;
+use crate::partitions::{Clock, Partitions};
 use crate::resume::Resume;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::record::Record;
 use streamflow_model::timestamp::{Rfc3339, SECOND};
-use streamflow_model::{DeadLetter, PartitionId, Reason, Received, Transaction};
+use streamflow_model::{DeadLetter, Reason, Received, Transaction};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
@@ -87,7 +87,7 @@ pub fn admit<'s>(
     settings: &Settings,
     resume: &Resume,
     events: StreamVec<'s, u64, Event>,
-    clocks: StreamVec<'s, u64, PartitionTime>,
+    clocks: StreamVec<'s, u64, Clock>,
 ) -> Admitted<'s> {
     let mut builder = OperatorBuilder::new("admission".to_owned(), events.scope());
     let mut events = builder.new_input(events, Pipeline);
@@ -123,10 +123,10 @@ pub fn admit<'s>(
                         Err(letter) => letters.give(letter),
                     }
                 }
-                epoch.second.into_iter().for_each(|clock| admission.follow(clock));
+                epoch.second.iter().for_each(|clock| admission.partitions.follow(clock));
                 admitted_out.session(on_admitted).give_container(&mut admitted);
                 tallies_out.session(on_tallies).give_iterator(admission.tallies.take());
-                let progress = admission.take_progress();
+                let progress = admission.partitions.take_moved();
                 let times = progress.iter().filter_map(PartitionPosition::time);
                 partition_times_out.session(on_times).give_iterator(times);
                 progress_out.session(on_progress).give_iterator(progress.into_iter());
@@ -136,57 +136,41 @@ pub fn admit<'s>(
     Admitted { events: admitted, dead_letters, tallies, progress, partition_times }
 }
 
-/// The state of admission: the position of each partition.
+/// The state of admission.
 struct Admission {
     horizon: i64,
     future_allowance: i64,
     file_now: i64,
-    partitions: BTreeMap<PartitionId, Partition>,
+    partitions: Partitions,
     tallies: Tallies,
-}
-
-#[derive(Default)]
-struct Partition {
-    next_offset: u64,
-    reached: Reached,
-    moved: bool,
 }
 
 impl Admission {
     fn new(settings: &Settings, resume: &Resume) -> Self {
-        let restore = |progress: &PartitionPosition| {
-            let PartitionPosition { partition, next_offset, partition_time } = *progress;
-            (partition, Partition { next_offset, reached: Reached::new(partition_time), moved: false })
-        };
         Self {
             horizon: settings.correction_horizon,
             future_allowance: settings.future_allowance,
             file_now: settings.file_now,
-            partitions: resume.partitions.iter().map(restore).collect(),
+            partitions: Partitions::new(resume),
             tallies: Tallies::default(),
         }
     }
 
     fn admit(&mut self, event: Event) -> Result<AdmittedEvent, DeadLetter> {
         let Event { record, decoded } = event;
-        let partition = self.partitions.entry(record.source.partition()).or_default();
-        partition.next_offset = record.source.offset() + 1;
-        partition.moved = true;
-        if let Some(appended_at) = record.appended_at {
-            partition.reached.observe(appended_at);
-        }
+        let partition = self.partitions.read(&record);
         let decoded = decoded.and_then(|decoded| {
             let event_time = decoded.transaction.event_time;
             let now = record.appended_at.unwrap_or(self.file_now);
             future(event_time, now, self.future_allowance)?;
             // A line in the future must not make all others late, so its time counts only from here on.
-            partition.reached.observe(record.appended_at.unwrap_or(event_time));
-            let partition_time = partition.reached.partition_time().unwrap_or(event_time);
+            partition.observe(record.appended_at.unwrap_or(event_time));
+            let partition_time = partition.time().unwrap_or(event_time);
             late(event_time, partition_time, self.horizon)?;
             Ok((decoded, partition_time))
         });
         // Before a file's first readable line there is no time to count under.
-        let observed_at = partition.reached.partition_time().unwrap_or(0);
+        let observed_at = partition.time().unwrap_or(0);
         let topic = record.source.partition().topic();
         self.tallies.open(topic, observed_at);
         self.tallies.count(Observation::Read);
@@ -200,22 +184,6 @@ impl Admission {
                 Err(dead_letter(record, refusal))
             }
         }
-    }
-
-    /// Takes note of a clock, for the events of later epochs.
-    fn follow(&mut self, PartitionTime { partition, time }: PartitionTime) {
-        self.partitions.entry(partition).or_default().reached.follow(time);
-    }
-
-    fn take_progress(&mut self) -> Vec<PartitionPosition> {
-        let progress = self.partitions.iter_mut().filter_map(|(partition, state)| {
-            std::mem::take(&mut state.moved).then_some(PartitionPosition {
-                partition: *partition,
-                next_offset: state.next_offset,
-                partition_time: state.reached.newest(),
-            })
-        });
-        progress.collect()
     }
 }
 

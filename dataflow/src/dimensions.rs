@@ -12,17 +12,17 @@ use crate::decode::Refusal;
 use crate::decode::object::Object;
 use crate::operators::output;
 use crate::operators::stash::Stash;
-use crate::operators::watermark::{PartitionTime, Reached};
+use crate::operators::watermark::PartitionTime;
+use crate::partitions::{Clock, Partitions};
 use crate::resume::Resume;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
-use std::collections::BTreeMap;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::place::parse_degrees;
 use streamflow_model::record::Record;
 use streamflow_model::{
-    Account, Cents, Customer, DeadLetter, Entity, Id, ListChange, ListEntry, PartitionId, Place, Product,
-    Reason, Store, timestamp,
+    Account, Cents, Customer, DeadLetter, Entity, Id, ListChange, ListEntry, Place, Product, Reason, Store,
+    timestamp,
 };
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -44,6 +44,11 @@ pub enum Role {
 }
 
 impl Role {
+    /// The role of the topic at an index of the configuration.
+    pub(crate) fn of_topic(roles: &[Self], topic: u16) -> Self {
+        roles.get(usize::from(topic)).copied().unwrap_or(Self::Transactions)
+    }
+
     /// Whether the watermark waits for such topics: the times of their records decide what is final.
     #[must_use]
     pub fn holds_watermark(self) -> bool {
@@ -78,7 +83,7 @@ pub fn decode_dimensions<'s>(
     roles: &[Role],
     resume: &Resume,
     records: StreamVec<'s, u64, Record>,
-    clocks: StreamVec<'s, u64, PartitionTime>,
+    clocks: StreamVec<'s, u64, Clock>,
 ) -> Dimensions<'s> {
     let mut builder = OperatorBuilder::new("dimensions".to_owned(), records.scope());
     let mut records = builder.new_input(records, Pipeline);
@@ -93,9 +98,7 @@ pub fn decode_dimensions<'s>(
     let (mut partition_times_out, partition_times) = output::add(&mut builder);
     let roles = roles.to_vec();
     let horizon = settings.correction_horizon;
-    let restored = resume.partitions.iter();
-    let restored = restored.map(|progress| (progress.partition, Reached::new(progress.partition_time)));
-    let mut partitions: BTreeMap<PartitionId, Reached> = restored.collect();
+    let mut partitions = Partitions::new(resume);
     builder.build(move |_| {
         let mut tallies = Tallies::default();
         let mut stash = Stash::new(8);
@@ -121,26 +124,18 @@ pub fn decode_dimensions<'s>(
                 else {
                     return;
                 };
-                let mut moved = BTreeMap::new();
                 let mut customers = customers_out.session(on_customers);
                 let mut stores = stores_out.session(on_stores);
                 let mut products = products_out.session(on_products);
                 let mut list = list_out.session(on_list);
                 let mut letters = letters_out.session(on_letters);
                 for record in epoch.first {
-                    let partition = record.source.partition();
-                    let role =
-                        roles.get(usize::from(partition.topic())).copied().unwrap_or(Role::Transactions);
-                    let reached = partitions.entry(partition).or_default();
-                    record.appended_at.into_iter().for_each(|time| reached.observe(time));
-                    let next_offset = record.source.offset() + 1;
-                    let progress =
-                        PartitionPosition { partition, next_offset, partition_time: reached.newest() };
-                    moved.insert(partition, (progress, role));
-                    tallies.open(partition.topic(), record.appended_at.unwrap_or(0));
+                    let topic = record.source.partition().topic();
+                    let role = Role::of_topic(&roles, topic);
+                    let time = record.appended_at.and(partitions.read(&record).time());
+                    tallies.open(topic, record.appended_at.unwrap_or(0));
                     tallies.count(Observation::Read);
                     // A list from a file applies to all event times.
-                    let time = record.appended_at.and(reached.partition_time());
                     let applies_from = time.map_or(i64::MIN, |time| time.saturating_sub(horizon));
                     tallies.count(match read(role, &record, applies_from) {
                         Ok(change) => {
@@ -159,15 +154,15 @@ pub fn decode_dimensions<'s>(
                         }
                     });
                 }
-                for PartitionTime { partition, time } in epoch.second {
-                    partitions.entry(partition).or_default().follow(time);
-                }
+                epoch.second.iter().for_each(|clock| partitions.follow(clock));
                 tallies_out.session(on_tallies).give_iterator(tallies.take());
-                let of_list = moved.values().filter(|(_, role)| role.holds_watermark());
-                let times = of_list.filter_map(|(progress, _)| progress.time());
+                let progress = partitions.take_moved();
+                let timed = progress
+                    .iter()
+                    .filter(|moved| Role::of_topic(&roles, moved.partition.topic()).holds_watermark());
+                let times = timed.filter_map(PartitionPosition::time);
                 partition_times_out.session(on_times).give_iterator(times);
-                let progress = moved.values().map(|(progress, _)| *progress);
-                progress_out.session(on_progress).give_iterator(progress);
+                progress_out.session(on_progress).give_iterator(progress.into_iter());
             }
         }
     });

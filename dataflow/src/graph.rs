@@ -64,7 +64,9 @@ use crate::history::history;
 use crate::identity::identify;
 use crate::inputs::Inputs;
 use crate::operators::forgetting::Forgetting;
+use crate::operators::watermark::PartitionTime;
 use crate::operators::{ordered, watermark};
+use crate::partitions::clocks_of;
 use crate::resume::Resume;
 use crate::roster::OfMember;
 use crate::score::{Scored, Settled};
@@ -75,6 +77,7 @@ use crate::views::{Facts, maintain_all};
 use differential_dataflow::VecCollection;
 use std::sync::Arc;
 use streamflow_model::{Received, Transaction};
+use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 
@@ -132,13 +135,16 @@ pub fn build<'s>(
     resume: &Resume,
     inputs: Inputs<'s>,
 ) -> Outputs<'s> {
-    let Inputs { transactions, dimensions, rules, partition_times, restored } = inputs;
+    let Inputs { transactions, dimensions, rules, clocks, restored } = inputs;
     let scope = transactions.scope();
     let forgetting = Forgetting::new(resume.first_epoch());
 
-    let dimensions = decode_dimensions(settings, roles, resume, dimensions, partition_times.clone());
-    let admitted = admit(settings, resume, transactions, partition_times.clone());
-    let times = [partition_times, admitted.partition_times, dimensions.partition_times];
+    let of_transactions = clocks_of(roles, &clocks, |role| role == Role::Transactions);
+    let of_dimensions = clocks_of(roles, &clocks, |role| role != Role::Transactions);
+    let of_watermark = clocks_of(roles, &clocks, Role::holds_watermark).map(PartitionTime::from);
+    let dimensions = decode_dimensions(settings, roles, resume, dimensions, of_dimensions);
+    let admitted = admit(settings, resume, transactions, of_transactions);
+    let times = [of_watermark, admitted.partition_times, dimensions.partition_times];
     let times = watermark::broadcast(scope.concatenate(times));
     let identified =
         identify(settings, wanted.transactions, resume, &restored, admitted.events, times.clone());

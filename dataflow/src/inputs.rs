@@ -3,7 +3,7 @@
 use crate::changes::ViewChange;
 use crate::decode::Event;
 use crate::detectors::RulesChange;
-use crate::operators::watermark::PartitionTime;
+use crate::partitions::Clock;
 use crate::resume::{Restored, RestoredCustomer, RestoredTransaction};
 use streamflow_model::record::Record;
 use timely::dataflow::operators::Input;
@@ -18,8 +18,9 @@ pub struct Inputs<'s> {
     pub dimensions: StreamVec<'s, u64, Record>,
     /// Changes of the rules.
     pub rules: StreamVec<'s, u64, RulesChange>,
-    /// Announcements of partitions, clocks of idle ones, and ends.
-    pub partition_times: StreamVec<'s, u64, PartitionTime>,
+    /// Announcements of partitions, clocks of those that have been read to their end, and ends: each on the
+    /// worker that reads the partition.
+    pub clocks: StreamVec<'s, u64, Clock>,
     /// State read back from the tables.
     pub restored: Restored<'s>,
 }
@@ -32,8 +33,8 @@ pub struct InputHandles {
     pub dimensions: Handle<u64, Record>,
     /// Changes of the rules.
     pub rules: Handle<u64, RulesChange>,
-    /// Announcements of partitions, clocks of idle ones, and ends.
-    pub partition_times: Handle<u64, PartitionTime>,
+    /// Announcements of this worker's partitions, clocks of those that have been read to their end, and ends.
+    pub clocks: Handle<u64, Clock>,
 }
 
 /// The handles of [`Restored`]. The graph decides nothing before all workers have dropped theirs.
@@ -53,7 +54,7 @@ impl<'s> Inputs<'s> {
         let (transactions_in, transactions) = scope.new_input();
         let (dimensions_in, dimensions) = scope.new_input();
         let (rules_in, rules) = scope.new_input();
-        let (partition_times_in, partition_times) = scope.new_input();
+        let (clocks_in, clocks) = scope.new_input();
         let (restored_transactions_in, restored_transactions) = scope.new_input();
         let (customers_in, customers) = scope.new_input();
         let (views_in, views) = scope.new_input();
@@ -61,7 +62,7 @@ impl<'s> Inputs<'s> {
             transactions: transactions_in,
             dimensions: dimensions_in,
             rules: rules_in,
-            partition_times: partition_times_in,
+            clocks: clocks_in,
         };
         let restored_handles = RestoredHandles {
             transactions: restored_transactions_in,
@@ -69,7 +70,7 @@ impl<'s> Inputs<'s> {
             views: views_in,
         };
         let restored = Restored { transactions: restored_transactions, customers, views };
-        (handles, restored_handles, Self { transactions, dimensions, rules, partition_times, restored })
+        (handles, restored_handles, Self { transactions, dimensions, rules, clocks, restored })
     }
 }
 
@@ -79,6 +80,6 @@ impl InputHandles {
         self.transactions.advance_to(epoch);
         self.dimensions.advance_to(epoch);
         self.rules.advance_to(epoch);
-        self.partition_times.advance_to(epoch);
+        self.clocks.advance_to(epoch);
     }
 }

@@ -6,7 +6,8 @@
 
 use crate::changes::{PartitionPosition, Upsert, ViewChange};
 use crate::controls::ControlChange;
-use crate::operators::watermark::{self, PartitionTime};
+use crate::operators::watermark;
+use crate::partitions::Clock;
 use crate::settings::Settings;
 use crate::views::ViewRow;
 use crate::views::customer_profile::Profile;
@@ -51,10 +52,10 @@ impl Resume {
     /// The announcement of a partition, to be sent before its records. It does not hold back what was final
     /// before.
     #[must_use]
-    pub fn announcement(&self, partition: PartitionId) -> PartitionTime {
+    pub fn announcement(&self, partition: PartitionId) -> Clock {
         let known = self.partitions.iter().find(|progress| progress.partition == partition);
         let time = known.and_then(|progress| progress.partition_time).unwrap_or(i64::MIN);
-        PartitionTime { partition, time: time.max(self.watermark) }
+        Clock { partition, time: time.max(self.watermark), end: None }
     }
 }
 

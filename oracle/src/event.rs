@@ -76,4 +76,6 @@ pub struct Clock {
     pub epoch: u64,
     /// Microseconds since 1970.
     pub time: i64,
+    /// The partition's end, if it is known.
+    pub end: Option<u64>,
 }

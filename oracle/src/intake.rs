@@ -71,6 +71,10 @@ impl<'a> Intake<'a> {
     pub(crate) fn follow(&mut self, clock: &Clock) {
         let latest = self.clocks.entry((clock.topic, clock.partition)).or_insert(clock.time);
         *latest = (*latest).max(clock.time);
+        if let Some(end) = clock.end.filter(|end| *end > 0) {
+            let progress = self.progress.entry((clock.topic, clock.partition)).or_default();
+            progress.next_offset = progress.next_offset.max(end);
+        }
     }
 
     /// The time of an event's partition: its records' so far, or a later clock.

@@ -80,6 +80,7 @@ impl Oracle {
             }
             intake.take(event);
         }
+        clocks.for_each(|clock| intake.follow(clock));
         views::expected(&self.settings, intake, rules)
     }
 }

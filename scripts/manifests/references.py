@@ -132,7 +132,7 @@ def check_memory(overlay, program, configuration):
 def check_topics(overlay, topics):
     """All topics that the program names are there, with what it relies on, and its user may use them."""
     read_ = [*topics["transactions"], topics["customers"], topics["stores"], topics["products"], topics["blacklist"]]
-    written = [topics["alerts"], topics["metrics"], topics["dead_letters"], topics["progress"]]
+    written = [topics["alerts"], topics["metrics"], topics["dead_letters"], topics["progress"], topics["clock"]]
     compacted = {*read_, topics["progress"]} - set(topics["transactions"])
     acls = overlay.objects["KafkaUser", "streamflow"]["spec"]["authorization"]["acls"]
     allowed = {acl["resource"]["name"]: set(acl["operations"]) for acl in acls if acl["resource"]["type"] == "topic"}
@@ -140,7 +140,7 @@ def check_topics(overlay, topics):
         topic = overlay.all("KafkaTopic").get(name)
         yield topic is not None, f"no KafkaTopic {name}"
         config = topic["spec"].get("config", {}) if topic else {}
-        if name in read_:
+        if name in [*read_, topics["clock"]]:
             yield config.get("message.timestamp.type") == "LogAppendTime", f"KafkaTopic {name} lacks the broker's clock"
         yield (config.get("cleanup.policy") == "compact") == (name in compacted), f"KafkaTopic {name}: cleanup.policy"
         yield {"Describe", "Read" if name in read_ else "Write"} <= allowed.get(name, set()), f"no right to use {name}"

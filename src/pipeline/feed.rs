@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::inputs::InputHandles;
-use streamflow_dataflow::operators::watermark::PartitionTime;
+use streamflow_dataflow::partitions::Clock;
 use streamflow_model::{PartitionId, Record};
 
 /// The shortest epoch in ms. Each epoch schedules every operator, even without data, and a commit takes
@@ -157,15 +157,15 @@ fn size(record: &Record) -> u64 {
     (key + payload) as u64
 }
 
-/// Partitions that are read to their end, with the instant for which that was last confirmed, ms since 1970.
-/// Their partition times follow the clock up to it.
+/// Partitions that are read to their end, with that end and the instant of the brokers' clock for which it was
+/// last confirmed, ms since 1970. Their partition times follow the clock up to it.
 #[derive(Default)]
-pub struct Idle(BTreeMap<PartitionId, u64>);
+pub struct Idle(BTreeMap<PartitionId, (u64, u64)>);
 
 impl Idle {
-    /// Confirms that the partition was read to its end `as_of`, ms since 1970.
-    pub fn ended(&mut self, partition: PartitionId, as_of: u64) {
-        self.0.insert(partition, as_of);
+    /// Confirms that the partition was read to its `end` `as_of`, ms since 1970.
+    pub fn ended(&mut self, partition: PartitionId, end: u64, as_of: u64) {
+        self.0.insert(partition, (end, as_of));
     }
 
     /// Removes partitions that have delivered new records.
@@ -178,11 +178,12 @@ impl Idle {
         }
     }
 
-    /// The partition times of idle partitions: `allowance` microseconds before the last confirmation.
-    pub fn partition_times(&self, allowance: i64) -> impl Iterator<Item = PartitionTime> + '_ {
-        let time = move |as_of: u64| (as_of as i64) * 1000 - allowance;
-        self.0
-            .iter()
-            .map(move |(partition, as_of)| PartitionTime { partition: *partition, time: time(*as_of) })
+    /// The clocks of idle partitions: `allowance` microseconds before the last confirmation.
+    pub fn clocks(&self, allowance: i64) -> impl Iterator<Item = Clock> + '_ {
+        self.0.iter().map(move |(partition, (end, as_of))| Clock {
+            partition: *partition,
+            time: (*as_of as i64) * 1000 - allowance,
+            end: Some(*end),
+        })
     }
 }

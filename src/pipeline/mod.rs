@@ -37,7 +37,9 @@ use processes::{Ended, Processes};
 use serde::{Deserialize, Serialize};
 use sink::Committing;
 use std::sync::{Arc, Mutex};
+use streamflow_connectors::kafka::BrokerClock;
 use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice};
+use streamflow_connectors::source::{ReadClock, now_ms};
 use streamflow_medallion::{Medallion, Progress};
 
 /// From where all processes continue, decided by the first.
@@ -75,11 +77,16 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
     let committer = process.commits().then(|| start_committer(config, &plan, status)).transpose()?;
     let watch =
         process.commits().then(|| PartitionWatch::start(sources, &plan.pipeline, stop)).transpose()?;
+    // Where producers' clocks are on the records, no broker's clock fits them better than this host's.
+    let timed = config.pipeline.require_log_append_time;
+    let clock = timed.then(|| BrokerClock::start(&config.kafka, &config.topics.clock)).transpose()?;
+    let read_clock = clock.as_ref().map_or_else(host_clock, BrokerClock::read);
     let committing = Arc::new(Mutex::new(committer));
     let (worker_stop, worker_status) = (Arc::clone(stop), Arc::clone(status));
     let ended = processes.execute(config, stop, move |worker| {
-        worker::run(worker, &plan, &committing, &worker_stop, &worker_status)
+        worker::run(worker, &plan, &read_clock, &committing, &worker_stop, &worker_status)
     })?;
+    drop(clock);
     if ended == Ended::InOrder {
         drop(watch);
         if let Some(publishing) = publishing {
@@ -94,6 +101,10 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
         Some(reason) => bail!(reason),
         None => Ok(()),
     }
+}
+
+fn host_clock() -> ReadClock {
+    Arc::new(|| Some(now_ms()))
 }
 
 /// Takes the lease, which fences its previous holder.

@@ -7,7 +7,6 @@ use postgres::Client;
 use std::sync::Arc;
 use streamflow_connectors::kafka::{Assignment, KafkaSettings, OffsetRange, TopicAdmin};
 use streamflow_connectors::postgres::PostgresSettings;
-use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::dimensions::Role;
@@ -15,7 +14,6 @@ use streamflow_dataflow::resume::Resume;
 use streamflow_dataflow::settings::Settings;
 use streamflow_medallion::{Progress, hydration};
 use streamflow_model::PartitionId;
-use streamflow_model::timestamp::SECOND;
 
 pub struct Sources {
     pub kafka: TopicAdmin,
@@ -152,10 +150,8 @@ fn rules_change(config: &Config, resume: &Resume) -> Option<RulesChange> {
     match known {
         Some(known) if *known == rules => None,
         Some(_) => {
-            let now = i64::try_from(now_ms()).unwrap_or(i64::MAX).saturating_mul(1000);
-            let horizon = i64::from(config.correction_horizon_seconds) * SECOND;
             tracing::info!("the rules have changed: what lies within the horizon is evaluated again");
-            Some(RulesChange { applies_from: now - horizon, rules })
+            Some(RulesChange { applies_from: resume.settled(&config.graph_settings()), rules })
         }
         None => Some(RulesChange { applies_from: i64::MIN, rules }),
     }
@@ -182,10 +178,12 @@ mod tests {
         let mut config = Config::default();
         let first = rules_change(&config, &Resume::default()).unwrap();
         assert_eq!(first.applies_from, i64::MIN);
-        let resume = Resume { controls: vec![ControlChange::Rules(first)], ..Resume::default() };
+        let watermark = 10_000_000_000;
+        let resume = Resume { watermark, controls: vec![ControlChange::Rules(first)], ..Resume::default() };
         assert_eq!(rules_change(&config, &resume), None);
         config.rules.velocity.limit += 1;
         let change = rules_change(&config, &resume).unwrap();
-        assert!(change.applies_from > 0 && change.rules == config.rules);
+        assert_eq!(change.applies_from, watermark - 3_600_000_000);
+        assert_eq!(change.rules, config.rules);
     }
 }

@@ -16,7 +16,7 @@ use crossbeam_channel::TryRecvError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::KafkaSource;
-use streamflow_connectors::source::{SourceEvent, Wake, now_ms};
+use streamflow_connectors::source::{ReadClock, SourceEvent, Wake, now_ms};
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::dimensions::Role;
@@ -30,13 +30,14 @@ use timely::worker::Worker;
 /// The most batches of one epoch, so that epochs stay short under load.
 const BATCHES_AN_EPOCH: usize = 4;
 
-/// How often the times of idle partitions are sent to the graph.
+/// How often the clocks of idle partitions are sent to the graph.
 const IDLE_NEWS: Duration = Duration::from_secs(1);
 
 /// Runs one worker until a stop is requested and everything is committed.
 pub fn run(
     worker: &mut Worker,
     plan: &Plan,
+    clock: &ReadClock,
     committing: &Mutex<Option<Committing>>,
     stop: &Arc<Stop>,
     status: &Arc<Status>,
@@ -50,7 +51,7 @@ pub fn run(
     let assignments = plan.assignments(worker.index(), worker.peers());
     let thread = std::thread::current();
     let wake: Wake = Arc::new(move || thread.unpark());
-    let source = KafkaSource::start(&plan.kafka, &assignments, &wake)?;
+    let source = KafkaSource::start(&plan.kafka, &assignments, clock, &wake)?;
     status.watch_source(worker.index(), source.progress());
     let mut reporter = Reporter::new(worker.index(), status, stages, activity);
     let mut feeder = Feeder {
@@ -148,9 +149,7 @@ impl Feeder<'_> {
     fn announce(&mut self, partitions: &[PartitionId]) {
         self.inbound.open_first_epoch();
         for partition in partitions {
-            if self.plan.role(*partition).holds_watermark() {
-                self.inbound.handles.partition_times.send(self.plan.resume.announcement(*partition));
-            }
+            self.inbound.handles.clocks.send(self.plan.resume.announcement(*partition));
         }
         self.inbound.complete_epoch();
     }
@@ -172,7 +171,9 @@ impl Feeder<'_> {
                     self.give(epoch, records);
                     batches += 1;
                 }
-                Ok(SourceEvent::EndOfPartition { partition, as_of, .. }) => self.idle.ended(partition, as_of),
+                Ok(SourceEvent::EndOfPartition { partition, offset, as_of }) => {
+                    self.idle.ended(partition, offset, as_of);
+                }
                 Ok(SourceEvent::Failed(error)) => bail!(error),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
@@ -203,11 +204,7 @@ impl Feeder<'_> {
         }
         self.idle_sent = Instant::now();
         let allowance = i64::from(self.plan.pipeline.idle_allowance_seconds) * 1_000_000;
-        for time in self.idle.partition_times(allowance) {
-            if self.plan.role(time.partition).holds_watermark() {
-                self.inbound.handles.partition_times.send(time);
-            }
-        }
+        self.idle.clocks(allowance).for_each(|clock| self.inbound.handles.clocks.send(clock));
     }
 
     /// Removes durable records from those in flight.

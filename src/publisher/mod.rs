@@ -72,6 +72,9 @@ pub fn create_topics(config: &Config) -> Result<(), KafkaError> {
         let created = topics.create_missing(&missing)?;
         tracing::info!(?created, "topics were created");
     }
+    if config.pipeline.require_log_append_time {
+        topics.require_log_append_time(&config.topics.clock)?;
+    }
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::graph::{self, Wanted};
 use streamflow_dataflow::inputs::{InputHandles, Inputs};
-use streamflow_dataflow::operators::watermark::PartitionTime;
+use streamflow_dataflow::partitions::Clock;
 use streamflow_dataflow::resume::Resume;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{PartitionId, Record};
@@ -96,7 +96,7 @@ pub fn run(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> Resul
     }
     let mut sources = open(worker, plan, &batch)?;
     for source in &sources {
-        inputs.partition_times.send(PartitionTime { partition: source.partition, time: i64::MIN });
+        inputs.clocks.send(Clock { partition: source.partition, time: i64::MIN, end: None });
     }
     let mut epoch = 0;
     loop {
@@ -231,7 +231,7 @@ fn feed(
         } else if source.ended && source.waiting.is_none() && !source.is_closed() {
             let time = source.time_behind_end(settings.correction_horizon);
             source.sent = Some(time);
-            inputs.partition_times.send(PartitionTime { partition: source.partition, time });
+            inputs.clocks.send(Clock { partition: source.partition, time, end: None });
         }
     }
 }

@@ -87,6 +87,10 @@ impl ClientContext for Reporting {
                 let read_to_end = partition.eof_offset == partition.hi_offset;
                 progress.saw_end(if read_to_end { progress.position() } else { end });
             }
+            // Negative before the first end.
+            if let Ok(end) = u64::try_from(partition.eof_offset) {
+                progress.report_end(end);
+            }
             let leader = statistics.brokers.values().find(|broker| broker.nodeid == partition.leader);
             progress.saw_leader(leader.is_some_and(answers), now);
         }

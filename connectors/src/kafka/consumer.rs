@@ -7,6 +7,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::assignment::Assignment;
 use super::client::{Logging, Reporting};
+use super::error::KafkaError;
 use super::progress::SourceProgress;
 use super::settings::{KafkaSettings, SourceSettings};
 use crate::source::SourceError;
@@ -27,6 +28,14 @@ pub(super) fn assigned(
     let list = partition_list(topic, partitions)?;
     consumer.assign(&list).map_err(|error| SourceError::Client(error.to_string()))?;
     Ok(consumer)
+}
+
+/// A client that asks for the ends of partitions with the records of transactions that are still open.
+pub(super) fn of_all_records(settings: &KafkaSettings) -> Result<BaseConsumer<Logging>, SourceError> {
+    let client = |error: KafkaError| SourceError::Client(error.to_string());
+    let mut config = settings.client_config().map_err(client)?;
+    config.set("group.id", "streamflow").set("isolation.level", "read_uncommitted");
+    config.create_with_context(Logging::default()).map_err(|error| client(KafkaError::Client(error)))
 }
 
 fn configure(config: &mut ClientConfig, settings: &SourceSettings) {

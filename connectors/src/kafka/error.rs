@@ -67,6 +67,9 @@ pub enum KafkaError {
         /// Why the first of them was not.
         cause: String,
     },
+    /// The system has no thread left. The operator fixes it; retry.
+    #[error("cannot start a thread for Kafka: {0}")]
+    Thread(std::io::Error),
     /// The embedded broker cannot be started or used. No retry.
     #[error("embedded broker: {0}")]
     Mock(ClientError),
@@ -75,6 +78,6 @@ pub enum KafkaError {
 impl KafkaError {
     /// Whether the same may succeed later without anybody changing anything here.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Undelivered { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Undelivered { .. } | Self::Thread(_))
     }
 }

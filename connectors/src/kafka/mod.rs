@@ -12,6 +12,7 @@
 
 mod assignment;
 mod batch;
+mod broker_clock;
 mod client;
 mod consumer;
 mod diagnosis;
@@ -27,6 +28,7 @@ mod topics;
 mod transactional;
 
 pub use assignment::Assignment;
+pub use broker_clock::BrokerClock;
 pub use error::KafkaError;
 pub use latest::latest_record;
 pub use mock::MockBroker;

@@ -24,6 +24,8 @@ pub struct PartitionProgress {
     start: u64,
     position: AtomicU64,
     end: AtomicU64,
+    /// The offset of the last end that the client reported; records before it may still be in its queue.
+    reported_end: AtomicU64,
     /// Ms since 1970.
     read_until: AtomicU64,
     /// Since when its leader does not answer, ms since 1970; 0 where it does.
@@ -38,6 +40,7 @@ impl SourceProgress {
             start: assignment.start,
             position: AtomicU64::new(assignment.start),
             end: AtomicU64::new(UNKNOWN),
+            reported_end: AtomicU64::new(0),
             read_until: AtomicU64::new(now_ms()),
             away_since: AtomicU64::new(0),
         });
@@ -118,6 +121,14 @@ impl PartitionProgress {
     /// `time` is in ms since 1970. Where producers set the times of records, these may lie in the future.
     pub(super) fn read_up_to(&self, time: u64) {
         self.read_until.store(time.min(now_ms()), Ordering::Relaxed);
+    }
+
+    pub(super) fn reported_end(&self) -> u64 {
+        self.reported_end.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn report_end(&self, offset: u64) {
+        self.reported_end.store(offset, Ordering::Relaxed);
     }
 
     pub(super) fn saw_end(&self, offset: u64) {

@@ -3,6 +3,7 @@
 //! A broker that is away is waited for, since the client library reconnects by itself; a permanent error ends
 //! the reader with [`SourceEvent::Failed`].
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
@@ -13,10 +14,10 @@ use streamflow_model::PartitionId;
 
 use super::assignment::Assignment;
 use super::batch::BatchBuilder;
-use super::client::Reporting;
+use super::client::{Logging, Reporting};
 use super::settings::SourceSettings;
 use crate::repeats::Repeats;
-use crate::source::{Outbox, STOP_CHECK, SourceError, SourceEvent, Stopped, now_ms};
+use crate::source::{Outbox, ReadClock, STOP_CHECK, SourceError, SourceEvent, Stopped};
 
 const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -26,19 +27,23 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A broker that does not answer that within this time is asked again later: others wait meanwhile.
 const LOOK_WITHIN: Duration = Duration::from_millis(300);
 
-/// An offset after the last record that yields no record for so long, ms, while fetches are answered, is a
-/// transaction's marker.
-const MARKERS_AFTER: u64 = 5000;
-
 /// Reads the assigned partitions of one topic.
 pub(super) struct Reader {
     consumer: BaseConsumer<Reporting>,
+    ends: Ends,
     partitions: Vec<Cursor>,
     batch: BatchBuilder,
     outbox: Outbox,
     looked: Instant,
     /// Interruptions that have been logged.
     interruptions: Repeats<String>,
+}
+
+/// How the reader learns where a partition ends.
+pub(super) struct Ends {
+    /// A client that sees the records of open transactions.
+    pub(super) all: Arc<BaseConsumer<Logging>>,
+    pub(super) clock: ReadClock,
 }
 
 /// The state of reading one partition.
@@ -50,29 +55,9 @@ struct Cursor {
     time: Option<u64>,
     /// The end was reached and nothing has come since.
     at_end: bool,
-    /// The partition's end after `next`, and since when, ms since 1970.
-    ahead: Option<(u64, u64)>,
-}
-
-impl Cursor {
-    /// An instant before which the partition held only delivered records, if that follows from its `end` at
-    /// the instant `now`; ms since 1970.
-    fn complete_as_of(&mut self, end: u64, now: u64) -> Option<u64> {
-        if end <= self.next {
-            self.ahead = None;
-            return Some(now);
-        }
-        match self.ahead {
-            Some((known, since)) if known == end => {
-                let as_of = now.saturating_sub(MARKERS_AFTER);
-                (since <= as_of).then_some(as_of)
-            }
-            _ => {
-                self.ahead = Some((end, now));
-                None
-            }
-        }
-    }
+    /// All records before this offset have been taken from the client; markers of transactions may lie between
+    /// `next` and it.
+    taken: u64,
 }
 
 /// Why the loop ends.
@@ -90,6 +75,7 @@ impl From<Stopped> for End {
 impl Reader {
     pub(super) fn new(
         consumer: BaseConsumer<Reporting>,
+        ends: Ends,
         partitions: &[&Assignment],
         settings: &SourceSettings,
         outbox: Outbox,
@@ -99,10 +85,11 @@ impl Reader {
             next: assignment.start,
             time: None,
             at_end: false,
-            ahead: None,
+            taken: 0,
         };
         Self {
             consumer,
+            ends,
             partitions: partitions.iter().map(cursor).collect(),
             batch: BatchBuilder::new(settings),
             outbox,
@@ -144,7 +131,7 @@ impl Reader {
         // Whole milliseconds, upwards: the client library would spin through a fraction of one.
         let wait = wait.map_or(STOP_CHECK, |wait| Duration::from_millis(wait.as_millis() as u64 + 1));
         match self.consumer.poll(wait) {
-            None => {}
+            None => self.take_ends(),
             Some(Ok(message)) => take(&mut self.partitions, &mut self.batch, &message),
             Some(Err(KafkaError::PartitionEOF(number))) => {
                 if let Some(cursor) = find(&mut self.partitions, number) {
@@ -154,6 +141,17 @@ impl Reader {
             Some(Err(error)) => self.classify(&error)?,
         }
         Ok(())
+    }
+
+    /// The client's queue is empty, so that everything before the ends that it has reported was taken.
+    fn take_ends(&mut self) {
+        let context = self.consumer.context();
+        for cursor in &mut self.partitions {
+            let number = i32::from(cursor.partition.partition());
+            if let Some(progress) = context.progress.find(&context.topic, number) {
+                cursor.taken = progress.reported_end();
+            }
+        }
     }
 
     /// Sends what has been gathered.
@@ -185,12 +183,13 @@ impl Reader {
             if !self.partitions[index].at_end || !self.batch.is_empty() {
                 continue;
             }
-            let now = now_ms();
-            let Some(end) = self.end(index) else { break };
-            let cursor = &mut self.partitions[index];
-            let (partition, offset) = (cursor.partition, cursor.next);
-            if let Some(as_of) = cursor.complete_as_of(end, now) {
-                self.send(SourceEvent::EndOfPartition { partition, offset, as_of })?;
+            // The clock first: what is appended after its reading is no part of the end and has a later time.
+            let Some(as_of) = (self.ends.clock)() else { break };
+            let Some(end) = self.end_of_all(index) else { break };
+            let cursor = &self.partitions[index];
+            let partition = cursor.partition;
+            if end <= cursor.next.max(cursor.taken) {
+                self.send(SourceEvent::EndOfPartition { partition, offset: end, as_of })?;
                 let context = self.consumer.context();
                 let progress = context.progress.find(&context.topic, i32::from(partition.partition()));
                 progress.into_iter().for_each(|progress| progress.read_up_to(as_of));
@@ -199,7 +198,19 @@ impl Reader {
         Ok(())
     }
 
-    /// Where a partition ends, if its broker answers soon.
+    /// Where a partition ends with the records of open transactions, if its broker answers soon and there are
+    /// none.
+    fn end_of_all(&self, index: usize) -> Option<u64> {
+        // What the client has to say is in the log.
+        let _ = self.ends.all.poll(Duration::ZERO);
+        let number = i32::from(self.partitions[index].partition.partition());
+        let topic = &self.consumer.context().topic;
+        let (_, all) = self.ends.all.fetch_watermarks(topic, number, LOOK_WITHIN).ok()?;
+        let all = u64::try_from(all).ok()?;
+        (self.end(index)? >= all).then_some(all)
+    }
+
+    /// Where a partition ends without the records of open transactions, if its broker answers soon.
     fn end(&self, index: usize) -> Option<u64> {
         let number = i32::from(self.partitions[index].partition.partition());
         let (_, end) =
@@ -317,5 +328,4 @@ fn take(partitions: &mut [Cursor], batch: &mut BatchBuilder, message: &BorrowedM
     cursor.next = offset + 1;
     cursor.time = message.timestamp().to_millis().and_then(|time| u64::try_from(time).ok());
     cursor.at_end = false;
-    cursor.ahead = None;
 }

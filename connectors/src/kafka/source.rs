@@ -14,9 +14,9 @@ use crossbeam_channel::{Receiver, bounded};
 use super::assignment::Assignment;
 use super::consumer;
 use super::progress::SourceProgress;
-use super::reader::Reader;
+use super::reader::{Ends, Reader};
 use super::settings::KafkaSettings;
-use crate::source::{Outbox, SourceError, SourceEvent, Wake};
+use crate::source::{Outbox, ReadClock, SourceError, SourceEvent, Wake};
 
 /// Reads the partitions assigned to one worker; stops when dropped.
 pub struct KafkaSource {
@@ -27,13 +27,15 @@ pub struct KafkaSource {
 }
 
 impl KafkaSource {
-    /// Starts reading and returns at once: brokers that are unreachable are waited for.
+    /// Starts reading and returns at once: brokers that are unreachable are waited for. The ends of partitions
+    /// are told as of `clock`.
     ///
     /// # Errors
     /// [`SourceError::Client`] where the settings or the assignment are wrong, [`SourceError::Thread`].
     pub fn start(
         settings: &KafkaSettings,
         assignments: &[Assignment],
+        clock: &ReadClock,
         wake: &Wake,
     ) -> Result<Self, SourceError> {
         let (sender, events) = bounded(settings.source.queued_batches);
@@ -47,11 +49,13 @@ impl KafkaSource {
         for assignment in assignments {
             topics.entry(&assignment.topic).or_default().push(assignment);
         }
+        let all = Arc::new(consumer::of_all_records(settings)?);
         for (topic, partitions) in topics {
             let consumer = consumer::assigned(settings, topic, &partitions, &source.progress)?;
             let outbox =
                 Outbox { events: sender.clone(), wake: Arc::clone(wake), stop: Arc::clone(&source.stop) };
-            let reader = Reader::new(consumer, &partitions, &settings.source, outbox);
+            let ends = Ends { all: Arc::clone(&all), clock: Arc::clone(clock) };
+            let reader = Reader::new(consumer, ends, &partitions, &settings.source, outbox);
             let thread = thread::Builder::new()
                 .name(format!("read {topic}"))
                 .spawn(move || reader.run())

@@ -9,54 +9,14 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Broadcast;
 
-/// A partition time or a clock, microseconds since 1970. `i64::MIN` announces a partition, which holds the
-/// watermark back until its first record; `i64::MAX` ends it.
+/// A partition time, or a clock that raises it, microseconds since 1970. `i64::MIN` announces a partition, which
+/// holds the watermark back until its first record; `i64::MAX` ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PartitionTime {
     /// The partition.
     pub partition: PartitionId,
     /// Its time, which only grows.
     pub time: i64,
-}
-
-/// What decides the time of one partition: its records, and the clocks that it was given where it had been read
-/// to its end. All in microseconds since 1970.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reached {
-    newest: Option<i64>,
-    clock: Option<i64>,
-}
-
-impl Reached {
-    /// Of a partition whose records so far were of `newest` at the latest.
-    #[must_use]
-    pub fn new(newest: Option<i64>) -> Self {
-        Self { newest, clock: None }
-    }
-
-    /// Takes note of a record's time.
-    pub fn observe(&mut self, record_time: i64) {
-        self.newest = self.newest.max(Some(record_time));
-    }
-
-    /// Takes note of a clock. An announcement without a time is none.
-    pub fn follow(&mut self, clock: i64) {
-        if clock > i64::MIN {
-            self.clock = self.clock.max(Some(clock));
-        }
-    }
-
-    /// The largest record time.
-    #[must_use]
-    pub fn newest(&self) -> Option<i64> {
-        self.newest
-    }
-
-    /// The partition time: the largest record time or, if it is later, the clock.
-    #[must_use]
-    pub fn partition_time(&self) -> Option<i64> {
-        self.newest.max(self.clock)
-    }
 }
 
 /// The smallest partition time.

@@ -38,13 +38,15 @@ pub(crate) struct SentTime {
     pub topic: u16,
     pub partition: u16,
     pub time: i64,
+    /// The partition's end, if it is known.
+    pub end: Option<u64>,
 }
 
 impl SentTime {
     /// The time, if it is a clock or an end.
     fn clock(&self) -> Option<Clock> {
-        let Self { epoch, topic, partition, time } = *self;
-        (time > i64::MIN).then_some(Clock { topic, partition, epoch, time })
+        let Self { epoch, topic, partition, time, end } = *self;
+        (time > i64::MIN).then_some(Clock { topic, partition, epoch, time, end })
     }
 }
 
@@ -68,7 +70,8 @@ pub(crate) struct Case {
 impl Case {
     /// What every view holds before the epoch `frontier`.
     pub(crate) fn recompute(&self, frontier: u64) -> Expected {
-        let clocks: Vec<Clock> = self.partition_times.iter().filter_map(SentTime::clock).collect();
+        let sent = self.partition_times.iter().filter(|sent| sent.epoch < frontier);
+        let clocks: Vec<Clock> = sent.filter_map(SentTime::clock).collect();
         self.oracle().recompute(&self.before(frontier), &self.rules_before(frontier), &clocks)
     }
 

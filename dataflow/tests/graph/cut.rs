@@ -41,6 +41,7 @@ fn send(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, epoch: u64, time: i6
         topic: *topic,
         partition: *partition,
         time,
+        end: None,
     });
     case.partition_times.extend(all);
 }
@@ -52,7 +53,8 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
         // In files there is no clock, but the list is read to its end before long.
         let list = case.events.iter().filter(|event| event.topic == BLACKLIST);
         let epoch = list.map(|event| event.epoch).max().unwrap_or(1);
-        case.partition_times.push(SentTime { epoch, topic: BLACKLIST, partition: 0, time: i64::MAX });
+        let end = SentTime { epoch, topic: BLACKLIST, partition: 0, time: i64::MAX, end: None };
+        case.partition_times.push(end);
         return;
     }
     for epoch in 1..=case.last_epoch() {
@@ -66,12 +68,15 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
             let own = |event: &&streamflow_oracle::RawEvent| {
                 (event.topic, event.partition) == (*topic, *partition) && event.epoch > epoch
             };
-            let next = case.events.iter().filter(own).filter_map(|event| event.appended_at).min();
+            let coming = case.events.iter().filter(own).min_by_key(|event| event.offset);
+            let next = coming.and_then(|event| event.appended_at);
             let mut time = next.map_or(clock, |next| next.min(clock));
             if case.clocks_may_be_wrong && dice.chance(5) {
                 time = clock + dice.between(0, 3 * case.horizon);
             }
-            case.partition_times.push(SentTime { epoch, topic: *topic, partition: *partition, time });
+            let (topic, partition) = (*topic, *partition);
+            let end = coming.filter(|_| dice.chance(50)).map(|event| event.offset);
+            case.partition_times.push(SentTime { epoch, topic, partition, time, end });
         }
     }
 }

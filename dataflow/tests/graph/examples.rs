@@ -21,7 +21,7 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        let announced = |topic| SentTime { epoch: 1, topic, partition: 0, time: i64::MIN };
+        let announced = |topic| SentTime { epoch: 1, topic, partition: 0, time: i64::MIN, end: None };
         let case = Case {
             seed: 0,
             horizon: HOUR,
@@ -57,7 +57,8 @@ impl Story {
 
     /// Both partitions have been read to their end, and it is `at` microseconds after midnight.
     fn clock(&mut self, at: i64) {
-        let clock = |topic| SentTime { epoch: self.offset, topic, partition: 0, time: MIDNIGHT + at };
+        let clock =
+            |topic| SentTime { epoch: self.offset, topic, partition: 0, time: MIDNIGHT + at, end: None };
         self.case.partition_times.extend([clock(0), clock(BLACKLIST)]);
     }
 
@@ -76,7 +77,7 @@ impl Story {
 
     /// Runs to the end, compares every view with the oracle, and returns the tables.
     fn outcome(mut self) -> Outcome {
-        let end = |topic| SentTime { epoch: self.offset + 1, topic, partition: 0, time: i64::MAX };
+        let end = |topic| SentTime { epoch: self.offset + 1, topic, partition: 0, time: i64::MAX, end: None };
         self.case.partition_times.extend([end(0), end(BLACKLIST)]);
         for workers in 2..=3 {
             assert_eq!(differences(&self.case, run(&self.case, workers).unwrap()), Vec::<String>::new());

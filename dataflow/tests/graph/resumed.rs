@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::history::Slicing;
-use streamflow_dataflow::operators::watermark::PartitionTime;
+use streamflow_dataflow::partitions::Clock;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;
@@ -19,7 +19,7 @@ pub(crate) struct Past {
     /// The first epoch whose events are still to be read; 0 for a fresh start.
     pub cut: u64,
     pub resume: Resume,
-    pub announcements: Vec<PartitionTime>,
+    pub announcements: Vec<Clock>,
     pub transactions: Vec<RestoredTransaction>,
     pub customers: Vec<RestoredCustomer>,
     pub views: Vec<ViewChange>,
@@ -63,7 +63,7 @@ impl Past {
         let sent_times = case.partition_times.iter().filter(|sent| sent.epoch < cut);
         let announcements = sent_times.map(|sent| {
             let announcement = resume.announcement(partition_id(sent.topic, sent.partition));
-            PartitionTime { time: announcement.time.max(sent.time), ..announcement }
+            Clock { time: announcement.time.max(sent.time), ..announcement }
         });
         let last_folded = |customer: &Id| {
             let own = rows.scored.values().map(|scored| &scored.transaction);

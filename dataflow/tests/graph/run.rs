@@ -11,7 +11,7 @@ use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::graph::{Wanted, build};
 use streamflow_dataflow::inputs::{InputHandles, Inputs, RestoredHandles};
-use streamflow_dataflow::operators::watermark::PartitionTime;
+use streamflow_dataflow::partitions::Clock;
 use streamflow_dataflow::score::Settled;
 use streamflow_model::{Record, Source};
 use streamflow_oracle::RawEvent;
@@ -116,7 +116,7 @@ fn restore(
             let partition = announced.partition;
             case.reader(partition.topic(), partition.partition(), peers) == index
         });
-        own.for_each(|time| handles.partition_times.send(*time));
+        own.for_each(|time| handles.clocks.send(*time));
     }
 }
 
@@ -163,7 +163,7 @@ fn send_controls(case: &Case, epoch: u64, index: usize, peers: usize, handles: &
     let own = |sent: &&SentTime| case.reader(sent.topic, sent.partition, peers) == index;
     for sent in case.partition_times.iter().filter(|sent| sent.epoch == epoch).filter(own) {
         let partition = partition_id(sent.topic, sent.partition);
-        handles.partition_times.send(PartitionTime { partition, time: sent.time });
+        handles.clocks.send(Clock { partition, time: sent.time, end: sent.end });
     }
 }
 

@@ -73,13 +73,14 @@ fn checked(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn deployment(config: Config) -> Deployment {
-    let TopicNames { alerts, metrics, dead_letters, progress, .. } = config.topics.clone();
+    let TopicNames { alerts, metrics, dead_letters, progress, clock, .. } = config.topics.clone();
     Deployment {
         inputs: config.topics.roles(),
         alerts,
         metrics,
         dead_letters,
         progress,
+        clock,
         kafka: config.kafka,
         postgres: config.postgres,
         rules: config.rules,

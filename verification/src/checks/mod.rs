@@ -55,9 +55,11 @@ pub struct Deployment {
     pub dead_letters: String,
     /// The topic of the publisher's progress records.
     pub progress: String,
+    /// The topic of markers, by which the brokers' time is learned.
+    pub clock: String,
     /// The publisher's name in Kafka and the key of its progress record.
     pub publisher: String,
-    /// Whether the transaction topics must carry the broker's clock.
+    /// Whether topics whose record times decide something must carry the broker's clock.
     pub require_log_append_time: bool,
 }
 

@@ -16,17 +16,12 @@ pub fn check(
 ) -> Result<Vec<Check>, VerificationError> {
     let mut checks = Vec::new();
     for (topic, role) in &deployment.inputs {
-        let clock = role.holds_watermark() && deployment.require_log_append_time;
+        let timed = role.holds_watermark() && deployment.require_log_append_time;
         let known = progress.and_then(|progress| progress.offsets.get(topic));
         let outcome = match brokers.topics().partitions(topic) {
             Err(KafkaError::MissingTopic(_)) => missing(topic),
             Err(error) => return Err(error.into()),
-            Ok(_) if clock && brokers.topics().timestamp_type(topic)? == TimestampType::CreateTime => {
-                Outcome::fail(
-                    "message.timestamp.type is CreateTime: records carry the producers' clocks",
-                    "set LogAppendTime (setup guide, \"Kafka\")",
-                )
-            }
+            Ok(_) if timed && has_producers_clocks(brokers, topic)? => producers_clocks(),
             Ok(partitions) => {
                 let records = records(brokers, topic, known)?;
                 compare_partitions(partitions, known, &records)
@@ -34,11 +29,13 @@ pub fn check(
         };
         checks.push(outcome.of(format!("topic {topic}")));
     }
-    let Deployment { alerts, metrics, dead_letters, progress, .. } = deployment;
-    for topic in [alerts, metrics, dead_letters, progress] {
+    let Deployment { alerts, metrics, dead_letters, progress, clock, .. } = deployment;
+    for topic in [alerts, metrics, dead_letters, progress, clock] {
+        let timed = topic == clock && deployment.require_log_append_time;
         let outcome = match brokers.topics().partitions(topic) {
             Err(KafkaError::MissingTopic(_)) => missing(topic),
             Err(error) => return Err(error.into()),
+            Ok(_) if timed && has_producers_clocks(brokers, topic)? => producers_clocks(),
             Ok(_) if topic == progress && !brokers.topics().is_compacted(topic)? => Outcome::fail(
                 "cleanup.policy is not compact: the publisher's position will be deleted",
                 "kafka-configs.sh --alter --add-config cleanup.policy=compact",
@@ -48,6 +45,17 @@ pub fn check(
         checks.push(outcome.of(format!("topic {topic}")));
     }
     Ok(checks)
+}
+
+fn has_producers_clocks(brokers: &Brokers, topic: &str) -> Result<bool, VerificationError> {
+    Ok(brokers.topics().timestamp_type(topic)? == TimestampType::CreateTime)
+}
+
+fn producers_clocks() -> Outcome {
+    Outcome::fail(
+        "message.timestamp.type is CreateTime: records carry the producers' clocks",
+        "set LogAppendTime (setup guide, \"Kafka\")",
+    )
 }
 
 fn missing(topic: &str) -> Outcome {
