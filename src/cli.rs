@@ -33,6 +33,7 @@ pub enum Command {
     Generate(crate::commands::generate::Arguments),
     Maintain(crate::commands::maintain::Arguments),
     Migrate(crate::commands::migrate::Arguments),
+    Offsets(crate::commands::offsets::Arguments),
     Run(crate::commands::run::Arguments),
     Replay(crate::commands::replay::Arguments),
     Resubmit(crate::commands::resubmit::Arguments),

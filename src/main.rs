@@ -14,6 +14,7 @@ mod lock;
 mod maintenance;
 mod memory;
 mod observe;
+mod offsets;
 mod pace;
 mod pipeline;
 mod publisher;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Generate(arguments) => commands::generate::run(&arguments),
         Command::Maintain(arguments) => commands::maintain::run(&arguments),
         Command::Migrate(arguments) => commands::migrate::run(&arguments),
+        Command::Offsets(arguments) => commands::offsets::run(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Resubmit(arguments) => commands::resubmit::run(&arguments),

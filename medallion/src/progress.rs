@@ -82,6 +82,33 @@ impl Progress {
         }
     }
 
+    /// Sets the watermark back to `watermark`, microseconds since 1970, and partition times after `newest` to it:
+    /// what has become final since is open again. Only for the holder of the lease before it commits anything.
+    ///
+    /// # Errors
+    /// [`PostgresError::Fenced`] where the lease was taken; those of the server and the connection.
+    pub fn set_back(
+        &mut self,
+        client: &mut impl GenericClient,
+        watermark: i64,
+        newest: i64,
+    ) -> Result<(), PostgresError> {
+        let mut set_back = self.clone();
+        set_back.watermark = self.watermark.map(|known| known.min(watermark));
+        let times = set_back.reference_times.values_mut().flat_map(BTreeMap::values_mut);
+        times.for_each(|time| *time = (*time).min(newest));
+        let rows = client.execute(
+            "UPDATE streamflow.progress SET watermark = $2, reference_times = $3::text::jsonb \
+             WHERE generation = $1",
+            &[&set_back.generation, &set_back.watermark.map(Instant), &to_json(&set_back.reference_times)?],
+        )?;
+        if rows != 1 {
+            return Err(fenced(self.generation));
+        }
+        *self = set_back;
+        Ok(())
+    }
+
     fn from_row(row: &Row) -> Result<Self, PostgresError> {
         Ok(Self {
             frontier: u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0),

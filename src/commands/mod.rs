@@ -5,6 +5,7 @@ pub mod demo;
 pub mod generate;
 pub mod maintain;
 pub mod migrate;
+pub mod offsets;
 pub mod replay;
 pub mod resubmit;
 pub mod run;

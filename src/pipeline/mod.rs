@@ -12,6 +12,7 @@
 
 mod activity;
 mod appended;
+mod beginning;
 mod feed;
 mod hydrate;
 mod memory_limit;
@@ -30,6 +31,7 @@ use crate::database::connect_migrated;
 use crate::publisher::{self, Published, PublisherState, Publishing};
 use crate::stop::Stop;
 use anyhow::{Context, Result, bail};
+use beginning::begin_new_partitions;
 use partition_watch::PartitionWatch;
 use plan::{Plan, Sources};
 use postgres::Client;
@@ -109,8 +111,10 @@ fn host_clock() -> ReadClock {
 
 /// Takes the lease, which fences its previous holder.
 fn take_lease(config: &Config, client: &mut Client, sources: &Sources) -> Result<Agreement> {
-    let Progress { frontier, generation, .. } = Progress::take_lease(client, config.time_zone)?;
+    let mut progress = Progress::take_lease(client, config.time_zone)?;
+    let Progress { frontier, generation, .. } = progress;
     tracing::info!(frontier, generation, "the lease is taken");
+    begin_new_partitions(config, client, &mut progress, sources)?;
     Ok(Agreement { generation, partitions: sources.partitions.clone() })
 }
 

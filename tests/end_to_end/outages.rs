@@ -5,6 +5,7 @@ use crate::command::Running;
 use crate::parts::Parts;
 use serde_json::json;
 use std::time::{Duration, Instant};
+use streamflow_connectors::kafka::{KafkaSettings, Producer};
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,11 +27,18 @@ impl World {
     }
 
     fn generate(&self) {
-        let mut generate = self.parts.command("generate", &["--count", "1000", "--rate", "100000"]);
-        while generate.ended().is_none() {
+        self.finish("generate", &["--count", "1000", "--rate", "100000"], true);
+    }
+
+    /// Runs a command to its end, which must be a success or not, and returns what it printed.
+    fn finish(&self, name: &str, options: &[&str], success: bool) -> String {
+        let mut command = self.parts.command(name, options);
+        while command.ended().is_none() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        assert!(generate.ended().is_some_and(|status| status.success()), "{}", generate.printed());
+        let ended = command.ended();
+        assert!(ended.is_some_and(|status| status.success() == success), "{}", command.printed());
+        command.printed()
     }
 
     /// Waits until every record of the transactions is committed.
@@ -82,6 +90,84 @@ fn an_added_partition_stops_the_run_and_is_read_by_the_next_and_producers_clocks
         world.expect_end(&[&topic, "CreateTime", "LogAppendTime"]);
         world.parts.kafka.configure_topic(&topic, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
     }
+}
+
+/// Its records are three hours old when the others' last horizon is final.
+#[test]
+fn a_topic_that_is_added_begins_at_its_own_first_record() {
+    let mut world = World::start("begins");
+    let committed = "SELECT watermark IS NOT NULL FROM streamflow.progress";
+    let begun = Instant::now();
+    while !world.parts.connect().query_one(committed, &[]).unwrap().get::<_, bool>(0) {
+        world.run.keep_waiting(begun, PATIENCE, "a watermark");
+    }
+    assert!(world.run.terminate().success());
+    let (old, topic) = (world.parts.topic("transactions"), world.parts.topic("added"));
+    let kafka = &world.parts.kafka;
+    kafka.create_topic(&topic, 1, &[("message.timestamp.type", "CreateTime")]).unwrap();
+    fill_with_the_past(kafka.brokers(), &topic);
+    kafka.configure_topic(&topic, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
+
+    let topics = format!("topics.transactions=[{old},{topic}]");
+    world.run = world.parts.command("run", &["--set", &topics]);
+    let mut client = world.parts.connect();
+    let mut events = |account: &str| -> i64 {
+        let sql =
+            "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books WHERE topic = $1 AND account = $2";
+        client.query_one(sql, &[&topic, &account]).unwrap().get(0)
+    };
+    let begun = Instant::now();
+    while events("read") < 43 {
+        world.run.keep_waiting(begun, PATIENCE, "the added topic is read");
+    }
+    let accounts = ["new", "correcting", "voiding", "duplicate", "too_late"];
+    assert_eq!(accounts.map(&mut events), [40, 1, 1, 1, 0]);
+    assert!(world.run.terminate().success());
+    world.finish("verify", &["--set", &topics, "--from-bronze"], true);
+}
+
+#[test]
+fn a_watermark_ahead_of_the_brokers_time_is_shown_and_set_back() {
+    let mut world = World::start("ahead");
+    assert!(world.run.terminate().success());
+    let ahead = "UPDATE streamflow.progress SET watermark = now() + interval '2 hours'";
+    world.parts.connect().execute(ahead, &[]).unwrap();
+    let shown = world.finish("offsets", &[], true);
+    assert!(shown.contains("is ahead of the brokers' time"), "{shown}");
+    assert!(shown.contains(&world.parts.topic("transactions")), "{shown}");
+    let refused = world.finish("offsets", &["mend"], false);
+    assert!(refused.contains("--yes"), "{refused}");
+    world.finish("offsets", &["mend", "--yes"], true);
+    let shown = world.finish("offsets", &["--format", "json"], true);
+    assert!(shown.contains("\"is_ahead\": false"), "{shown}");
+    world.run = world.parts.run();
+    world.generate();
+    world.wait_for_all();
+    let late = "SELECT count(*) FROM bronze.dead_letters WHERE reason = 'too_late'";
+    assert_eq!(world.parts.connect().query_one(late, &[]).unwrap().get::<_, i64>(0), 0);
+    assert!(world.run.terminate().success());
+    world.finish("verify", &["--from-bronze"], true);
+}
+
+/// Forty payments, a minute apart, from three hours ago on; then a correction, a void and a copy.
+fn fill_with_the_past(brokers: &str, topic: &str) {
+    let producer = Producer::open(&KafkaSettings::plaintext(brokers)).unwrap();
+    let begin = chrono::Utc::now() - chrono::Duration::hours(3);
+    let send = |number: i64, visible: i64, more: serde_json::Value| {
+        let at = |minutes| begin + chrono::Duration::minutes(minutes);
+        let mut event = json!({
+            "transaction_id": format!("past-{number}"), "customer_id": format!("past-{}", number % 4),
+            "store_id": "s", "amount": "10.00", "timestamp": at(number).to_rfc3339(),
+        });
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let time = at(visible).timestamp_millis();
+        producer.send(topic, b"past", Some(event.to_string().as_bytes()), Some(time)).unwrap();
+    };
+    (0..40).for_each(|number| send(number, number, json!({})));
+    send(3, 40, json!({"revision": 1, "amount": "7.00"}));
+    send(4, 40, json!({"revision": 1, "voided": true}));
+    send(5, 40, json!({}));
+    producer.flush(PATIENCE).unwrap();
 }
 
 #[test]
