@@ -74,6 +74,8 @@ pub struct PipelineSettings {
     /// The partition time of a partition that is read to its end follows the brokers' clock at this distance,
     /// in seconds.
     pub idle_allowance_seconds: u32,
+    /// A partition is read at most this far ahead of the slowest one, in seconds of record time.
+    pub alignment_seconds: u32,
     /// Whether topics whose record times decide something must carry the broker's clock (LogAppendTime).
     pub require_log_append_time: bool,
 }
@@ -168,6 +170,7 @@ impl Default for PipelineSettings {
             partition_check_seconds: 30,
             heartbeat_ms: 10,
             idle_allowance_seconds: 60,
+            alignment_seconds: 3600,
             require_log_append_time: true,
         }
     }
@@ -292,6 +295,7 @@ impl Config {
             ("pipeline.memory_limit_mib", self.pipeline.memory_limit_mib, 64, 1 << 20),
             ("pipeline.partition_check_seconds", self.pipeline.partition_check_seconds, 1, 3600),
             ("pipeline.heartbeat_ms", self.pipeline.heartbeat_ms, 1, 60_000),
+            ("pipeline.alignment_seconds", u64::from(self.pipeline.alignment_seconds), 1, 7 * 86_400),
             ("publisher.batch_records", u64::from(self.publisher.batch_records), 1, 100_000),
             ("publisher.batch_bytes", u64::from(self.publisher.batch_bytes), 1, 16 << 20),
             ("publisher.poll_ms", self.publisher.poll_ms, 1, 60_000),

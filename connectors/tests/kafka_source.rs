@@ -22,7 +22,7 @@ fn partition(topic: u16, number: u16) -> PartitionId {
 }
 
 fn assignment(topic: &str, number: u16, start: u64) -> Assignment {
-    Assignment { topic: topic.to_owned(), partition: partition(0, number), start }
+    Assignment { topic: topic.to_owned(), partition: partition(0, number), start, aligned: true }
 }
 
 fn no_wake() -> Wake {
@@ -155,8 +155,8 @@ fn the_end_is_told_anew_and_by_topic() {
     let (wake_sender, wakes) = crossbeam_channel::unbounded();
     let wake: Wake = Arc::new(move || wake_sender.send(()).unwrap());
     let assignments = [
-        Assignment { topic: "customers".to_owned(), partition: partition(1, 0), start: 0 },
-        Assignment { topic: "stores".to_owned(), partition: partition(2, 0), start: 0 },
+        Assignment { topic: "customers".to_owned(), partition: partition(1, 0), start: 0, aligned: true },
+        Assignment { topic: "stores".to_owned(), partition: partition(2, 0), start: 0, aligned: true },
     ];
     let source = KafkaSource::start(&settings, &assignments, &host_clock(), &wake).unwrap();
     let records = read_to_end(&source, 2);
@@ -342,6 +342,38 @@ fn while_a_transaction_is_open_nobody_claims_to_know_the_end() {
     producer.commit(WITHIN).unwrap();
     // Two records and a marker.
     read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { offset: 3, .. }));
+}
+
+#[test]
+fn records_later_than_wanted_wait_and_none_is_lost() {
+    let server = KafkaServer::start().unwrap();
+    let settings = KafkaSettings::plaintext(server.brokers());
+    server.create_topic("transactions", 1, &[]).unwrap();
+    let first = [assignment("transactions", 0, 0)];
+    let source = KafkaSource::start(&settings, &first, &host_clock(), &no_wake()).unwrap();
+    source.read_up_to(0);
+    let producer = Producer::open(&settings).unwrap();
+    let count = 5_000;
+    for number in 1..=count {
+        producer.send("transactions", b"k", Some(number.to_string().as_bytes()), Some(number)).unwrap();
+    }
+    producer.flush(WITHIN).unwrap();
+    let waits = || source.progress().partitions()[0].waits();
+    let mut read = Vec::new();
+    for latest in [0, 1, 700, 701, 4_000, i64::MAX] {
+        source.read_up_to(latest);
+        let due = latest.min(count) as usize;
+        let begun = Instant::now();
+        while read.len() < due || (latest < count && !waits()) {
+            assert!(begun.elapsed() < WITHIN, "{} of {due}, waits: {}", read.len(), waits());
+            if let Ok(SourceEvent::Batch(records)) = source.events().recv_timeout(Duration::from_millis(20)) {
+                read.extend(records.iter().map(|record| record.source.offset()));
+            }
+        }
+        assert_eq!(read.len(), due);
+    }
+    assert!(read.iter().copied().eq(0..count as u64));
+    assert!(!waits());
 }
 
 #[test]

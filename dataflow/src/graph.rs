@@ -64,7 +64,7 @@ use crate::history::history;
 use crate::identity::identify;
 use crate::inputs::Inputs;
 use crate::operators::forgetting::Forgetting;
-use crate::operators::watermark::PartitionTime;
+use crate::operators::watermark::{CurrentWatermark, PartitionTime};
 use crate::operators::{ordered, watermark};
 use crate::partitions::clocks_of;
 use crate::resume::Resume;
@@ -102,6 +102,8 @@ pub struct Outputs<'s> {
     pub scored: VecCollection<'s, u64, OfMember<Scored>, isize>,
     /// Transactions that have become final, if wanted.
     pub settled: StreamVec<'s, u64, Settled>,
+    /// The watermark.
+    pub watermark: CurrentWatermark,
     /// Frontiers within the graph.
     pub stages: Stages,
 }
@@ -166,6 +168,7 @@ pub fn build<'s>(
     let (history_probe, alert_changes) = histories.alert_changes.probe();
     let stages = Stages { admitted: admitted_probe, history: history_probe };
 
+    let (watermark, current_watermark) = watermark::watermark(times.clone());
     let mut changes = vec![
         into_changes(dimensions.customers, ViewChange::Customer),
         into_changes(dimensions.stores, ViewChange::Store),
@@ -177,7 +180,7 @@ pub fn build<'s>(
         into_changes(dimensions.dead_letters, ViewChange::DeadLetter),
         into_changes(progress, ViewChange::Progress),
         into_changes(dimensions.progress, ViewChange::Progress),
-        into_changes(watermark::watermark(times.clone()), ViewChange::Watermark),
+        into_changes(watermark, ViewChange::Watermark),
         into_changes(alert_changes, ViewChange::AlertChange),
         into_changes(histories.profiles, ViewChange::Profile),
         into_changes(maintain_all(&facts, &restored.rows()), ViewChange::Row),
@@ -197,6 +200,7 @@ pub fn build<'s>(
         received: identified.received,
         scored: histories.scored,
         settled: histories.settled,
+        watermark: current_watermark,
         stages,
     }
 }

@@ -25,6 +25,8 @@ pub struct Partition {
     pub lag_seconds: f64,
     /// Since when the broker that leads the partition does not answer, ms since 1970.
     pub away_since: Option<u64>,
+    /// It is ahead of the slowest partition and waits for it.
+    pub waits: bool,
 }
 
 /// The partitions, by topic in the order of the configuration, then by number.
@@ -44,6 +46,7 @@ pub fn look(observed: &Observed) -> Vec<Partition> {
             lag_records: end - committed,
             lag_seconds,
             away_since: progress.away_since(),
+            waits: progress.waits(),
         }
     };
     let mut progress: Vec<_> = sources.iter().flat_map(|source| source.partitions()).collect();

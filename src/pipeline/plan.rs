@@ -86,7 +86,8 @@ impl Plan {
                 let stored = progress.offsets.get(topic).and_then(|offsets| offsets.get(&partition));
                 let start =
                     start(topic, partition, stored.copied(), &sources.kafka.offsets(topic, partition)?)?;
-                assignments.push(Assignment { topic: topic.clone(), partition: id, start });
+                let aligned = topics.get(number).is_some_and(|(_, role)| *role == Role::Transactions);
+                assignments.push(Assignment { topic: topic.clone(), partition: id, start, aligned });
             }
         }
         if assignments.is_empty() {

@@ -1,7 +1,7 @@
 //! One worker: polls its partitions and feeds the graph within the limits.
 
 use super::activity::Activity;
-use super::feed::{Idle, InFlight, Inbound};
+use super::feed::{Alignment, Idle, InFlight, Inbound};
 use super::hydrate::hydrate;
 use super::memory_limit::MemoryLimit;
 use super::plan::Plan;
@@ -22,6 +22,7 @@ use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::graph::{self, Stages, Wanted};
 use streamflow_dataflow::inputs::{Inputs, RestoredHandles};
+use streamflow_dataflow::operators::watermark::CurrentWatermark;
 use streamflow_model::{PartitionId, Record};
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::Probe;
@@ -45,7 +46,8 @@ pub fn run(
     let committing = if worker.index() == 0 { lock(committing).take() } else { None };
     let farewell = (plan.process.count > 1).then(|| Farewell::listen(worker, stop));
     let activity = plan.observed.then(|| Activity::listen(worker));
-    let Built { inbound, restored, stages, durable } = build(worker, plan, committing, stop, status);
+    let Built { inbound, restored, watermark, stages, durable } =
+        build(worker, plan, committing, stop, status);
     hydrate(worker, plan, restored, status)?;
     status.wake_at_commits(std::thread::current());
     let assignments = plan.assignments(worker.index(), worker.peers());
@@ -63,6 +65,7 @@ pub fn run(
         memory_limit: MemoryLimit::new(plan.pipeline.memory_limit_mib),
         idle: Idle::default(),
         idle_sent: Instant::now(),
+        alignment: Alignment::new(watermark, plan.pipeline.alignment_seconds),
         rules_change: plan.rules_change.clone().filter(|_| worker.index() == 0),
         status,
     };
@@ -94,6 +97,7 @@ pub fn run(
 struct Built {
     inbound: Inbound,
     restored: RestoredHandles,
+    watermark: CurrentWatermark,
     stages: Stages,
     durable: ProbeHandle<u64>,
 }
@@ -113,7 +117,7 @@ fn build(
         let durable = ProbeHandle::new();
         sink(outputs.changes, committing, Arc::clone(stop), Arc::clone(status)).probe_with(&durable);
         let inbound = Inbound::new(plan.progress.frontier, handles);
-        Built { inbound, restored, stages: outputs.stages, durable }
+        Built { inbound, restored, watermark: outputs.watermark, stages: outputs.stages, durable }
     })
 }
 
@@ -137,6 +141,7 @@ struct Feeder<'a> {
     memory_limit: MemoryLimit,
     idle: Idle,
     idle_sent: Instant,
+    alignment: Alignment,
     /// Still to be sent, by the first worker.
     rules_change: Option<RulesChange>,
     status: &'a Status,
@@ -168,6 +173,7 @@ impl Feeder<'_> {
             match self.source.events().try_recv() {
                 Ok(SourceEvent::Batch(records)) => {
                     self.idle.busy(&records);
+                    self.alignment.begin(&records);
                     self.give(epoch, records);
                     batches += 1;
                 }
@@ -207,8 +213,9 @@ impl Feeder<'_> {
         self.idle.clocks(allowance).for_each(|clock| self.inbound.handles.clocks.send(clock));
     }
 
-    /// Removes durable records from those in flight.
+    /// Removes durable records from those in flight, and lets reading go on as the watermark does.
     fn settle(&mut self) {
+        self.source.read_up_to(self.alignment.latest());
         let now = now_ms() as i64;
         let mut latencies = self.status.latencies();
         let durable = &self.durable;

@@ -3,6 +3,7 @@
 
 /// What the tests are made of: a browser, the binary, its traffic, a consumer, the oracle's events, what must
 /// always hold, and the files of a replay.
+mod alignment;
 mod browser;
 mod command;
 mod consumer;

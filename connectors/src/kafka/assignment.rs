@@ -11,4 +11,6 @@ pub struct Assignment {
     pub partition: PartitionId,
     /// The first offset to deliver.
     pub start: u64,
+    /// Whether it waits where it is ahead of what is to be read.
+    pub aligned: bool,
 }

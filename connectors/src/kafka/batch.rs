@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rdkafka::Message;
-use rdkafka::message::{BorrowedMessage, Timestamp};
+use rdkafka::message::Timestamp;
 use streamflow_model::{PartitionId, Record, Source};
 
 use super::settings::SourceSettings;
@@ -39,7 +39,7 @@ impl BatchBuilder {
     }
 
     /// Copies a message into the batch.
-    pub(super) fn push(&mut self, partition: PartitionId, offset: u64, message: &BorrowedMessage<'_>) {
+    pub(super) fn push(&mut self, partition: PartitionId, offset: u64, message: &impl Message) {
         let payload = message.payload();
         let key = message.key().map(|key| self.copy(cut(key)));
         let kept = payload.map(|payload| self.copy(cut(payload)));

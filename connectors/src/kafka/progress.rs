@@ -1,6 +1,6 @@
 //! How far reading has come, for metrics: atomics that the reader writes and metrics read.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use streamflow_model::PartitionId;
 
@@ -28,6 +28,8 @@ pub struct PartitionProgress {
     reported_end: AtomicU64,
     /// Ms since 1970.
     read_until: AtomicU64,
+    /// It is ahead of others and waits for them.
+    waits: AtomicBool,
     /// Since when its leader does not answer, ms since 1970; 0 where it does.
     away_since: AtomicU64,
 }
@@ -42,6 +44,7 @@ impl SourceProgress {
             end: AtomicU64::new(UNKNOWN),
             reported_end: AtomicU64::new(0),
             read_until: AtomicU64::new(now_ms()),
+            waits: AtomicBool::new(false),
             away_since: AtomicU64::new(0),
         });
         Self { partitions: partitions.collect(), interruptions: AtomicU64::new(0) }
@@ -107,6 +110,15 @@ impl PartitionProgress {
     /// some seconds ago; `None` where it does, or while nothing is fetched.
     pub fn away_since(&self) -> Option<u64> {
         Some(self.away_since.load(Ordering::Relaxed)).filter(|since| *since != 0)
+    }
+
+    /// Whether its records are ahead of what is to be read, so that it waits for slower partitions.
+    pub fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_waits(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
     }
 
     /// Records not yet delivered (transaction markers count); `None` until the broker has reported the end.

@@ -3,13 +3,15 @@
 //! A broker that is away is waited for, since the client library reconnects by itself; a permanent error ends
 //! the reader with [`SourceEvent::Failed`].
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, OwnedMessage};
+use rdkafka::{Message, TopicPartitionList};
 use streamflow_model::PartitionId;
 
 use super::assignment::Assignment;
@@ -24,6 +26,9 @@ const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
 /// How often the reader checks whether a partition still ends at the same offset.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often messages that wait are looked at.
+const WAITING_CHECK: Duration = Duration::from_millis(10);
+
 /// A broker that does not answer that within this time is asked again later: others wait meanwhile.
 const LOOK_WITHIN: Duration = Duration::from_millis(300);
 
@@ -31,6 +36,8 @@ const LOOK_WITHIN: Duration = Duration::from_millis(300);
 pub(super) struct Reader {
     consumer: BaseConsumer<Reporting>,
     ends: Ends,
+    /// The latest time of records that are to be read, ms since 1970.
+    latest: Arc<AtomicI64>,
     partitions: Vec<Cursor>,
     batch: BatchBuilder,
     outbox: Outbox,
@@ -58,6 +65,16 @@ struct Cursor {
     /// All records before this offset have been taken from the client; markers of transactions may lie between
     /// `next` and it.
     taken: u64,
+    /// Messages that are later than what is to be read. While there are any, the partition is paused.
+    waiting: VecDeque<OwnedMessage>,
+    /// Whether messages wait.
+    aligned: bool,
+}
+
+impl Cursor {
+    fn number(&self) -> i32 {
+        i32::from(self.partition.partition())
+    }
 }
 
 /// Why the loop ends.
@@ -76,6 +93,7 @@ impl Reader {
     pub(super) fn new(
         consumer: BaseConsumer<Reporting>,
         ends: Ends,
+        latest: &Arc<AtomicI64>,
         partitions: &[&Assignment],
         settings: &SourceSettings,
         outbox: Outbox,
@@ -86,10 +104,13 @@ impl Reader {
             time: None,
             at_end: false,
             taken: 0,
+            waiting: VecDeque::new(),
+            aligned: assignment.aligned,
         };
         Self {
             consumer,
             ends,
+            latest: Arc::clone(latest),
             partitions: partitions.iter().map(cursor).collect(),
             batch: BatchBuilder::new(settings),
             outbox,
@@ -122,6 +143,7 @@ impl Reader {
             if self.batch.is_empty() && self.looked.elapsed() >= LOOK_EVERY {
                 self.tell_ends()?;
             }
+            self.take_waiting()?;
             self.poll(wait)?;
         }
     }
@@ -129,10 +151,19 @@ impl Reader {
     /// Takes the next message, waiting for it at most until the batch is due.
     fn poll(&mut self, wait: Option<Duration>) -> Result<(), End> {
         // Whole milliseconds, upwards: the client library would spin through a fraction of one.
-        let wait = wait.map_or(STOP_CHECK, |wait| Duration::from_millis(wait.as_millis() as u64 + 1));
+        let waits = self.partitions.iter().any(|cursor| !cursor.waiting.is_empty());
+        let without = if waits { WAITING_CHECK } else { STOP_CHECK };
+        let wait = wait.map_or(without, |wait| Duration::from_millis(wait.as_millis() as u64 + 1));
         match self.consumer.poll(wait) {
             None => self.take_ends(),
-            Some(Ok(message)) => take(&mut self.partitions, &mut self.batch, &message),
+            Some(Ok(message)) => {
+                let latest = self.latest.load(Ordering::Relaxed);
+                let ahead = take(&mut self.partitions, &mut self.batch, latest, &message);
+                drop(message);
+                if let Some(number) = ahead {
+                    self.pause(number)?;
+                }
+            }
             Some(Err(KafkaError::PartitionEOF(number))) => {
                 if let Some(cursor) = find(&mut self.partitions, number) {
                     cursor.at_end = true;
@@ -143,11 +174,56 @@ impl Reader {
         Ok(())
     }
 
+    /// Takes messages that have waited long enough, and fetches their partitions again.
+    fn take_waiting(&mut self) -> Result<(), End> {
+        let latest = self.latest.load(Ordering::Relaxed);
+        let mut ready = Vec::new();
+        for cursor in self.partitions.iter_mut().filter(|cursor| !cursor.waiting.is_empty()) {
+            let is_later = |message: &OwnedMessage| milliseconds(message).is_some_and(|time| time > latest);
+            while cursor.waiting.front().is_some_and(|next| !is_later(next)) {
+                let Some(message) = cursor.waiting.pop_front() else { break };
+                accept(cursor, &mut self.batch, &message);
+            }
+            if cursor.waiting.is_empty() {
+                ready.push(cursor.number());
+            }
+        }
+        ready.into_iter().try_for_each(|number| self.resume(number))
+    }
+
+    /// Stops fetching a partition that is ahead. What the client has fetched beyond is fetched again.
+    fn pause(&mut self, number: i32) -> Result<(), End> {
+        let list = self.list(number);
+        self.consumer.pause(&list).map_err(|error| self.stopped(&error))?;
+        self.mark(number, true);
+        Ok(())
+    }
+
+    fn resume(&mut self, number: i32) -> Result<(), End> {
+        let list = self.list(number);
+        self.consumer.resume(&list).map_err(|error| self.stopped(&error))?;
+        self.mark(number, false);
+        Ok(())
+    }
+
+    fn list(&self, number: i32) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition(&self.consumer.context().topic, number);
+        list
+    }
+
+    fn mark(&mut self, number: i32, waits: bool) {
+        let context = self.consumer.context();
+        context.progress.find(&context.topic, number).into_iter().for_each(|found| found.set_waits(waits));
+        // An end that was reported may lie behind messages that are fetched again.
+        find(&mut self.partitions, number).into_iter().for_each(|cursor| cursor.at_end = false);
+    }
+
     /// The client's queue is empty, so that everything before the ends that it has reported was taken.
     fn take_ends(&mut self) {
         let context = self.consumer.context();
         for cursor in &mut self.partitions {
-            let number = i32::from(cursor.partition.partition());
+            let number = cursor.number();
             if let Some(progress) = context.progress.find(&context.topic, number) {
                 cursor.taken = progress.reported_end();
             }
@@ -165,7 +241,7 @@ impl Reader {
         self.send(SourceEvent::Batch(batch))?;
         let context = self.consumer.context();
         for (cursor, (next, time)) in self.partitions.iter().zip(delivered) {
-            let number = i32::from(cursor.partition.partition());
+            let number = cursor.number();
             if let Some(progress) = context.progress.find(&context.topic, number) {
                 progress.delivered_below(next);
                 time.into_iter().for_each(|time| progress.read_up_to(time));
@@ -187,11 +263,11 @@ impl Reader {
             let Some(as_of) = (self.ends.clock)() else { break };
             let Some(end) = self.end_of_all(index) else { break };
             let cursor = &self.partitions[index];
-            let partition = cursor.partition;
+            let (partition, number) = (cursor.partition, cursor.number());
             if end <= cursor.next.max(cursor.taken) {
                 self.send(SourceEvent::EndOfPartition { partition, offset: end, as_of })?;
                 let context = self.consumer.context();
-                let progress = context.progress.find(&context.topic, i32::from(partition.partition()));
+                let progress = context.progress.find(&context.topic, number);
                 progress.into_iter().for_each(|progress| progress.read_up_to(as_of));
             }
         }
@@ -203,7 +279,7 @@ impl Reader {
     fn end_of_all(&self, index: usize) -> Option<u64> {
         // What the client has to say is in the log.
         let _ = self.ends.all.poll(Duration::ZERO);
-        let number = i32::from(self.partitions[index].partition.partition());
+        let number = self.partitions[index].number();
         let topic = &self.consumer.context().topic;
         let (_, all) = self.ends.all.fetch_watermarks(topic, number, LOOK_WITHIN).ok()?;
         let all = u64::try_from(all).ok()?;
@@ -212,7 +288,7 @@ impl Reader {
 
     /// Where a partition ends without the records of open transactions, if its broker answers soon.
     fn end(&self, index: usize) -> Option<u64> {
-        let number = i32::from(self.partitions[index].partition.partition());
+        let number = self.partitions[index].number();
         let (_, end) =
             self.consumer.fetch_watermarks(&self.consumer.context().topic, number, LOOK_WITHIN).ok()?;
         u64::try_from(end).ok()
@@ -235,7 +311,12 @@ impl Reader {
             event = unsent;
             self.listen()?;
         }
-        self.consumer.resume(&assigned).map_err(|error| self.stopped(&error))
+        for index in 0..self.partitions.len() {
+            if self.partitions[index].waiting.is_empty() {
+                self.resume(self.partitions[index].number())?;
+            }
+        }
+        Ok(())
     }
 
     /// Handles the client's events while it is paused, and checks how far the partitions' ends have moved.
@@ -248,7 +329,7 @@ impl Reader {
         let context = self.consumer.context();
         for (index, cursor) in self.partitions.iter().enumerate() {
             let Some(end) = self.end(index) else { break };
-            let number = i32::from(cursor.partition.partition());
+            let number = cursor.number();
             context
                 .progress
                 .find(&context.topic, number)
@@ -317,15 +398,37 @@ impl Reader {
 }
 
 fn find(partitions: &mut [Cursor], number: i32) -> Option<&mut Cursor> {
-    partitions.iter_mut().find(|cursor| i32::from(cursor.partition.partition()) == number)
+    partitions.iter_mut().find(|cursor| cursor.number() == number)
 }
 
-fn take(partitions: &mut [Cursor], batch: &mut BatchBuilder, message: &BorrowedMessage<'_>) {
-    // Neither happens: only assigned partitions are fetched, and offsets of records are not negative.
-    let Some(cursor) = find(partitions, message.partition()) else { return };
+/// Takes a message, or lets it wait where it is later than `latest`, ms since 1970; then it returns its
+/// partition's number, to be paused.
+fn take(
+    partitions: &mut [Cursor],
+    batch: &mut BatchBuilder,
+    latest: i64,
+    message: &BorrowedMessage<'_>,
+) -> Option<i32> {
+    // It always finds it: only assigned partitions are fetched.
+    let cursor = find(partitions, message.partition())?;
+    let is_later = cursor.aligned && milliseconds(message).is_some_and(|time| time > latest);
+    if !is_later && cursor.waiting.is_empty() {
+        accept(cursor, batch, message);
+        return None;
+    }
+    cursor.waiting.push_back(message.detach());
+    Some(cursor.number())
+}
+
+fn accept(cursor: &mut Cursor, batch: &mut BatchBuilder, message: &impl Message) {
+    // Offsets of records are not negative.
     let Ok(offset) = u64::try_from(message.offset()) else { return };
     batch.push(cursor.partition, offset, message);
     cursor.next = offset + 1;
-    cursor.time = message.timestamp().to_millis().and_then(|time| u64::try_from(time).ok());
+    cursor.time = milliseconds(message).and_then(|time| u64::try_from(time).ok());
     cursor.at_end = false;
+}
+
+fn milliseconds(message: &impl Message) -> Option<i64> {
+    message.timestamp().to_millis()
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, bounded};
@@ -22,6 +22,8 @@ use crate::source::{Outbox, ReadClock, SourceError, SourceEvent, Wake};
 pub struct KafkaSource {
     events: Receiver<SourceEvent>,
     progress: Arc<SourceProgress>,
+    /// The latest time of records that are to be read, ms since 1970.
+    latest: Arc<AtomicI64>,
     stop: Arc<AtomicBool>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -42,6 +44,7 @@ impl KafkaSource {
         let mut source = Self {
             events,
             progress: Arc::new(SourceProgress::new(assignments)),
+            latest: Arc::new(AtomicI64::new(i64::MAX)),
             stop: Arc::default(),
             readers: Vec::new(),
         };
@@ -55,7 +58,7 @@ impl KafkaSource {
             let outbox =
                 Outbox { events: sender.clone(), wake: Arc::clone(wake), stop: Arc::clone(&source.stop) };
             let ends = Ends { all: Arc::clone(&all), clock: Arc::clone(clock) };
-            let reader = Reader::new(consumer, ends, &partitions, &settings.source, outbox);
+            let reader = Reader::new(consumer, ends, &source.latest, &partitions, &settings.source, outbox);
             let thread = thread::Builder::new()
                 .name(format!("read {topic}"))
                 .spawn(move || reader.run())
@@ -69,6 +72,12 @@ impl KafkaSource {
     /// or at once where nothing is assigned.
     pub fn events(&self) -> &Receiver<SourceEvent> {
         &self.events
+    }
+
+    /// Records of aligned partitions that are later than `time`, ms since 1970, wait, and with them their
+    /// partitions. Until the first call none does.
+    pub fn read_up_to(&self, time: i64) {
+        self.latest.store(time, Ordering::Relaxed);
     }
 
     /// How far reading has come, for metrics.

@@ -2,7 +2,9 @@
 
 use super::stash::Stash;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use streamflow_model::PartitionId;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -61,10 +63,18 @@ pub fn broadcast<'s>(
     partition_times.broadcast()
 }
 
-/// The watermark, at each complete epoch in which it grows, on the first worker only.
-pub fn watermark<'s>(partition_times: StreamVec<'s, u64, PartitionTime>) -> StreamVec<'s, u64, i64> {
+/// The watermark of complete epochs, to be looked at between steps of the worker; `i64::MIN` while nothing is
+/// known.
+pub type CurrentWatermark = Rc<Cell<i64>>;
+
+/// The watermark, at each complete epoch in which it grows, on the first worker only; and on every worker as it is.
+pub fn watermark<'s>(
+    partition_times: StreamVec<'s, u64, PartitionTime>,
+) -> (StreamVec<'s, u64, i64>, CurrentWatermark) {
     let first_worker = partition_times.scope().index() == 0;
-    partition_times.unary_frontier(Pipeline, "watermark", move |_, _| {
+    let current = Rc::new(Cell::new(i64::MIN));
+    let shown = Rc::clone(&current);
+    let changes = partition_times.unary_frontier(Pipeline, "watermark", move |_, _| {
         let mut stash = Stash::<PartitionTime>::new(1);
         let mut watermark = Watermark::default();
         move |(input, frontier), output| {
@@ -72,13 +82,15 @@ pub fn watermark<'s>(partition_times: StreamVec<'s, u64, PartitionTime>) -> Stre
             while let Some(mut epoch) = stash.next_complete(&[frontier]) {
                 let before = watermark.time();
                 watermark.update(epoch.first.drain(..));
+                shown.set(watermark.time());
                 let grown = first_worker && watermark.time() > before;
                 if let Some(capability) = epoch.capabilities.first().filter(|_| grown) {
                     output.session(capability).give(watermark.time());
                 }
             }
         }
-    })
+    });
+    (changes, current)
 }
 
 #[cfg(test)]

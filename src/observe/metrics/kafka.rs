@@ -30,6 +30,11 @@ const UP: Metric = Metric::gauge(
     &["topic", "partition"],
     "Whether the broker that leads a partition answers.",
 );
+const WAITING: Metric = Metric::gauge(
+    "streamflow_kafka_waiting",
+    &["topic", "partition"],
+    "Whether a partition is ahead of the slowest one by pipeline.alignment_seconds and waits for it.",
+);
 const INTERRUPTIONS: Metric = Metric::counter(
     "streamflow_kafka_interruptions_total",
     &[],
@@ -43,7 +48,7 @@ const RECORDS: Metric = Metric::counter(
 const BYTES: Metric = Metric::counter("streamflow_kafka_read_bytes_total", &[], "Bytes of their values.");
 
 pub const FAMILY: Family = Family {
-    metrics: &[&LAG_RECORDS, &LAG_SECONDS, &COMMITTED, &END, &UP, &INTERRUPTIONS, &RECORDS, &BYTES],
+    metrics: &[&LAG_RECORDS, &LAG_SECONDS, &COMMITTED, &END, &UP, &WAITING, &INTERRUPTIONS, &RECORDS, &BYTES],
     read,
 };
 
@@ -58,6 +63,7 @@ fn read(observed: &Observed, samples: &mut Samples) {
         samples.count(&LAG_RECORDS, &labels, partition.lag_records);
         samples.add(&LAG_SECONDS, &labels, partition.lag_seconds);
         samples.flag(&UP, &labels, partition.away_since.is_none());
+        samples.flag(&WAITING, &labels, partition.waits);
     }
     samples.count(&INTERRUPTIONS, &[], sources.iter().map(|source| source.interruptions()).sum());
     samples.count(&RECORDS, &[], status.records_read.load(Ordering::Relaxed));
