@@ -48,6 +48,14 @@ impl Line {
     }
 }
 
+impl Line {
+    /// The text in a field of its own.
+    pub fn text(&self, field: &str) -> String {
+        let object: Value = serde_json::from_slice(&self.bytes).unwrap();
+        object[field].as_str().unwrap().to_owned()
+    }
+}
+
 /// Microseconds since 1970 of an RFC 3339 time.
 pub fn instant(text: &str) -> Option<i64> {
     chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_micros())

@@ -1,9 +1,10 @@
 //! The golden run: what two workers, then three processes, then one worker make of a stream, each going on
-//! where the one before was stopped, is what one uninterrupted worker makes of it, row by row.
+//! where the one before was stopped, is what one uninterrupted worker makes of it, row by row. The stream is many
+//! horizons long, so most of it is final, folded and forgotten at each stop.
 
 use crate::command::Running;
 use crate::parts::Parts;
-use crate::traffic::DISTURBED;
+use crate::traffic::{DISTURBED, Traffic};
 use postgres::Client;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use streamflow_connectors::postgres::connect;
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-const EVENTS: i64 = 24_000;
+const EVENTS: i64 = 48_000;
+const HORIZON_SECONDS: i64 = 600;
 
 /// What depends on when a run was made, or in which order it met new names: surrogate keys are compared as
 /// the names they stand for.
@@ -23,19 +25,26 @@ const INCIDENTAL: &str = "{ingested_at,detected_at,raised_at,revised_at,withdraw
 #[test]
 fn an_interrupted_run_with_other_worker_counts_gives_the_same_rows() {
     // Small commits: it can be stopped in the middle.
-    let more = json!({"correction_horizon_seconds": 60, "pipeline": {"uncommitted_records": 200}});
+    let more = json!({
+        "correction_horizon_seconds": HORIZON_SECONDS, "pipeline": {"uncommitted_records": 200},
+    });
     let parts = Parts::start("golden", 3, &more);
-    let count = EVENTS.to_string();
-    let mut options = vec!["--rate", "3000", "--customers", "4000", "--seed", "7", "--count", &count];
-    DISTURBED.iter().for_each(|rate| options.extend(["--set", *rate]));
-    let mut generate = parts.command("generate", &options);
-    assert!(generate.wait().success(), "{}", generate.printed());
+    // Two and a quarter hours.
+    let traffic = Traffic::generate_past(EVENTS as usize, &DISTURBED, "6", "2000", 4);
+    traffic.send_as_past(&parts);
+    let begin = traffic.lines[0].time;
     let end = parts.consume("transactions").len() as i64;
     let mut stops = Vec::new();
     for (shape, events) in [(Shape::TwoWorkers, EVENTS / 3), (Shape::ThreeProcesses, EVENTS * 2 / 3)] {
         let mut processes = shape.start(&parts);
         let (first, others) = processes.split_first_mut().unwrap();
-        wait_for(&mut parts.connect(), first, events);
+        let mut client = parts.connect();
+        wait_for(&mut client, first, events);
+        let folded = begin + 3 * HORIZON_SECONDS * 1_000_000;
+        let begun = Instant::now();
+        while watermark(&mut client) < folded {
+            first.keep_waiting(begun, PATIENCE, "three horizons are final");
+        }
         assert!(first.terminate().success(), "{}", first.printed());
         for other in others {
             // Ended along with the first, in order, but not by itself asked to.
@@ -46,6 +55,9 @@ fn an_interrupted_run_with_other_worker_counts_gives_the_same_rows() {
     }
     assert!(stops[0] < stops[1] && stops[1] < end, "{stops:?} of {end}");
     finish(&parts, &mut parts.connect(), &[], end);
+
+    let mut verify = parts.command("verify", &["--from-bronze"]);
+    assert!(verify.wait().success(), "{}", verify.printed());
 
     let mut client = parts.connect();
     client.batch_execute("CREATE DATABASE whole").unwrap();
@@ -103,6 +115,12 @@ fn wait_for(client: &mut Client, run: &mut Running, events: i64) {
     while read(client) < events {
         run.keep_waiting(begun, PATIENCE, "all is committed");
     }
+}
+
+/// Microseconds since 1970.
+fn watermark(client: &mut Client) -> i64 {
+    let sql = "SELECT (extract(epoch FROM watermark) * 1000000)::int8 FROM streamflow.progress";
+    client.query_one(sql, &[]).unwrap().get::<_, Option<i64>>(0).unwrap_or(i64::MIN)
 }
 
 fn read(client: &mut Client) -> i64 {

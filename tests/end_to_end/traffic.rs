@@ -2,10 +2,14 @@
 
 use crate::command;
 use crate::events::Line;
+use crate::parts::Parts;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use streamflow_connectors::kafka::{KafkaSettings, Producer};
 use tempfile::TempDir;
 
 const MINUTE: i64 = 60_000_000;
+const SENT_WITHIN: Duration = Duration::from_secs(60);
 
 /// Ordinary customers' traffic, thin enough that most of it is no burst.
 const DENSITY: [&str; 4] = ["--rate", "50", "--customers", "20000"];
@@ -53,13 +57,20 @@ pub struct Traffic {
 impl Traffic {
     /// Generates `count` events with `rates`.
     pub fn generate(count: usize, rates: &[&str]) -> Self {
-        Self::generate_with(count, rates, &[])
+        Self::generate_with(count, rates, &DENSITY)
+    }
+
+    /// Generates `count` events, `rate` a second, of few `customers`, the first of them `hours` ago.
+    pub fn generate_past(count: usize, rates: &[&str], rate: &str, customers: &str, hours: i64) -> Self {
+        let start = (chrono::Utc::now() - chrono::Duration::hours(hours)).to_rfc3339();
+        let options = ["--rate", rate, "--customers", customers, "--start", &start];
+        Self::generate_with(count, rates, &options)
     }
 
     /// Generates `count` events with `rates`, the first of them `after` now.
     pub fn generate_from(count: usize, rates: &[&str], after: chrono::Duration) -> Self {
         let start = (chrono::Utc::now() + after).to_rfc3339();
-        Self::generate_with(count, rates, &["--start", &start])
+        Self::generate_with(count, rates, &[&DENSITY[..], &["--start", &start]].concat())
     }
 
     fn generate_with(count: usize, rates: &[&str], options: &[&str]) -> Self {
@@ -68,7 +79,6 @@ impl Traffic {
         let mut arguments = vec!["generate", "--file", file.to_str().unwrap(), "--count", &count];
         let reference = directory.path().join("reference");
         arguments.extend(["--reference", reference.to_str().unwrap()]);
-        arguments.extend(DENSITY);
         arguments.extend(options);
         arguments.extend(rates.iter().flat_map(|rate| ["--set", *rate]));
         command::succeed(&arguments);
@@ -91,6 +101,40 @@ impl Traffic {
         }
         std::fs::write(&path, bytes).unwrap();
         path
+    }
+
+    /// Sends all to the topics of `parts`, as if each event had arrived when it was generated.
+    pub fn send_as_past(&self, parts: &Parts) {
+        let producer = Producer::open(&KafkaSettings::plaintext(parts.kafka.brokers())).unwrap();
+        let begin = self.lines[0].time;
+        for (name, id) in [("customers", "customer_id"), ("stores", "store_id"), ("products", "product_id")] {
+            for line in Line::read(&self.path(&format!("reference/{name}.jsonl"))) {
+                let key = line.text(id);
+                producer.send(&parts.topic(name), key.as_bytes(), Some(&line.bytes), None).unwrap();
+            }
+        }
+        let compacted = ("cleanup.policy", "compact");
+        for (name, more) in [("blacklist", Some(compacted)), ("transactions", None)] {
+            let configs = |clock| [("message.timestamp.type", clock)].into_iter().chain(more);
+            let configure = |clock| {
+                let configs: Vec<_> = configs(clock).collect();
+                parts.kafka.configure_topic(&parts.topic(name), &configs).unwrap();
+            };
+            configure("CreateTime");
+            let entries = Line::read(&self.path("reference/blacklist.jsonl"));
+            let mut arrived = begin;
+            for line in if name == "blacklist" { &entries } else { &self.lines } {
+                arrived = arrived.max(line.time);
+                let key = match name {
+                    "blacklist" => format!("{}:{}", line.text("entity"), line.text("id")),
+                    _ => line.customer.clone().unwrap_or_default(),
+                };
+                let time = Some(arrived / 1000);
+                producer.send(&parts.topic(name), key.as_bytes(), Some(&line.bytes), time).unwrap();
+            }
+            producer.flush(SENT_WITHIN).unwrap();
+            configure("LogAppendTime");
+        }
     }
 
     /// Replays files with the generated reference data into the directory `out` of its own, which is
