@@ -130,7 +130,7 @@ impl<'a> Intake<'a> {
     fn list(&mut self, event: &RawEvent) {
         // A list from a file applies to all event times.
         let time = event.appended_at.and(self.partition_time(event));
-        match dimensions::list_version(event, time.map(|time| time - self.settings.horizon)) {
+        match dimensions::list_version(event, time.map(|time| time - self.settings.limits(event.epoch).0)) {
             Ok(version) => {
                 self.list_versions.push(version);
                 self.account(event, "reference");
@@ -170,7 +170,7 @@ impl<'a> Intake<'a> {
             let own_time = event.appended_at.unwrap_or(decoded.event_time);
             let progress = self.progress.entry((event.topic, event.partition)).or_default();
             progress.partition_time = progress.partition_time.max(Some(own_time));
-            let limit = self.partition_time(event).map(|time| time - self.settings.horizon);
+            let limit = self.partition_time(event).map(|time| time - self.settings.limits(event.epoch).0);
             if limit.is_some_and(|limit| decoded.event_time < limit) {
                 return Err(crate::Refusal::new("too_late"));
             }
@@ -186,8 +186,9 @@ impl<'a> Intake<'a> {
         partition_time: i64,
         window: i64,
     ) -> Result<(), &'static str> {
-        let replaceable_from = partition_time - self.settings.horizon;
-        let remembered_from = replaceable_from - self.settings.retention;
+        let (horizon, retention) = self.settings.limits(event.epoch);
+        let replaceable_from = partition_time - horizon;
+        let remembered_from = replaceable_from - retention;
         let known = self.known.get(&decoded.transaction_id).copied();
         let known = known.filter(|index| self.currents[*index].decoded.event_time >= remembered_from);
         let accepted = if decoded.voided { "voiding" } else { "new" };

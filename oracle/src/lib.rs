@@ -40,6 +40,8 @@ pub struct OracleSettings {
     pub horizon: i64,
     /// How long ids are remembered beyond the horizon, microseconds.
     pub retention: i64,
+    /// Other limits from an epoch on.
+    pub later: Option<LaterLimits>,
     /// How far after its record's time an event may be, microseconds.
     pub future_allowance: i64,
     /// Used for lines of files, which have no record time, where an event time is compared with it;
@@ -49,6 +51,25 @@ pub struct OracleSettings {
     pub zone: chrono_tz::Tz,
     /// The rules at the start.
     pub rules: Rules,
+}
+
+/// Limits that a restart has changed.
+#[derive(Clone, Copy, Debug)]
+pub struct LaterLimits {
+    /// The first epoch for which they hold.
+    pub epoch: u64,
+    /// Instead of [`OracleSettings::horizon`].
+    pub horizon: i64,
+    /// Instead of [`OracleSettings::retention`].
+    pub retention: i64,
+}
+
+impl OracleSettings {
+    /// Horizon and retention in an epoch.
+    fn limits(&self, epoch: u64) -> (i64, i64) {
+        let later = self.later.filter(|later| later.epoch <= epoch);
+        later.map_or((self.horizon, self.retention), |later| (later.horizon, later.retention))
+    }
 }
 
 /// Recomputes every view from the events.

@@ -90,6 +90,7 @@ pub fn oracle() -> Oracle {
         topics: ROLES.to_vec(),
         horizon: HOUR,
         retention: HOUR,
+        later: None,
         future_allowance: HOUR / 12,
         file_now: instant(NOW).unwrap(),
         zone: chrono_tz::America::Sao_Paulo,

@@ -13,7 +13,9 @@ use streamflow_dataflow::detectors::velocity::Velocity;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{PartitionId, Thousandths};
-use streamflow_oracle::{Clock, Expected, Oracle, OracleSettings, RawEvent, Rules, RulesVersion, TopicRole};
+use streamflow_oracle::{
+    Clock, Expected, LaterLimits, Oracle, OracleSettings, RawEvent, Rules, RulesVersion, TopicRole,
+};
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -50,6 +52,23 @@ impl SentTime {
     }
 }
 
+/// Settings that a restart before `epoch` changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Restart {
+    pub epoch: u64,
+    pub horizon: i64,
+    pub retention: i64,
+    /// They are also the version of the rules that is sent in this epoch.
+    pub rules: Option<Rules>,
+}
+
+impl Restart {
+    fn limits(&self) -> LaterLimits {
+        let Self { epoch, horizon, retention, .. } = *self;
+        LaterLimits { epoch, horizon, retention }
+    }
+}
+
 /// One run. Epoch 1 is the first; partitions are announced in it.
 #[derive(Clone)]
 pub(crate) struct Case {
@@ -63,6 +82,8 @@ pub(crate) struct Case {
     pub partition_times: Vec<SentTime>,
     /// Clocks may be past records that are still to come.
     pub clocks_may_be_wrong: bool,
+    /// What a restart changes.
+    pub restart: Option<Restart>,
     /// Epochs that may be in flight before a worker steps until they are done.
     pub in_flight: u64,
 }
@@ -80,11 +101,23 @@ impl Case {
             topics: ROLES.to_vec(),
             horizon: self.horizon,
             retention: self.retention,
+            later: self.restart.as_ref().map(Restart::limits),
             future_allowance: 5 * MINUTE,
             file_now: i64::MAX - DAY,
             zone: self.zone,
             rules: self.rules.clone(),
         })
+    }
+
+    /// The settings after a restart.
+    pub(crate) fn later_settings(&self) -> Settings {
+        let mut settings = self.settings();
+        if let Some(restart) = &self.restart {
+            settings.correction_horizon = restart.horizon;
+            settings.identity_retention = restart.retention;
+            settings.rules = graph_rules(restart.rules.as_ref().unwrap_or(&self.rules));
+        }
+        settings
     }
 
     pub(crate) fn settings(&self) -> Settings {
@@ -229,6 +262,9 @@ impl fmt::Display for Case {
         }
         for version in &self.rules_versions {
             writeln!(f, "{version:?}")?;
+        }
+        if let Some(restart) = &self.restart {
+            writeln!(f, "{restart:?}")?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! How a case's records are cut into epochs, and when clocks and rules are sent.
 
-use crate::case::{BLACKLIST, Case, ROLES, SentTime};
+use crate::case::{BLACKLIST, Case, ROLES, Restart, SentTime};
 use crate::dice::Dice;
 use crate::generator;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +79,31 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
             case.partition_times.push(SentTime { epoch, topic, partition, time, end });
         }
     }
+}
+
+/// Lets the restart before `epoch` change horizon and retention, and the rules: their windows may grow, because what
+/// they look back to is restored.
+pub(crate) fn change_at_restart(case: &mut Case, epoch: u64, dice: &mut Dice) {
+    let horizon = match dice.below(3) {
+        0 => case.horizon,
+        1 => case.horizon / *dice.pick(&[2, 5]),
+        _ => case.horizon * dice.between(2, 4),
+    };
+    let retention = horizon.max(case.retention);
+    // Later changes of the rules still do not reach back to what is final.
+    for version in case.rules_versions.iter_mut().filter(|version| version.epoch >= epoch) {
+        version.applies_from += (case.horizon - horizon).max(0);
+    }
+    let rules = dice.chance(50).then(|| generator::rules(dice, 3600));
+    if let Some(rules) = rules.clone() {
+        let applies_from = match case.watermark(epoch, &case.recompute(epoch)) {
+            known @ (i64::MIN | i64::MAX) => known,
+            watermark => watermark - horizon,
+        };
+        let place = case.rules_versions.partition_point(|version| version.epoch < epoch);
+        case.rules_versions.insert(place, RulesVersion { epoch, applies_from, rules });
+    }
+    case.restart = Some(Restart { epoch, horizon, retention, rules });
 }
 
 /// Changes of the rules, none of which reaches back to what is final. Windows do not grow: what lies before

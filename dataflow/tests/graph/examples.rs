@@ -32,6 +32,7 @@ impl Story {
             rules_versions: Vec::new(),
             partition_times: vec![announced(0), announced(BLACKLIST)],
             clocks_may_be_wrong: false,
+            restart: None,
             in_flight: 0,
         };
         Self { case, offset: 0 }

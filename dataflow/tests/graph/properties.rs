@@ -3,7 +3,7 @@
 
 use crate::case::Case;
 use crate::compare::{alert_log, differences};
-use crate::cut::cut;
+use crate::cut::{change_at_restart, cut};
 use crate::dice::Dice;
 use crate::generator::{self, Scope};
 use crate::run::{run, run_resumed};
@@ -59,15 +59,22 @@ fn every_view_equals_the_recomputation_on_three_workers() {
 /// A graph that resumes from the tables equals one that never stopped, on any number of workers.
 #[test]
 fn every_view_equals_the_recomputation_after_a_restart() {
+    let (mut cases, mut restarted) = (0, 0);
     for seed in seeds(400) {
-        let case = generator::case(seed, EVERYTHING);
+        let mut case = generator::case(seed, EVERYTHING);
         let mut dice = Dice::new(seed);
         let cut = dice.between(1, case.last_epoch() as i64) as u64;
         let workers = [1 + dice.below(3), 1 + dice.below(3)];
-        let findings = |case: &Case| {
-            run_resumed(case, cut, workers)
-                .map_or_else(|panic| vec![panic], |observed| differences(case, observed))
+        if dice.chance(60) {
+            change_at_restart(&mut case, cut, &mut dice);
+        }
+        let findings = |case: &Case| match run_resumed(case, cut, workers) {
+            Ok(Some(observed)) => differences(case, observed),
+            Ok(None) => Vec::new(),
+            Err(panic) => vec![panic],
         };
+        cases += 1;
+        restarted += u32::from(run_resumed(&case, cut, workers).is_ok_and(|observed| observed.is_some()));
         let found = findings(&case);
         if !found.is_empty() {
             let limit = Duration::from_secs(setting("STREAMFLOW_SHRINK_SECONDS", 20));
@@ -79,6 +86,7 @@ fn every_view_equals_the_recomputation_after_a_restart() {
             );
         }
     }
+    assert!(restarted * 4 >= cases * 3, "only {restarted} of {cases} cases restart");
 }
 
 /// Where producers keep their rule, neither the cut of epochs nor the number of workers shows in the changes

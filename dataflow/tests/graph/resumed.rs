@@ -4,6 +4,7 @@ use crate::case::{Case, graph_rules, partition_id};
 use std::collections::BTreeMap;
 use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
 use streamflow_dataflow::controls::ControlChange;
+use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::history::Slicing;
 use streamflow_dataflow::partitions::Clock;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
@@ -34,8 +35,8 @@ struct Rows {
     views: BTreeMap<String, ViewChange>,
     controls: Vec<ControlChange>,
     watermark: Option<i64>,
-    /// An id was used again after it had been forgotten: its row holds the later transaction only.
-    id_used_again: bool,
+    /// Event times of transactions whose rows another one with their id has overwritten.
+    overwritten: Vec<i64>,
 }
 
 impl Past {
@@ -44,21 +45,25 @@ impl Past {
     pub(crate) fn of(case: &Case, cut: u64, changes: &[(u64, ViewChange)]) -> Option<Self> {
         let mut rows = Rows::default();
         changes.iter().for_each(|(_, change)| rows.apply(change.clone()));
-        if rows.id_used_again {
-            return None;
-        }
+        // What the tables hold once a pipeline has started.
+        let first = RulesChange { applies_from: i64::MIN, rules: graph_rules(&case.rules) };
+        let controls = [ControlChange::Rules(first)].into_iter().chain(rows.controls).collect();
         let resume = Resume {
             watermark: rows.watermark.unwrap_or(i64::MIN),
             partitions: rows.partitions.into_values().collect(),
-            controls: rows.controls,
+            controls,
         };
-        let settings = case.settings();
+        let settings = case.later_settings();
         let settled = resume.settled(&settings);
-        let folded_before = Slicing::new(case.horizon).folded_before(settled);
+        let folded_before = Slicing::new(settings.correction_horizon).folded_before(settled);
         let seen_since = settled
             .saturating_sub(settings.identity_retention)
             .min(folded_before.saturating_sub(look_back(case, &settings)))
             .min(settled.saturating_sub(Facts::RESTORED));
+        // The row of an id that was used again after it had been forgotten holds the later transaction only.
+        if rows.overwritten.iter().any(|event_time| *event_time >= seen_since) {
+            return None;
+        }
         // Clocks and ends are sent again: they are not records, and no table has them.
         let sent_times = case.partition_times.iter().filter(|sent| sent.epoch < cut);
         let announcements = sent_times.map(|sent| {
@@ -121,7 +126,7 @@ impl Rows {
         match change {
             ViewChange::Scored(scored, 1) => {
                 let before = self.scored.insert(scored.transaction.id.clone(), scored);
-                self.id_used_again |= before.is_some();
+                self.overwritten.extend(before.map(|before| before.transaction.event_time));
             }
             ViewChange::Scored(scored, _) => {
                 self.scored.remove(&scored.transaction.id);

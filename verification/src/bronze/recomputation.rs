@@ -34,6 +34,7 @@ pub(super) fn recompute(
         topics: roles,
         horizon: FOREVER,
         retention: FOREVER,
+        later: None,
         future_allowance: i64::MAX,
         file_now: i64::MAX,
         zone,

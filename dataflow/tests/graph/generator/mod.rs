@@ -94,6 +94,7 @@ pub(crate) fn case(seed: u64, scope: Scope) -> Case {
         rules_versions: Vec::new(),
         partition_times: Vec::new(),
         clocks_may_be_wrong: scope.wrong_clocks && generator.dice.chance(30),
+        restart: None,
         in_flight: 0,
     };
     cut::cut(&mut case, &mut generator.dice);
@@ -118,7 +119,7 @@ fn transaction_partitions(dice: &mut Dice) -> BTreeMap<(u16, u16), Partition> {
 
 /// Rules that are likely to raise alerts and to meet their limits exactly.
 pub(crate) fn rules(dice: &mut Dice, longest_window: u32) -> Rules {
-    let window = (*dice.pick(&[1, 60, 600, 900])).min(longest_window);
+    let window = (*dice.pick(&[1, 60, 600, 900, 3600])).min(longest_window);
     Rules {
         alert_threshold: *dice.pick(&[100, 500, 700, 1000]),
         high_value_weight: *dice.pick(&[0, 300, 500]),
