@@ -117,7 +117,8 @@ impl SourceError {
 
 /// The clock, ms since 1970.
 pub fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64);
+    now.saturating_add_signed(failpoint::clock_offset())
 }
 
 /// The worker no longer wants events: the reader ends.

@@ -32,6 +32,8 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 pub struct AdmittedEvent {
     /// The transaction.
     pub transaction: Arc<Transaction>,
+    /// The record's timestamp, microseconds since 1970; `None` in files.
+    pub record_time: Option<i64>,
     /// The partition time at this event, microseconds since 1970.
     pub partition_time: i64,
     /// The schema version that the payload states.
@@ -47,6 +49,7 @@ impl AdmittedEvent {
     pub fn dead_letter(self, reason: Reason, message: String) -> DeadLetter {
         DeadLetter {
             source: self.transaction.source,
+            record_time: self.record_time,
             reason,
             message,
             key: self.key,
@@ -59,6 +62,7 @@ impl AdmittedEvent {
     pub fn received(self) -> (Received, Arc<Transaction>) {
         let received = Received {
             source: self.transaction.source,
+            record_time: self.record_time,
             event_time: self.transaction.event_time,
             schema_version: self.schema_version,
             payload: self.payload,
@@ -120,7 +124,7 @@ pub fn admit<'s>(
                 for event in epoch.first {
                     match admission.admit(event) {
                         Ok(event) => admitted.push(event),
-                        Err(letter) => letters.give(letter),
+                        Err(letter) => letters.give(*letter),
                     }
                 }
                 epoch.second.iter().for_each(|clock| admission.partitions.follow(clock));
@@ -156,7 +160,7 @@ impl Admission {
         }
     }
 
-    fn admit(&mut self, event: Event) -> Result<AdmittedEvent, DeadLetter> {
+    fn admit(&mut self, event: Event) -> Result<AdmittedEvent, Box<DeadLetter>> {
         let Event { record, decoded } = event;
         let partition = self.partitions.read(&record);
         let decoded = decoded.and_then(|decoded| {
@@ -181,7 +185,7 @@ impl Admission {
                 if refusal.invalid_amount {
                     self.tallies.count(Observation::InvalidAmount);
                 }
-                Err(dead_letter(record, refusal))
+                Err(Box::new(dead_letter(record, refusal)))
             }
         }
     }
@@ -212,6 +216,7 @@ fn late(event_time: i64, partition_time: i64, horizon: i64) -> Result<(), Refusa
 fn admitted(record: Record, decoded: Decoded, partition_time: i64) -> AdmittedEvent {
     AdmittedEvent {
         transaction: decoded.transaction,
+        record_time: record.appended_at,
         partition_time,
         schema_version: decoded.schema_version,
         key: record.key,
@@ -223,6 +228,7 @@ fn admitted(record: Record, decoded: Decoded, partition_time: i64) -> AdmittedEv
 pub(crate) fn dead_letter(record: Record, refusal: Refusal) -> DeadLetter {
     DeadLetter {
         source: record.source,
+        record_time: record.appended_at,
         reason: refusal.reason,
         message: refusal.message,
         key: record.key,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `name@chance` | the process aborts, as by kill -9, with that chance (0 to 1) each time it passes the named line |
 //! | `stall@directory` | a stage does nothing while the directory holds a file of the stage's name |
+//! | `clock@seconds` | the process takes this host's clock to be so much later, or earlier where that is negative |
 //!
 //! Only builds with debug assertions read the variable; a release contains none of this.
 
@@ -57,6 +58,20 @@ pub fn wait_while_stalled(stage: &str) {
     while is_stalled(stage) {
         std::thread::sleep(STALL_CHECK);
     }
+}
+
+/// How much later than it is the host's clock is to be taken, ms.
+#[cfg(debug_assertions)]
+pub fn clock_offset() -> i64 {
+    let armed = std::env::var("STREAMFLOW_FAILPOINT").unwrap_or_default();
+    let seconds = armed.strip_prefix("clock@").and_then(|seconds| seconds.parse().ok());
+    seconds.map_or(0, |seconds: i64| seconds.saturating_mul(1000))
+}
+
+/// Nothing, in a release.
+#[cfg(not(debug_assertions))]
+pub fn clock_offset() -> i64 {
+    0
 }
 
 /// Aborts here, if the failpoint is armed and chance has it.

@@ -61,6 +61,7 @@ impl Load {
             let payload = format!("{{\"transaction_id\":\"{:0>320}\"}}", transaction.id);
             changes.push(ViewChange::Received(Received {
                 source: transaction.source,
+                record_time: Some(transaction.event_time),
                 event_time: transaction.event_time,
                 schema_version: 1,
                 payload: payload.into(),

@@ -20,7 +20,7 @@ use streamflow_model::{
 };
 
 /// Columns of `bronze.raw_transactions`, in the order of [`Changes::receive`].
-const RECEIVED_COLUMNS: i16 = 7;
+const RECEIVED_COLUMNS: i16 = 8;
 
 /// A value with its ingest time.
 #[derive(Debug)]
@@ -164,6 +164,7 @@ impl Changes {
         rows.int4(i32::from(partition.partition()));
         rows.text(self.topics.name(partition.topic()));
         rows.text(&String::from_utf8_lossy(&received.payload));
+        rows.nullable(received.record_time, |rows, time| rows.instant(time));
     }
 }
 

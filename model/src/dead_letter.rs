@@ -57,6 +57,8 @@ impl Reason {
 pub struct DeadLetter {
     /// The position of its record.
     pub source: Source,
+    /// The record's timestamp, microseconds since 1970; `None` in files.
+    pub record_time: Option<i64>,
     /// Why it is not accepted.
     pub reason: Reason,
     /// Each violated field with its limit.

@@ -73,6 +73,8 @@ impl Transaction {
 pub struct Received {
     /// The position of its record.
     pub source: Source,
+    /// The record's timestamp, microseconds since 1970; `None` in files.
+    pub record_time: Option<i64>,
     /// Event time, microseconds since 1970.
     pub event_time: i64,
     /// The schema version that the payload states.

@@ -108,6 +108,8 @@ pub struct AlertRow {
 /// A row of bronze.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivedRow {
+    /// The record's timestamp.
+    pub record_time: Option<i64>,
     /// Event time.
     pub event_time: i64,
     /// The schema version that the payload states.
@@ -119,6 +121,8 @@ pub struct ReceivedRow {
 /// A dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetterRow {
+    /// The record's timestamp.
+    pub record_time: Option<i64>,
     /// Why it was not accepted.
     pub reason: String,
     /// The payload, cut at 64 KiB.

@@ -262,6 +262,7 @@ impl<'a> Intake<'a> {
 
     fn receive(&mut self, event: &RawEvent, decoded: &Decoded) {
         let row = ReceivedRow {
+            record_time: event.appended_at,
             event_time: decoded.event_time,
             schema_version: decoded.schema_version,
             payload: event.payload.clone().unwrap_or_default(),
@@ -273,6 +274,7 @@ impl<'a> Intake<'a> {
         self.account(event, reason);
         let cut = |payload: &Vec<u8>| payload[..payload.len().min(PAYLOAD_LIMIT)].to_vec();
         let row = DeadLetterRow {
+            record_time: event.appended_at,
             reason: reason.to_owned(),
             payload: event.payload.as_ref().map(cut),
             full_length: event.payload.as_ref().map_or(0, Vec::len) as u64,

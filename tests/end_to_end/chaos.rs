@@ -44,9 +44,11 @@ enum End {
     WithoutPostgres,
     /// Kafka is killed under it and comes back; then it is killed.
     WithoutKafka,
+    /// Its host's clock is so many seconds ahead, or behind; then it is killed.
+    ClockOff(i32),
 }
 
-const ENDS: [End; 12] = [
+const ENDS: [End; 14] = [
     End::Killed,
     End::KilledAtStart,
     End::Asked,
@@ -59,6 +61,8 @@ const ENDS: [End; 12] = [
     End::At("after-kafka-commit"),
     End::WithoutPostgres,
     End::WithoutKafka,
+    End::ClockOff(7200),
+    End::ClockOff(-7200),
 ];
 
 /// Each time it is passed, an armed failpoint strikes with this chance.
@@ -122,7 +126,13 @@ impl Chaos {
         if let End::At(failpoint) = end {
             return self.strike(failpoint);
         }
-        let mut run = self.start();
+        let mut run = match end {
+            End::ClockOff(seconds) => {
+                let variable = ("STREAMFLOW_FAILPOINT", format!("clock@{seconds}"));
+                self.parts.command_with("run", &["--set", "workers=2"], Some(variable))
+            }
+            _ => self.start(),
+        };
         let moment = |chaos: &mut Self, most: u64| Duration::from_millis(chaos.dice.random_range(0..most));
         if matches!(end, End::KilledAtStart) {
             sleep(moment(self, 400));
@@ -131,7 +141,7 @@ impl Chaos {
         self.wait_for_progress(&mut run);
         sleep(moment(self, 2000));
         match end {
-            End::Killed | End::KilledAtStart | End::At(_) => {}
+            End::Killed | End::KilledAtStart | End::At(_) | End::ClockOff(_) => {}
             End::Asked => {
                 let status = run.terminate();
                 assert!(status.success(), "{}", run.printed());

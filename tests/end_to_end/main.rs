@@ -19,6 +19,7 @@ mod traffic;
 /// once.
 mod chaos;
 /// Several processes are as good as one, whichever of them dies, is cut off, or comes along.
+mod clocks;
 mod cluster;
 /// Bad configuration stops the start with one line that says what to correct.
 mod configuration;

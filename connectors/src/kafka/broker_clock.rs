@@ -19,6 +19,7 @@ use rdkafka::{Message as _, Timestamp};
 use super::client::Logging;
 use super::error::KafkaError;
 use super::settings::KafkaSettings;
+use crate::repeats::Repeats;
 use crate::source::ReadClock;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -88,9 +89,13 @@ struct Markers {
 impl Markers {
     fn run(self) {
         let mut pace = Pace::default();
+        let mut failures = Repeats::default();
         loop {
             if let Some(stamp) = self.stamp() {
                 self.reading.store(pace.follow(stamp, Instant::now()), Ordering::Relaxed);
+            } else if let Some(left_out) = failures.note((), Instant::now()) {
+                let message = "no broker stamps a marker: idle partitions hold the watermark back";
+                tracing::warn!(topic = self.topic, left_out, "{message}");
             }
             if self.ended.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
                 return;

@@ -164,6 +164,7 @@ pub(crate) fn coordinates(source: Source) -> Coordinates {
 fn received(row: &Received, views: &mut Expected, wrong: &mut Differences) {
     let at = coordinates(row.source);
     let row = ReceivedRow {
+        record_time: row.record_time,
         event_time: row.event_time,
         schema_version: row.schema_version,
         payload: row.payload.to_vec(),
@@ -176,6 +177,7 @@ fn received(row: &Received, views: &mut Expected, wrong: &mut Differences) {
 fn dead_letter(letter: DeadLetter, views: &mut Expected, wrong: &mut Differences) {
     let at = coordinates(letter.source);
     let row = DeadLetterRow {
+        record_time: letter.record_time,
         reason: letter.reason.as_str().to_owned(),
         payload: letter.payload.map(|payload| payload.to_vec()),
         full_length: letter.full_length,

@@ -15,7 +15,7 @@ pub(crate) fn write_received(output: &mut Output<'_, '_>, changes: &Changes) -> 
     output.copy(
         "bronze.raw_transactions",
         "COPY bronze.raw_transactions (ingested_at, event_time, source_offset, schema_version, \
-         source_partition, source_topic, payload) FROM STDIN (FORMAT binary)",
+         source_partition, source_topic, payload, record_time) FROM STDIN (FORMAT binary)",
         &changes.received,
     )
 }
@@ -29,14 +29,14 @@ pub(crate) fn write_dead_letters(
 ) -> Result<i64, PostgresError> {
     let mut letters: Vec<_> = changes.dead_letters.iter().collect();
     letters.sort_by_key(|letter| (letter.time, letter.value.source));
-    let mut rows = CopyRows::new(13);
+    let mut rows = CopyRows::new(14);
     for (number, letter) in (last_number + 1..).zip(&letters) {
         push_letter(&mut rows, number, letter, topics);
     }
     output.copy(
         "bronze.dead_letters",
         "COPY bronze.dead_letters (id, source_topic, source_partition, source_offset, reason, message, key, \
-         key_is_base64, payload, payload_is_base64, truncated, full_length, ingested_at) \
+         key_is_base64, payload, payload_is_base64, truncated, full_length, ingested_at, record_time) \
          FROM STDIN (FORMAT binary)",
         &rows,
     )?;
@@ -44,7 +44,7 @@ pub(crate) fn write_dead_letters(
 }
 
 fn push_letter(rows: &mut CopyRows, number: i64, letter: &At<DeadLetter>, topics: &Topics) {
-    let DeadLetter { source, reason, message, key, payload, full_length } = &letter.value;
+    let DeadLetter { source, record_time, reason, message, key, payload, full_length } = &letter.value;
     let partition = source.partition();
     let key = key.as_deref().map(lossless);
     let kept = payload.as_ref().map_or(0, |payload| payload.len() as u64);
@@ -61,6 +61,7 @@ fn push_letter(rows: &mut CopyRows, number: i64, letter: &At<DeadLetter>, topics
     rows.boolean(kept < *full_length);
     rows.count(*full_length);
     rows.instant(micros(letter.time));
+    rows.nullable(*record_time, |rows, time| rows.instant(time));
 }
 
 /// Bytes as a text from which they can be decoded.

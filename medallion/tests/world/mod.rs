@@ -146,6 +146,7 @@ impl World {
     fn received(&mut self, scored: &Scored) -> ViewChange {
         ViewChange::Received(Received {
             source: scored.transaction.source,
+            record_time: Some(scored.transaction.event_time + 1),
             event_time: scored.transaction.event_time,
             schema_version: 1,
             payload: format!("{{\"x\":\"{}\"}}", self.hostile()).into(),
@@ -269,6 +270,7 @@ impl World {
         let payload = payloads[self.rng.random_range(0..payloads.len())];
         let letter = DeadLetter {
             source: self.next_source(),
+            record_time: Some(1_700_000_000_000_000),
             reason: Reason::MalformedJson,
             message: format!("nul \0 and {}", self.hostile()),
             key: Some(b"\x80".as_slice().into()),
