@@ -5,8 +5,10 @@ DEMO_ARGS ?=
 TOOLS = .cache/tools
 # Rounds of `make chaos`.
 ROUNDS ?= 50
+# Transfers of `make consistency`.
+TRANSFERS ?= 100000
 
-.PHONY: help setup setup-manifests setup-image jars build demo test chaos observe rules monitoring screenshot manifests image image-test fmt lint clean
+.PHONY: help setup setup-manifests setup-image jars build demo test chaos consistency observe rules monitoring screenshot manifests image image-test fmt lint clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +33,9 @@ test: jars ## Run all tests against a real Kafka and a real PostgreSQL
 
 chaos: jars ## Kill the worker and PostgreSQL under load, ROUNDS=50 times, and compare after each
 	STREAMFLOW_CHAOS_ROUNDS=$(ROUNDS) cargo test --profile checked --test end_to_end chaos -- --nocapture
+
+consistency: jars ## Read both sides of TRANSFERS=100000 transfers all the while, and kill the worker
+	STREAMFLOW_TRANSFERS=$(TRANSFERS) cargo test --profile checked --test end_to_end consistency -- --nocapture
 
 monitoring: ## Write dashboards and the operator's rules anew from their sources
 	dashboards/generate.py

@@ -6,6 +6,7 @@
 mod alignment;
 mod browser;
 mod command;
+mod consistency;
 mod consumer;
 mod events;
 mod exactness;
