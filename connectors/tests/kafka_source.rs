@@ -344,6 +344,25 @@ fn while_a_transaction_is_open_nobody_claims_to_know_the_end() {
     read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { offset: 3, .. }));
 }
 
+/// Fetching is paused meanwhile.
+#[test]
+fn the_end_is_told_again_after_nobody_took_what_was_read() {
+    let server = KafkaServer::start().unwrap();
+    let mut settings = KafkaSettings::plaintext(server.brokers());
+    settings.source.queued_batches = 1;
+    server.create_topic("transactions", 1, &[]).unwrap();
+    server.write("transactions", Some(0), "a\t1\n").unwrap();
+    let first = [assignment("transactions", 0, 0)];
+    let source = KafkaSource::start(&settings, &first, &host_clock(), &no_wake()).unwrap();
+    read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { .. }));
+    std::thread::sleep(Duration::from_secs(6));
+    let taken_again = now_ms();
+    read_until(
+        &source,
+        |event| matches!(event, SourceEvent::EndOfPartition { as_of, .. } if *as_of > taken_again),
+    );
+}
+
 #[test]
 fn records_later_than_wanted_wait_and_none_is_lost() {
     let server = KafkaServer::start().unwrap();
