@@ -42,7 +42,7 @@ fn records_pass_through_the_embedded_broker() {
             topic: "transactions".to_owned(),
             partition: PartitionId::new(0, number).unwrap(),
             start: 0,
-            aligned: true,
+            ahead: None,
         })
         .collect();
     let source = KafkaSource::start(&settings, &assignments, &host_clock(), &no_wake()).unwrap();

@@ -72,7 +72,7 @@ fn message(value: &str) -> Message {
 /// The first record that a source delivers.
 fn read(settings: &KafkaSettings, topic: &str) -> Vec<u8> {
     let assignment =
-        Assignment { topic: topic.to_owned(), partition: PartitionId::FIRST, start: 0, aligned: true };
+        Assignment { topic: topic.to_owned(), partition: PartitionId::FIRST, start: 0, ahead: None };
     let wake: Wake = Arc::new(|| {});
     let clock: ReadClock = Arc::new(|| Some(now_ms()));
     let source = KafkaSource::start(settings, &[assignment], &clock, &wake).unwrap();

@@ -14,6 +14,7 @@ use streamflow_connectors::source::{KEPT_BYTES, ReadClock, SourceError, SourceEv
 use streamflow_model::{PartitionId, Record};
 use streamflow_test_support::KafkaServer;
 
+const HOUR_MS: i64 = 3_600_000;
 const WITHIN: Duration = Duration::from_secs(30);
 const LOG_APPEND_TIME: [(&str, &str); 1] = [("message.timestamp.type", "LogAppendTime")];
 
@@ -22,7 +23,7 @@ fn partition(topic: u16, number: u16) -> PartitionId {
 }
 
 fn assignment(topic: &str, number: u16, start: u64) -> Assignment {
-    Assignment { topic: topic.to_owned(), partition: partition(0, number), start, aligned: true }
+    Assignment { topic: topic.to_owned(), partition: partition(0, number), start, ahead: Some(HOUR_MS) }
 }
 
 fn no_wake() -> Wake {
@@ -155,8 +156,13 @@ fn the_end_is_told_anew_and_by_topic() {
     let (wake_sender, wakes) = crossbeam_channel::unbounded();
     let wake: Wake = Arc::new(move || wake_sender.send(()).unwrap());
     let assignments = [
-        Assignment { topic: "customers".to_owned(), partition: partition(1, 0), start: 0, aligned: true },
-        Assignment { topic: "stores".to_owned(), partition: partition(2, 0), start: 0, aligned: true },
+        Assignment {
+            topic: "customers".to_owned(),
+            partition: partition(1, 0),
+            start: 0,
+            ahead: Some(HOUR_MS),
+        },
+        Assignment { topic: "stores".to_owned(), partition: partition(2, 0), start: 0, ahead: Some(HOUR_MS) },
     ];
     let source = KafkaSource::start(&settings, &assignments, &host_clock(), &wake).unwrap();
     let records = read_to_end(&source, 2);

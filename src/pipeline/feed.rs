@@ -196,51 +196,16 @@ pub struct Alignment {
     watermark: CurrentWatermark,
     /// Microseconds.
     most: i64,
-    /// The time of the first record read, until there is a watermark; microseconds since 1970.
-    first: Option<i64>,
 }
 
 impl Alignment {
     pub fn new(watermark: CurrentWatermark, seconds: u32) -> Self {
-        Self { watermark, most: i64::from(seconds) * SECOND, first: None }
+        Self { watermark, most: i64::from(seconds) * SECOND }
     }
 
-    /// Takes note of the first record.
-    pub fn begin(&mut self, records: &[Record]) {
-        if self.first.is_none() {
-            self.first = records.iter().filter_map(|record| record.appended_at).min();
-        }
-    }
-
-    /// The latest time of records that are to be read, ms since 1970.
-    pub fn latest(&self) -> i64 {
-        let known = Some(self.watermark.get()).filter(|watermark| *watermark > i64::MIN);
-        known.or(self.first).map_or(i64::MAX, |from| from.saturating_add(self.most) / 1000)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use streamflow_model::Source;
-
-    #[test]
-    fn reading_goes_as_far_ahead_of_the_watermark_as_it_may() {
-        let watermark = CurrentWatermark::default();
-        watermark.set(i64::MIN);
-        let mut alignment = Alignment::new(watermark.clone(), 60);
-        assert_eq!(alignment.latest(), i64::MAX);
-        let record = |appended_at| Record {
-            source: Source::new(PartitionId::FIRST, 0),
-            appended_at: Some(appended_at),
-            key: None,
-            payload: None,
-            full_length: 0,
-        };
-        alignment.begin(&[record(8_000_000), record(5_000_000)]);
-        alignment.begin(&[record(1_000_000)]);
-        assert_eq!(alignment.latest(), 65_000);
-        watermark.set(3_000_000);
-        assert_eq!(alignment.latest(), 63_000);
+    /// The latest time of records that are to be read, ms since 1970, once there is a watermark.
+    pub fn latest(&self) -> Option<i64> {
+        let watermark = self.watermark.get();
+        (watermark > i64::MIN).then(|| watermark.saturating_add(self.most) / 1000)
     }
 }

@@ -173,7 +173,6 @@ impl Feeder<'_> {
             match self.source.events().try_recv() {
                 Ok(SourceEvent::Batch(records)) => {
                     self.idle.busy(&records);
-                    self.alignment.begin(&records);
                     self.give(epoch, records);
                     batches += 1;
                 }
@@ -215,7 +214,7 @@ impl Feeder<'_> {
 
     /// Removes durable records from those in flight, and lets reading go on as the watermark does.
     fn settle(&mut self) {
-        self.source.read_up_to(self.alignment.latest());
+        self.alignment.latest().into_iter().for_each(|time| self.source.read_up_to(time));
         let now = now_ms() as i64;
         let mut latencies = self.status.latencies();
         let durable = &self.durable;

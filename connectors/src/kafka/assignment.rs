@@ -11,6 +11,6 @@ pub struct Assignment {
     pub partition: PartitionId,
     /// The first offset to deliver.
     pub start: u64,
-    /// Whether it waits where it is ahead of what is to be read.
-    pub aligned: bool,
+    /// How far past its first record it is read before it is told up to which time, ms; `None` if it never waits.
+    pub ahead: Option<i64>,
 }

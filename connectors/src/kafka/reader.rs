@@ -26,6 +26,9 @@ const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
 /// How often the reader checks whether a partition still ends at the same offset.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Nobody has told yet up to which time is to be read.
+pub(super) const UNTOLD: i64 = i64::MIN;
+
 /// How often messages that wait are looked at.
 const WAITING_CHECK: Duration = Duration::from_millis(10);
 
@@ -36,7 +39,7 @@ const LOOK_WITHIN: Duration = Duration::from_millis(300);
 pub(super) struct Reader {
     consumer: BaseConsumer<Reporting>,
     ends: Ends,
-    /// The latest time of records that are to be read, ms since 1970.
+    /// The latest time of records that are to be read, ms since 1970; [`UNTOLD`] at first.
     latest: Arc<AtomicI64>,
     partitions: Vec<Cursor>,
     batch: BatchBuilder,
@@ -67,13 +70,22 @@ struct Cursor {
     taken: u64,
     /// Messages that are later than what is to be read. While there are any, the partition is paused.
     waiting: VecDeque<OwnedMessage>,
-    /// Whether messages wait.
-    aligned: bool,
+    /// How far past its first message it is read before it is told up to which time, ms; `None` if none waits.
+    ahead: Option<i64>,
+    /// The time of the first message, ms since 1970.
+    first: Option<i64>,
 }
 
 impl Cursor {
     fn number(&self) -> i32 {
         i32::from(self.partition.partition())
+    }
+
+    /// Whether a message has to wait, where what is to be read ends at `latest`, ms since 1970.
+    fn is_later(&mut self, message: &impl Message, latest: i64) -> bool {
+        let (Some(ahead), Some(time)) = (self.ahead, message.timestamp().to_millis()) else { return false };
+        let first = *self.first.get_or_insert(time);
+        time > if latest == UNTOLD { first.saturating_add(ahead) } else { latest }
     }
 }
 
@@ -105,7 +117,8 @@ impl Reader {
             at_end: false,
             taken: 0,
             waiting: VecDeque::new(),
-            aligned: assignment.aligned,
+            ahead: assignment.ahead,
+            first: None,
         };
         Self {
             consumer,
@@ -179,9 +192,11 @@ impl Reader {
         let latest = self.latest.load(Ordering::Relaxed);
         let mut ready = Vec::new();
         for cursor in self.partitions.iter_mut().filter(|cursor| !cursor.waiting.is_empty()) {
-            let is_later = |message: &OwnedMessage| milliseconds(message).is_some_and(|time| time > latest);
-            while cursor.waiting.front().is_some_and(|next| !is_later(next)) {
-                let Some(message) = cursor.waiting.pop_front() else { break };
+            while let Some(message) = cursor.waiting.pop_front() {
+                if cursor.is_later(&message, latest) {
+                    cursor.waiting.push_front(message);
+                    break;
+                }
                 accept(cursor, &mut self.batch, &message);
             }
             if cursor.waiting.is_empty() {
@@ -411,8 +426,7 @@ fn take(
 ) -> Option<i32> {
     // It always finds it: only assigned partitions are fetched.
     let cursor = find(partitions, message.partition())?;
-    let is_later = cursor.aligned && milliseconds(message).is_some_and(|time| time > latest);
-    if !is_later && cursor.waiting.is_empty() {
+    if !cursor.is_later(message, latest) && cursor.waiting.is_empty() {
         accept(cursor, batch, message);
         return None;
     }
@@ -425,10 +439,6 @@ fn accept(cursor: &mut Cursor, batch: &mut BatchBuilder, message: &impl Message)
     let Ok(offset) = u64::try_from(message.offset()) else { return };
     batch.push(cursor.partition, offset, message);
     cursor.next = offset + 1;
-    cursor.time = milliseconds(message).and_then(|time| u64::try_from(time).ok());
+    cursor.time = message.timestamp().to_millis().and_then(|time| u64::try_from(time).ok());
     cursor.at_end = false;
-}
-
-fn milliseconds(message: &impl Message) -> Option<i64> {
-    message.timestamp().to_millis()
 }

@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::assignment::Assignment;
 use super::consumer;
 use super::progress::SourceProgress;
-use super::reader::{Ends, Reader};
+use super::reader::{Ends, Reader, UNTOLD};
 use super::settings::KafkaSettings;
 use crate::source::{Outbox, ReadClock, SourceError, SourceEvent, Wake};
 
@@ -22,7 +22,7 @@ use crate::source::{Outbox, ReadClock, SourceError, SourceEvent, Wake};
 pub struct KafkaSource {
     events: Receiver<SourceEvent>,
     progress: Arc<SourceProgress>,
-    /// The latest time of records that are to be read, ms since 1970.
+    /// The latest time of records that are to be read, ms since 1970; [`UNTOLD`] at first.
     latest: Arc<AtomicI64>,
     stop: Arc<AtomicBool>,
     readers: Vec<JoinHandle<()>>,
@@ -44,7 +44,7 @@ impl KafkaSource {
         let mut source = Self {
             events,
             progress: Arc::new(SourceProgress::new(assignments)),
-            latest: Arc::new(AtomicI64::new(i64::MAX)),
+            latest: Arc::new(AtomicI64::new(UNTOLD)),
             stop: Arc::default(),
             readers: Vec::new(),
         };
@@ -74,8 +74,8 @@ impl KafkaSource {
         &self.events
     }
 
-    /// Records of aligned partitions that are later than `time`, ms since 1970, wait, and with them their
-    /// partitions. Until the first call none does.
+    /// Records that are later than `time`, ms since 1970, wait, and with them their partitions, unless these never
+    /// wait.
     pub fn read_up_to(&self, time: i64) {
         self.latest.store(time, Ordering::Relaxed);
     }
