@@ -202,7 +202,7 @@ def page():
         7,
         table(
             "Partitions",
-            "From where reading goes on after a restart, the end, what lies between, and whether the broker answers.",
+            "From where reading goes on after a restart, the end, what lies between, whether the broker answers, and whether it waits for slower ones.",
             [
                 (name, f"max by (topic, partition) ({metric(f'streamflow_kafka_{what}')})", unit)
                 for name, what, unit in [
@@ -211,6 +211,7 @@ def page():
                     ("records", "lag_records", "none"),
                     ("seconds", "lag_seconds", "s"),
                     ("up", "up", "bool_yes_no"),
+                    ("waits", "waiting", "bool_yes_no"),
                 ]
             ],
             ["topic", "partition"],
