@@ -10,10 +10,11 @@ use crate::admission::dead_letter;
 use crate::changes::{PartitionPosition, Upsert};
 use crate::decode::Refusal;
 use crate::decode::object::Object;
+use crate::operators::ordered;
 use crate::operators::output;
 use crate::operators::stash::Stash;
-use crate::operators::watermark::PartitionTime;
-use crate::partitions::{Clock, Partitions};
+use crate::operators::watermark::{Clock, PartitionTime};
+use crate::partitions::Partitions;
 use crate::resume::Resume;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
@@ -54,6 +55,18 @@ impl Role {
     pub fn holds_watermark(self) -> bool {
         matches!(self, Self::Transactions | Self::Blacklist)
     }
+}
+
+/// The clocks of partitions whose topics have a role that is `wanted`; `roles` are those of the topics, by index in
+/// the configuration.
+pub fn clocks_of<'s>(
+    roles: &[Role],
+    clocks: &StreamVec<'s, u64, Clock>,
+    wanted: impl Fn(Role) -> bool + 'static,
+) -> StreamVec<'s, u64, Clock> {
+    let roles = roles.to_vec();
+    let is_wanted = move |clock: &Clock| wanted(Role::of_topic(&roles, clock.partition.topic()));
+    ordered::flat_map("clocks", clocks.clone(), move |clock| Some(clock).filter(&is_wanted))
 }
 
 /// The outputs of [`decode_dimensions`].

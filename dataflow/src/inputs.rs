@@ -3,7 +3,7 @@
 use crate::changes::ViewChange;
 use crate::decode::Event;
 use crate::detectors::RulesChange;
-use crate::partitions::Clock;
+use crate::operators::watermark::Clock;
 use crate::resume::{Restored, RestoredCustomer, RestoredTransaction};
 use streamflow_model::record::Record;
 use timely::dataflow::operators::Input;

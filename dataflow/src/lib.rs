@@ -14,7 +14,7 @@ pub mod history;
 pub mod identity;
 pub mod inputs;
 pub mod operators;
-pub mod partitions;
+mod partitions;
 pub mod resume;
 pub mod roster;
 pub mod score;

@@ -1,45 +1,10 @@
 //! The partitions that a worker reads: how far, and what time it is in each.
 
 use crate::changes::PartitionPosition;
-use crate::dimensions::Role;
-use crate::operators::ordered;
-use crate::operators::watermark::PartitionTime;
+use crate::operators::watermark::Clock;
 use crate::resume::Resume;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use streamflow_model::{PartitionId, Record};
-use timely::dataflow::StreamVec;
-
-/// What is known of a partition beside its records: that it is read, that it has been read to its end, or that
-/// it has ended. It counts for the records of later epochs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Clock {
-    /// The partition.
-    pub partition: PartitionId,
-    /// An instant, microseconds since 1970, before which no further record can be. `i64::MIN` announces the
-    /// partition, which holds the watermark back until its first record; `i64::MAX` ends it.
-    pub time: i64,
-    /// The partition's end; after its last record there may be offsets that hold none.
-    pub end: Option<u64>,
-}
-
-/// The clocks of partitions whose topics have a role that is `wanted`; `roles` are those of the topics, by index in
-/// the configuration.
-pub fn clocks_of<'s>(
-    roles: &[Role],
-    clocks: &StreamVec<'s, u64, Clock>,
-    wanted: impl Fn(Role) -> bool + 'static,
-) -> StreamVec<'s, u64, Clock> {
-    let roles = roles.to_vec();
-    let is_wanted = move |clock: &Clock| wanted(Role::of_topic(&roles, clock.partition.topic()));
-    ordered::flat_map("clocks", clocks.clone(), move |clock| Some(clock).filter(&is_wanted))
-}
-
-impl From<Clock> for PartitionTime {
-    fn from(Clock { partition, time, .. }: Clock) -> Self {
-        Self { partition, time }
-    }
-}
 
 /// The state of reading one partition. All times in microseconds since 1970.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,8 +6,7 @@
 
 use crate::changes::{PartitionPosition, Upsert, ViewChange};
 use crate::controls::ControlChange;
-use crate::operators::watermark;
-use crate::partitions::Clock;
+use crate::operators::watermark::{self, Clock};
 use crate::settings::Settings;
 use crate::views::ViewRow;
 use crate::views::customer_profile::Profile;

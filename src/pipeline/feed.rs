@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::inputs::InputHandles;
-use streamflow_dataflow::operators::watermark::CurrentWatermark;
-use streamflow_dataflow::partitions::Clock;
+use streamflow_dataflow::operators::watermark::{Clock, CurrentWatermark};
 use streamflow_model::timestamp::SECOND;
 use streamflow_model::{PartitionId, Record};
 

@@ -12,7 +12,7 @@ use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::graph::{self, Wanted};
 use streamflow_dataflow::inputs::{InputHandles, Inputs};
-use streamflow_dataflow::partitions::Clock;
+use streamflow_dataflow::operators::watermark::Clock;
 use streamflow_dataflow::resume::Resume;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{PartitionId, Record};

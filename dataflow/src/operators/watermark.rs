@@ -21,6 +21,25 @@ pub struct PartitionTime {
     pub time: i64,
 }
 
+/// What is known of a partition beside its records: that it is read, that it has been read to its end, or that
+/// it has ended. It counts for the records of later epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Clock {
+    /// The partition.
+    pub partition: PartitionId,
+    /// An instant, microseconds since 1970, before which no further record can be. `i64::MIN` announces the
+    /// partition, which holds the watermark back until its first record; `i64::MAX` ends it.
+    pub time: i64,
+    /// The partition's end; after its last record there may be offsets that hold none.
+    pub end: Option<u64>,
+}
+
+impl From<Clock> for PartitionTime {
+    fn from(Clock { partition, time, .. }: Clock) -> Self {
+        Self { partition, time }
+    }
+}
+
 /// The smallest partition time.
 #[derive(Debug, Default)]
 pub struct Watermark {

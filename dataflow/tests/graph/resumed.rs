@@ -6,7 +6,7 @@ use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::history::Slicing;
-use streamflow_dataflow::partitions::Clock;
+use streamflow_dataflow::operators::watermark::Clock;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;

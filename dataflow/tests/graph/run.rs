@@ -11,7 +11,7 @@ use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::graph::{Wanted, build};
 use streamflow_dataflow::inputs::{InputHandles, Inputs, RestoredHandles};
-use streamflow_dataflow::partitions::Clock;
+use streamflow_dataflow::operators::watermark::Clock;
 use streamflow_dataflow::score::Settled;
 use streamflow_model::{Record, Source};
 use streamflow_oracle::RawEvent;
