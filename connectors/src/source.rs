@@ -34,6 +34,11 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// back.
 pub type ReadClock = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
 
+/// This host's clock, where no broker stamps records.
+pub fn host_clock() -> ReadClock {
+    Arc::new(|| Some(now_ms()))
+}
+
 /// What a source delivers.
 #[derive(Debug)]
 pub enum SourceEvent<T = Record> {

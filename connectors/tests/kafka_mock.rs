@@ -7,17 +7,13 @@ use std::time::Duration;
 use streamflow_connectors::kafka::{
     Assignment, KafkaSettings, KafkaSource, MockBroker, Producer, TopicAdmin,
 };
-use streamflow_connectors::source::{ReadClock, SourceEvent, Wake, now_ms};
+use streamflow_connectors::source::{SourceEvent, Wake, host_clock};
 use streamflow_model::PartitionId;
 
 const WITHIN: Duration = Duration::from_secs(10);
 
 fn no_wake() -> Wake {
     Arc::new(|| {})
-}
-
-fn host_clock() -> ReadClock {
-    Arc::new(|| Some(now_ms()))
 }
 
 #[test]

@@ -10,7 +10,7 @@ use streamflow_connectors::kafka::{
     Assignment, KafkaSettings, KafkaSource, Mechanism, Message, Producer, Protocol, TopicAdmin,
     TopicSettings, TransactionalProducer, latest_record,
 };
-use streamflow_connectors::source::{ReadClock, SourceEvent, Wake, now_ms};
+use streamflow_connectors::source::{SourceEvent, Wake, host_clock};
 use streamflow_model::PartitionId;
 use streamflow_test_support::{Authority, KafkaServer, Security};
 use tempfile::TempDir;
@@ -74,8 +74,7 @@ fn read(settings: &KafkaSettings, topic: &str) -> Vec<u8> {
     let assignment =
         Assignment { topic: topic.to_owned(), partition: PartitionId::FIRST, start: 0, ahead: None };
     let wake: Wake = Arc::new(|| {});
-    let clock: ReadClock = Arc::new(|| Some(now_ms()));
-    let source = KafkaSource::start(settings, &[assignment], &clock, &wake).unwrap();
+    let source = KafkaSource::start(settings, &[assignment], &host_clock(), &wake).unwrap();
     loop {
         match source.events().recv_timeout(PATIENCE).unwrap() {
             SourceEvent::Batch(records) => return records[0].payload.as_deref().unwrap().to_vec(),

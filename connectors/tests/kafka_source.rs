@@ -10,7 +10,7 @@ use streamflow_connectors::kafka::{
     Assignment, BrokerClock, KafkaError, KafkaSettings, KafkaSource, Message, OffsetRange, Producer,
     TimestampType, TopicAdmin, TopicSettings, TransactionalProducer,
 };
-use streamflow_connectors::source::{KEPT_BYTES, ReadClock, SourceError, SourceEvent, Wake, now_ms};
+use streamflow_connectors::source::{KEPT_BYTES, SourceError, SourceEvent, Wake, host_clock, now_ms};
 use streamflow_model::{PartitionId, Record};
 use streamflow_test_support::KafkaServer;
 
@@ -30,8 +30,9 @@ fn no_wake() -> Wake {
     Arc::new(|| {})
 }
 
-fn host_clock() -> ReadClock {
-    Arc::new(|| Some(now_ms()))
+/// A source that wakes nobody.
+fn source_of(settings: &KafkaSettings, assignments: &[Assignment]) -> KafkaSource {
+    KafkaSource::start(settings, assignments, &host_clock(), &no_wake()).unwrap()
 }
 
 fn next_event(events: &Receiver<SourceEvent>) -> SourceEvent {
@@ -103,10 +104,8 @@ fn every_record_is_read_once_in_order_from_any_offset() {
 
     // Two workers share the partitions.
     let first = [assignment("transactions", 0, 0), assignment("transactions", 2, 0)];
-    let first = KafkaSource::start(&settings, &first, &host_clock(), &no_wake()).unwrap();
-    let second =
-        KafkaSource::start(&settings, &[assignment("transactions", 1, 0)], &host_clock(), &no_wake())
-            .unwrap();
+    let first = source_of(&settings, &first);
+    let second = source_of(&settings, &[assignment("transactions", 1, 0)]);
     let mut records = read_to_end(&first, 2);
     records.extend(read_to_end(&second, 1));
 
@@ -128,9 +127,7 @@ fn every_record_is_read_once_in_order_from_any_offset() {
 
     // A worker that resumes.
     let start = next[1] - 7;
-    let resumed =
-        KafkaSource::start(&settings, &[assignment("transactions", 1, start)], &host_clock(), &no_wake())
-            .unwrap();
+    let resumed = source_of(&settings, &[assignment("transactions", 1, start)]);
     let offsets: Vec<u64> = read_to_end(&resumed, 1).iter().map(|record| record.source.offset()).collect();
     assert_eq!(offsets, (start..next[1]).collect::<Vec<_>>());
 
@@ -197,7 +194,7 @@ fn an_offset_that_is_not_there_is_an_error() {
 
     for start in [0, 1, 4] {
         let assignments = [assignment("transactions", 0, 0), assignment("transactions", 1, start)];
-        let source = KafkaSource::start(&settings, &assignments, &host_clock(), &no_wake()).unwrap();
+        let source = source_of(&settings, &assignments);
         let error = failure(&source);
         assert!(!error.is_retryable());
         let SourceError::OffsetOutOfRange { partition: 1, offset, earliest: 2, latest: 3, .. } = error else {
@@ -207,8 +204,7 @@ fn an_offset_that_is_not_there_is_an_error() {
         assert!(source.events().recv_timeout(WITHIN).is_err_and(|end| end == RecvTimeoutError::Disconnected));
     }
 
-    let source =
-        KafkaSource::start(&settings, &[assignment("missing", 0, 0)], &host_clock(), &no_wake()).unwrap();
+    let source = source_of(&settings, &[assignment("missing", 0, 0)]);
     let error = failure(&source);
     assert!(error.is_retryable(), "{error}");
 }
@@ -219,12 +215,9 @@ fn a_broker_that_restarts_is_waited_for() {
     let settings = KafkaSettings::plaintext(server.brokers());
     server.create_topic("transactions", 1, &[]).unwrap();
     server.write("transactions", None, "a\t1\n").unwrap();
-    let source =
-        KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &host_clock(), &no_wake())
-            .unwrap();
+    let source = source_of(&settings, &[assignment("transactions", 0, 0)]);
     assert_eq!(read_to_end(&source, 1).len(), 1);
-    let idle = KafkaSource::start(&settings, &[assignment("transactions", 0, 1)], &host_clock(), &no_wake())
-        .unwrap();
+    let idle = source_of(&settings, &[assignment("transactions", 0, 1)]);
 
     server.kill().unwrap();
     let away = Instant::now();
@@ -248,9 +241,7 @@ fn a_slow_worker_holds_the_reader_back_and_drop_frees_it() {
     let lines: String = (0..1_000).map(|number| format!("key\t{number}\n")).collect();
     server.write("transactions", None, &lines).unwrap();
 
-    let source =
-        KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &host_clock(), &no_wake())
-            .unwrap();
+    let source = source_of(&settings, &[assignment("transactions", 0, 0)]);
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(source.events().len(), 2);
     assert_eq!(source.progress().partitions()[0].position(), 20);
@@ -291,9 +282,7 @@ fn while_a_broker_is_away_nobody_claims_to_know_the_end() {
     let settings = KafkaSettings::plaintext(server.brokers());
     server.create_topic("transactions", 1, &[]).unwrap();
     server.write("transactions", Some(0), "a\t1\n").unwrap();
-    let source =
-        KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &host_clock(), &no_wake())
-            .unwrap();
+    let source = source_of(&settings, &[assignment("transactions", 0, 0)]);
     let as_of = |event: &SourceEvent| match event {
         SourceEvent::EndOfPartition { as_of, .. } => Some(*as_of),
         _ => None,
@@ -321,9 +310,7 @@ fn markers_of_transactions_do_not_hide_the_end() {
     let message = Message { key: b"k".to_vec(), value: Some(b"v".to_vec()), headers: Vec::new() };
     producer.send("transactions", &message, WITHIN).unwrap();
     producer.commit(WITHIN).unwrap();
-    let source =
-        KafkaSource::start(&settings, &[assignment("transactions", 0, 0)], &host_clock(), &no_wake())
-            .unwrap();
+    let source = source_of(&settings, &[assignment("transactions", 0, 0)]);
     read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { offset: 2, .. }));
 }
 
@@ -340,7 +327,7 @@ fn while_a_transaction_is_open_nobody_claims_to_know_the_end() {
     producer.send("transactions", &message, WITHIN).unwrap();
     std::thread::sleep(Duration::from_secs(2));
     let first = [assignment("transactions", 0, 0)];
-    let source = KafkaSource::start(&settings, &first, &host_clock(), &no_wake()).unwrap();
+    let source = source_of(&settings, &first);
     read_until(&source, |event| matches!(event, SourceEvent::Batch(_)));
     // Longer than a marker takes to be passed.
     std::thread::sleep(Duration::from_secs(7));
@@ -359,7 +346,7 @@ fn the_end_is_told_again_after_nobody_took_what_was_read() {
     server.create_topic("transactions", 1, &[]).unwrap();
     server.write("transactions", Some(0), "a\t1\n").unwrap();
     let first = [assignment("transactions", 0, 0)];
-    let source = KafkaSource::start(&settings, &first, &host_clock(), &no_wake()).unwrap();
+    let source = source_of(&settings, &first);
     read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { .. }));
     std::thread::sleep(Duration::from_secs(6));
     let taken_again = now_ms();
@@ -375,7 +362,7 @@ fn records_later_than_wanted_wait_and_none_is_lost() {
     let settings = KafkaSettings::plaintext(server.brokers());
     server.create_topic("transactions", 1, &[]).unwrap();
     let first = [assignment("transactions", 0, 0)];
-    let source = KafkaSource::start(&settings, &first, &host_clock(), &no_wake()).unwrap();
+    let source = source_of(&settings, &first);
     source.read_up_to(0);
     let producer = Producer::open(&settings).unwrap();
     let count = 5_000;

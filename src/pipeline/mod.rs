@@ -41,7 +41,7 @@ use sink::Committing;
 use std::sync::{Arc, Mutex};
 use streamflow_connectors::kafka::BrokerClock;
 use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice};
-use streamflow_connectors::source::{ReadClock, now_ms};
+use streamflow_connectors::source::host_clock;
 use streamflow_medallion::{Medallion, Progress};
 
 /// From where all processes continue, decided by the first.
@@ -103,10 +103,6 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
         Some(reason) => bail!(reason),
         None => Ok(()),
     }
-}
-
-fn host_clock() -> ReadClock {
-    Arc::new(|| Some(now_ms()))
 }
 
 /// Takes the lease, which fences its previous holder.

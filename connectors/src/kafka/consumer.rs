@@ -30,12 +30,26 @@ pub(super) fn assigned(
     Ok(consumer)
 }
 
-/// A client that asks for the ends of partitions with the records of transactions that are still open.
-pub(super) fn of_all_records(settings: &KafkaSettings) -> Result<BaseConsumer<Logging>, SourceError> {
-    let client = |error: KafkaError| SourceError::Client(error.to_string());
-    let mut config = settings.client_config().map_err(client)?;
-    config.set("group.id", "streamflow").set("isolation.level", "read_uncommitted");
-    config.create_with_context(Logging::default()).map_err(|error| client(KafkaError::Client(error)))
+/// A client that is still to be told what to read, to look something up: what the isolation level `isolation` lets
+/// it see.
+pub(super) fn unassigned(
+    settings: &KafkaSettings,
+    isolation: &str,
+) -> Result<BaseConsumer<Logging>, KafkaError> {
+    let mut config = settings.client_config()?;
+    config
+        // Required to assign a partition; no group is joined.
+        .set("group.id", &settings.client_id)
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", isolation)
+        // Markers of transactions have offsets and are no records: only this event shows that the end is
+        // reached.
+        .set("enable.partition.eof", "true")
+        // A fetch that finds nothing more reports the end: do not let it wait for more.
+        .set("fetch.wait.max.ms", "10")
+        // What has been deleted at the beginning meanwhile was not the newest.
+        .set("auto.offset.reset", "earliest");
+    config.create_with_context(Logging::default()).map_err(KafkaError::Client)
 }
 
 fn configure(config: &mut ClientConfig, settings: &SourceSettings) {

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use super::client::Logging;
+use super::consumer;
 use super::error::KafkaError;
 use super::settings::KafkaSettings;
 
@@ -23,16 +23,7 @@ pub fn first_record_time(
     partition: u16,
     within: Duration,
 ) -> Result<Option<i64>, KafkaError> {
-    let mut config = settings.client_config()?;
-    config
-        // Required to assign a partition; no group is joined.
-        .set("group.id", "streamflow")
-        .set("enable.auto.commit", "false")
-        .set("isolation.level", "read_uncommitted")
-        .set("enable.partition.eof", "true")
-        .set("auto.offset.reset", "earliest");
-    let consumer: BaseConsumer<Logging> =
-        config.create_with_context(Logging::default()).map_err(KafkaError::Client)?;
+    let consumer = consumer::unassigned(settings, "read_uncommitted")?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, i32::from(partition), Offset::Beginning)
         .and_then(|()| consumer.assign(&list))

@@ -7,6 +7,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
 use super::client::Logging;
+use super::consumer;
 use super::error::KafkaError;
 use super::settings::KafkaSettings;
 
@@ -33,8 +34,8 @@ pub fn latest_record(
     let search = Search { topic, key, deadline: Instant::now() + within };
     // Once the end of what is committed is past the present end of all there is, nothing before that is
     // undecided.
-    let end = search.offsets(&consumer(settings, "read_uncommitted")?)?.end;
-    let reader = consumer(settings, "read_committed")?;
+    let end = search.offsets(&consumer::unassigned(settings, "read_uncommitted")?)?.end;
+    let reader = consumer::unassigned(settings, "read_committed")?;
     let mut offsets = search.offsets(&reader)?;
     while offsets.end < end {
         std::thread::sleep(PAUSE);
@@ -49,23 +50,6 @@ pub fn latest_record(
         }
     }
     Ok(None)
-}
-
-fn consumer(settings: &KafkaSettings, isolation: &str) -> Result<BaseConsumer<Logging>, KafkaError> {
-    let mut config = settings.client_config()?;
-    config
-        // Required to assign a partition; no group is joined.
-        .set("group.id", &settings.client_id)
-        .set("enable.auto.commit", "false")
-        .set("isolation.level", isolation)
-        // Markers of transactions have offsets and are no records: only this event shows that the end is
-        // reached.
-        .set("enable.partition.eof", "true")
-        // A fetch that finds nothing more reports the end: do not let it wait for more.
-        .set("fetch.wait.max.ms", "10")
-        // What has been deleted at the beginning meanwhile was not the newest.
-        .set("auto.offset.reset", "earliest");
-    config.create_with_context(Logging::default()).map_err(KafkaError::Client)
 }
 
 /// The first offset there is and the one past the last that the reader may see.

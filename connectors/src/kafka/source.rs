@@ -52,7 +52,9 @@ impl KafkaSource {
         for assignment in assignments {
             topics.entry(&assignment.topic).or_default().push(assignment);
         }
-        let all = Arc::new(consumer::of_all_records(settings)?);
+        let all = consumer::unassigned(settings, "read_uncommitted")
+            .map_err(|error| SourceError::Client(error.to_string()))?;
+        let all = Arc::new(all);
         for (topic, partitions) in topics {
             let consumer = consumer::assigned(settings, topic, &partitions, &source.progress)?;
             let outbox =
