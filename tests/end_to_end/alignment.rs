@@ -4,7 +4,7 @@
 use crate::parts::Parts;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{KafkaSettings, Producer};
+use streamflow_connectors::kafka::Producer;
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -25,9 +25,7 @@ fn a_topic_far_ahead_of_the_slowest_waits_for_it() {
     let (full, sparse) = (parts.topic("transactions"), parts.topic("sparse"));
     parts.kafka.create_topic(&sparse, 1, &[]).unwrap();
     for (topic, count) in [(&full, FULL), (&sparse, SPARSE)] {
-        parts.kafka.configure_topic(topic, &[("message.timestamp.type", "CreateTime")]).unwrap();
-        fill(parts.kafka.brokers(), topic, count);
-        parts.kafka.configure_topic(topic, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
+        parts.fill_with_the_past(topic, &[], |producer| send(producer, topic, count));
     }
     let mut run = parts.command("run", &["--set", &format!("topics.transactions=[{full},{sparse}]")]);
     let mut client = parts.connect();
@@ -52,8 +50,7 @@ fn a_topic_far_ahead_of_the_slowest_waits_for_it() {
     assert!(run.terminate().success());
 }
 
-fn fill(brokers: &str, topic: &str, count: i64) {
-    let producer = Producer::open(&KafkaSettings::plaintext(brokers)).unwrap();
+fn send(producer: &Producer, topic: &str, count: i64) {
     let begin = chrono::Utc::now() - chrono::Duration::hours(HOURS + 1);
     for number in 0..count {
         let at = begin + chrono::Duration::milliseconds(number * HOURS * 3_600_000 / count);
@@ -64,5 +61,4 @@ fn fill(brokers: &str, topic: &str, count: i64) {
         let time = at.timestamp_millis();
         producer.send(topic, b"key", Some(event.to_string().as_bytes()), Some(time)).unwrap();
     }
-    producer.flush(PATIENCE).unwrap();
 }

@@ -49,11 +49,5 @@ fn generate_and_wait(parts: &Parts, run: &mut Running) {
     rates.iter().for_each(|rate| options.extend(["--set", rate]));
     let mut generate = parts.command("generate", &options);
     assert!(generate.wait().success(), "{}", generate.printed());
-    let sent = parts.consume("transactions").len() as i64;
-    let sql =
-        "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books WHERE account = 'read' AND topic = $1";
-    let (mut client, topic, begun) = (parts.connect(), parts.topic("transactions"), Instant::now());
-    while client.query_one(sql, &[&topic]).unwrap().get::<_, i64>(0) < sent {
-        run.keep_waiting(begun, PATIENCE, "all is committed");
-    }
+    parts.wait_for_all(run, PATIENCE);
 }

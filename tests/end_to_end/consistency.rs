@@ -5,7 +5,6 @@
 //!
 //! `STREAMFLOW_TRANSFERS` sets how many, `STREAMFLOW_TRANSFER_RATE` how many a second.
 
-use crate::command::Running;
 use crate::parts::Parts;
 use postgres::Client;
 use rand::rngs::StdRng;
@@ -55,7 +54,7 @@ fn every_reader_sees_both_sides_of_every_transfer() {
             run = parts.run();
         }
         let expected = sender.join().unwrap();
-        wait_for_all(&parts, &mut run);
+        parts.wait_for_all(&mut run, PATIENCE);
         drop(done);
         let looks: Vec<Looks> = readers.into_iter().map(|reader| reader.join().unwrap()).collect();
         assert!(run.terminate().success());
@@ -156,14 +155,4 @@ fn send(parts: &Parts, transfers: u64, rate: u64) -> i64 {
 
 fn cents_of(event: &Value) -> i64 {
     event["amount"].as_str().unwrap().replace('.', "").parse().unwrap()
-}
-
-fn wait_for_all(parts: &Parts, run: &mut Running) {
-    let sent = parts.consume("transactions").len() as i64;
-    let sql =
-        "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books WHERE account = 'read' AND topic = $1";
-    let (mut client, topic, begun) = (parts.connect(), parts.topic("transactions"), Instant::now());
-    while client.query_one(sql, &[&topic]).unwrap().get::<_, i64>(0) < sent {
-        run.keep_waiting(begun, PATIENCE, "all is committed");
-    }
 }

@@ -5,7 +5,7 @@ use crate::command::Running;
 use crate::parts::Parts;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{KafkaSettings, Producer};
+use streamflow_connectors::kafka::Producer;
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -33,26 +33,14 @@ impl World {
     /// Runs a command to its end, which must be a success or not, and returns what it printed.
     fn finish(&self, name: &str, options: &[&str], success: bool) -> String {
         let mut command = self.parts.command(name, options);
-        while command.ended().is_none() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let ended = command.ended();
-        assert!(ended.is_some_and(|status| status.success() == success), "{}", command.printed());
+        let success_as_told = command.wait().success() == success;
+        assert!(success_as_told, "{}", command.printed());
         command.printed()
     }
 
     /// Waits until every record of the transactions is committed.
     fn wait_for_all(&mut self) {
-        let mut client = self.parts.connect();
-        let sql = "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books \
-             WHERE account = 'read' AND topic = $1";
-        let topic = self.parts.topic("transactions");
-        let begun = Instant::now();
-        while client.query_one(sql, &[&topic]).unwrap().get::<_, i64>(0)
-            < self.parts.consume("transactions").len() as i64
-        {
-            self.run.keep_waiting(begun, PATIENCE, "all is committed");
-        }
+        self.parts.wait_for_all(&mut self.run, PATIENCE);
     }
 
     /// Waits until it has ended by itself, with one line that holds all of `words`.
@@ -103,10 +91,8 @@ fn a_topic_that_is_added_begins_at_its_own_first_record() {
     }
     assert!(world.run.terminate().success());
     let (old, topic) = (world.parts.topic("transactions"), world.parts.topic("added"));
-    let kafka = &world.parts.kafka;
-    kafka.create_topic(&topic, 1, &[("message.timestamp.type", "CreateTime")]).unwrap();
-    fill_with_the_past(kafka.brokers(), &topic);
-    kafka.configure_topic(&topic, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
+    world.parts.kafka.create_topic(&topic, 1, &[]).unwrap();
+    world.parts.fill_with_the_past(&topic, &[], |producer| send_forty_minutes(producer, &topic));
 
     let topics = format!("topics.transactions=[{old},{topic}]");
     world.run = world.parts.command("run", &["--set", &topics]);
@@ -150,8 +136,7 @@ fn a_watermark_ahead_of_the_brokers_time_is_shown_and_set_back() {
 }
 
 /// Forty payments, a minute apart, from three hours ago on; then a correction, a void and a copy.
-fn fill_with_the_past(brokers: &str, topic: &str) {
-    let producer = Producer::open(&KafkaSettings::plaintext(brokers)).unwrap();
+fn send_forty_minutes(producer: &Producer, topic: &str) {
     let begin = chrono::Utc::now() - chrono::Duration::hours(3);
     let send = |number: i64, visible: i64, more: serde_json::Value| {
         let at = |minutes| begin + chrono::Duration::minutes(minutes);
@@ -167,7 +152,6 @@ fn fill_with_the_past(brokers: &str, topic: &str) {
     send(3, 40, json!({"revision": 1, "amount": "7.00"}));
     send(4, 40, json!({"revision": 1, "voided": true}));
     send(5, 40, json!({}));
-    producer.flush(PATIENCE).unwrap();
 }
 
 #[test]

@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use streamflow_connectors::kafka::{KafkaSettings, TopicAdmin};
+use std::time::{Duration, Instant};
+use streamflow_connectors::kafka::{KafkaSettings, Producer, TopicAdmin};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
 use streamflow_test_support::{KafkaServer, Port};
 use tempfile::TempDir;
+
+const SENT_WITHIN: Duration = Duration::from_secs(120);
 
 /// What a pipeline runs on.
 pub struct Parts {
@@ -119,6 +122,32 @@ impl Parts {
     /// What is committed in a topic.
     pub fn consume(&self, topic: &str) -> Vec<Consumed> {
         read_committed(self.kafka.brokers(), &self.topic(topic))
+    }
+
+    /// Waits until every record of the transactions is committed.
+    pub fn wait_for_all(&self, run: &mut Running, patience: Duration) {
+        let sql = "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books \
+             WHERE account = 'read' AND topic = $1";
+        let (mut client, topic, begun) = (self.connect(), self.topic("transactions"), Instant::now());
+        while client.query_one(sql, &[&topic]).unwrap().get::<_, i64>(0)
+            < self.consume("transactions").len() as i64
+        {
+            run.keep_waiting(begun, patience, "all is committed");
+        }
+    }
+
+    /// Has `fill` send records to a topic that keep the times they are given, as if the broker had appended them
+    /// then. `more` is what the topic is configured with beside its clock.
+    pub fn fill_with_the_past(&self, topic: &str, more: &[(&str, &str)], fill: impl FnOnce(&Producer)) {
+        let configure = |clock| {
+            let configs = [&[("message.timestamp.type", clock)], more].concat();
+            self.kafka.configure_topic(topic, &configs).unwrap();
+        };
+        configure("CreateTime");
+        let producer = Producer::open(&KafkaSettings::plaintext(self.kafka.brokers())).unwrap();
+        fill(&producer);
+        producer.flush(SENT_WITHIN).unwrap();
+        configure("LogAppendTime");
     }
 
     fn configuration(&self, more: &Value) -> Value {

@@ -4,12 +4,9 @@ use crate::command;
 use crate::events::Line;
 use crate::parts::Parts;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use streamflow_connectors::kafka::{KafkaSettings, Producer};
 use tempfile::TempDir;
 
 const MINUTE: i64 = 60_000_000;
-const SENT_WITHIN: Duration = Duration::from_secs(60);
 
 /// Ordinary customers' traffic, thin enough that most of it is no burst.
 const DENSITY: [&str; 4] = ["--rate", "50", "--customers", "20000"];
@@ -105,36 +102,26 @@ impl Traffic {
 
     /// Sends all to the topics of `parts`, as if each event had arrived when it was generated.
     pub fn send_as_past(&self, parts: &Parts) {
-        let producer = Producer::open(&KafkaSettings::plaintext(parts.kafka.brokers())).unwrap();
         let begin = self.lines[0].time;
+        let reference = |name: &str| Line::read(&self.path(&format!("reference/{name}.jsonl")));
+        let compacted = [("cleanup.policy", "compact")];
+        let send = |topic: &str, more: &[(&str, &str)], lines: &[Line], key: &dyn Fn(&Line) -> String| {
+            let topic = parts.topic(topic);
+            parts.fill_with_the_past(&topic, more, |producer| {
+                let mut arrived = begin;
+                for line in lines {
+                    arrived = arrived.max(line.time);
+                    let (key, time) = (key(line), Some(arrived / 1000));
+                    producer.send(&topic, key.as_bytes(), Some(&line.bytes), time).unwrap();
+                }
+            });
+        };
         for (name, id) in [("customers", "customer_id"), ("stores", "store_id"), ("products", "product_id")] {
-            for line in Line::read(&self.path(&format!("reference/{name}.jsonl"))) {
-                let key = line.text(id);
-                producer.send(&parts.topic(name), key.as_bytes(), Some(&line.bytes), None).unwrap();
-            }
+            send(name, &compacted, &reference(name), &|line| line.text(id));
         }
-        let compacted = ("cleanup.policy", "compact");
-        for (name, more) in [("blacklist", Some(compacted)), ("transactions", None)] {
-            let configs = |clock| [("message.timestamp.type", clock)].into_iter().chain(more);
-            let configure = |clock| {
-                let configs: Vec<_> = configs(clock).collect();
-                parts.kafka.configure_topic(&parts.topic(name), &configs).unwrap();
-            };
-            configure("CreateTime");
-            let entries = Line::read(&self.path("reference/blacklist.jsonl"));
-            let mut arrived = begin;
-            for line in if name == "blacklist" { &entries } else { &self.lines } {
-                arrived = arrived.max(line.time);
-                let key = match name {
-                    "blacklist" => format!("{}:{}", line.text("entity"), line.text("id")),
-                    _ => line.customer.clone().unwrap_or_default(),
-                };
-                let time = Some(arrived / 1000);
-                producer.send(&parts.topic(name), key.as_bytes(), Some(&line.bytes), time).unwrap();
-            }
-            producer.flush(SENT_WITHIN).unwrap();
-            configure("LogAppendTime");
-        }
+        let entity = |line: &Line| format!("{}:{}", line.text("entity"), line.text("id"));
+        send("blacklist", &compacted, &reference("blacklist"), &entity);
+        send("transactions", &[], &self.lines, &|line| line.customer.clone().unwrap_or_default());
     }
 
     /// Replays files with the generated reference data into the directory `out` of its own, which is

@@ -252,13 +252,19 @@ fn corrections_voids_and_late_events_change_what_they_touch() {
     assert_eq!(names.map(account), [11, 7, 1, 1, 1, 1]);
 }
 
-/// The record of the correction became visible an hour after its time.
-#[test]
-fn a_correction_of_what_a_clock_has_made_final_is_too_late_for_every_view() {
+/// Two payments, of which a clock has made the first final.
+fn final_and_open() -> Story {
     let mut story = Story::new();
     story.pay("final", 10 * HOUR, "100.00", &json!({}));
     story.pay("open", 10 * HOUR + SECOND, "100.00", &json!({}));
     story.clock(11 * HOUR + SECOND);
+    story
+}
+
+/// The record of the correction became visible an hour after its time.
+#[test]
+fn a_correction_of_what_a_clock_has_made_final_is_too_late_for_every_view() {
+    let mut story = final_and_open();
     for id in ["final", "open"] {
         story.pay(id, 10 * HOUR + 2 * SECOND, "70.00", &json!({"revision": 1}));
     }
@@ -270,10 +276,7 @@ fn a_correction_of_what_a_clock_has_made_final_is_too_late_for_every_view() {
 
 #[test]
 fn an_entry_of_the_list_applies_to_nothing_that_a_clock_has_made_final() {
-    let mut story = Story::new();
-    story.pay("final", 10 * HOUR, "100.00", &json!({}));
-    story.pay("open", 10 * HOUR + SECOND, "100.00", &json!({}));
-    story.clock(11 * HOUR + SECOND);
+    let mut story = final_and_open();
     story.list(10 * HOUR + 2 * SECOND, "store:s", Some(json!({})));
     assert_eq!(story.outcome().alerts.keys().collect::<Vec<_>>(), ["open"]);
 }
