@@ -1,7 +1,7 @@
 //! Alerts and their changes.
 
 use crate::detectors::{Hit, Rule};
-use crate::score::{Scored, Verdict};
+use crate::score::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use streamflow_model::{Id, Score, Source, Transaction};
@@ -28,11 +28,6 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// The alert of `scored`, if it is alerted.
-    pub fn of(scored: &Scored) -> Option<Self> {
-        Self::from_verdict(&scored.transaction, &scored.verdict)
-    }
-
     /// The alert of a transaction, if its verdict is one.
     pub fn from_verdict(transaction: &Transaction, verdict: &Verdict) -> Option<Self> {
         verdict.alert.then(|| Self {
@@ -59,9 +54,32 @@ impl Alert {
 
     /// The evidence by rule id.
     pub fn rule_details(&self) -> Value {
-        let details = self.hits.iter().map(|hit| (hit.rule().id().to_owned(), hit.details()));
-        Value::Object(details.collect::<Map<_, _>>())
+        rule_details(&self.hits)
     }
+}
+
+/// The evidence of an alert that is otherwise as its last change left it: with what precedes a transaction,
+/// the numbers behind its hits change far more often than what makes a change of the alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AlertEvidence {
+    /// The transaction.
+    pub transaction: Id,
+    /// Number of the alert's last change.
+    pub sequence: u32,
+    /// The detectors that triggered, by rule id.
+    pub hits: Vec<Hit>,
+}
+
+impl AlertEvidence {
+    /// The evidence by rule id.
+    pub fn rule_details(&self) -> Value {
+        rule_details(&self.hits)
+    }
+}
+
+fn rule_details(hits: &[Hit]) -> Value {
+    let details = hits.iter().map(|hit| (hit.rule().id().to_owned(), hit.details()));
+    Value::Object(details.collect::<Map<_, _>>())
 }
 
 /// What happened to an alert.

@@ -1,6 +1,6 @@
 //! The output of the graph: changes of every table.
 
-use crate::alerts::AlertChange;
+use crate::alerts::{AlertChange, AlertEvidence};
 use crate::detectors::RulesChange;
 pub use crate::operators::Upsert;
 use crate::operators::watermark::PartitionTime;
@@ -41,6 +41,8 @@ pub enum ViewChange {
     DeadLetter(DeadLetter),
     /// `bronze.raw_fraud_alerts` gains a row; `gold.fact_fraud_alerts` follows.
     AlertChange(AlertChange),
+    /// The evidence in `gold.fact_fraud_alerts`, of an alert that has not changed since.
+    AlertEvidence(AlertEvidence),
     /// A version of a transaction is retracted (-1) or emitted (+1). A transaction never disappears: each -1
     /// is followed by a +1.
     Scored(Scored, i8),

@@ -37,7 +37,7 @@
 //!         let (handles, _restored, inputs) = Inputs::new(scope);
 //!         let roles = [Role::Transactions, Role::Blacklist];
 //!         let outputs = build(&Settings::default(), &roles, Wanted::default(), &Resume::default(), inputs);
-//!         let by_store = outputs.alerts().map(|alert| alert.store).count_total();
+//!         let by_store = outputs.alerts().map(|alerted| alerted.transaction.store.clone()).count_total();
 //!         by_store.inspect(move |(count, epoch, diff)| counts_out.send((count.clone(), *epoch, *diff)).unwrap());
 //!         handles
 //!     });
@@ -56,11 +56,10 @@
 //! ```
 
 use crate::admission::admit;
-use crate::alerts::Alert;
 use crate::changes::ViewChange;
 use crate::controls::controls;
 use crate::dimensions::{Role, clocks_of, decode_dimensions};
-use crate::history::history;
+use crate::history::{Optional, history};
 use crate::identity::identify;
 use crate::inputs::Inputs;
 use crate::operators::forgetting::Forgetting;
@@ -83,7 +82,7 @@ use timely::dataflow::{ProbeHandle, StreamVec};
 /// The outputs that are wanted beside the views.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Rows of bronze and changes of scored transactions.
+    /// Rows of bronze, changes of scored transactions, and the evidence of alerts.
     pub transactions: bool,
     /// Transactions as they become final, in no particular order within an epoch.
     pub settled: bool,
@@ -113,9 +112,9 @@ impl<'s> Outputs<'s> {
         self.scored.clone().map(|scored| scored.value.transaction)
     }
 
-    /// Current alerts: what the log of their changes adds up to.
-    pub fn alerts(&self) -> VecCollection<'s, u64, Alert, isize> {
-        self.scored.clone().flat_map(|scored| Alert::of(&scored.value))
+    /// Current transactions with an alert: what the log of alert changes adds up to.
+    pub fn alerts(&self) -> VecCollection<'s, u64, Scored, isize> {
+        self.scored.clone().map(|scored| scored.value).filter(|scored| scored.verdict.alert)
     }
 }
 
@@ -150,8 +149,9 @@ pub fn build<'s>(
     let identified =
         identify(settings, wanted.transactions, resume, &restored, admitted.events, times.clone());
     let controls = controls(dimensions.list_changes.clone(), rules.clone());
+    let optional = Optional { settled: wanted.settled, evidence: wanted.transactions };
     let histories =
-        history(settings, wanted.settled, resume, &restored, identified.versions, controls, times.clone());
+        history(settings, optional, resume, &restored, identified.versions, controls, times.clone());
     let facts = Facts::new(
         settings,
         resume.settled(settings),
@@ -192,6 +192,7 @@ pub fn build<'s>(
         let received = |(received, _, _)| ViewChange::Received(received);
         changes.push(into_changes(identified.received.inner.clone(), received));
         changes.push(into_changes(histories.scored.inner.clone(), scored));
+        changes.push(into_changes(histories.evidence, ViewChange::AlertEvidence));
     }
     forgetting.settle(settings.correction_horizon, times);
     Outputs {

@@ -1,6 +1,6 @@
 //! Scored transactions. Their combined score is the weighted mean of the detectors that triggered.
 
-use crate::detectors::{Context, Hit, Rules};
+use crate::detectors::{Context, Hit, Interval, Movement, Rule, Rules};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use streamflow_model::{Score, Transaction};
@@ -16,13 +16,47 @@ pub struct Verdict {
     pub hits: Vec<Hit>,
 }
 
-/// A current transaction, voided ones included, with its verdict.
+/// What the tables have of a verdict. Evidence is not part of it: with a long history nearly every event
+/// changes the mean or the count behind some hit, and hardly ever what anybody can see.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ShownVerdict {
+    /// The combined score, rounded to thousandths.
+    pub score: Score,
+    /// The score reaches the alert threshold.
+    pub alert: bool,
+    /// The detectors that triggered, by rule id.
+    pub hits: Vec<ShownHit>,
+}
+
+/// What the tables have of a hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ShownHit {
+    /// The detector.
+    pub rule: Rule,
+    /// Its score, rounded to thousandths.
+    pub score: Score,
+}
+
+impl Verdict {
+    /// The verdict as the tables have it.
+    #[must_use]
+    pub fn shown(&self) -> ShownVerdict {
+        let hit = |hit: &Hit| ShownHit { rule: hit.rule(), score: hit.score.shown() };
+        ShownVerdict {
+            score: self.score.shown(),
+            alert: self.alert,
+            hits: self.hits.iter().map(hit).collect(),
+        }
+    }
+}
+
+/// A current transaction, voided ones included, with its verdict as the tables have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Scored {
     /// The transaction; shared, because many operators pass it on.
     pub transaction: Arc<Transaction>,
     /// Its score and hits; zero and none for a voided one.
-    pub verdict: Verdict,
+    pub verdict: ShownVerdict,
     /// It is its customer's first in its minute of event time (never for a voided one).
     pub first_in_minute: bool,
     /// Number of changes of its alert, over all versions.
@@ -57,16 +91,79 @@ fn combine(rules: &Rules, hits: Vec<Hit>) -> Verdict {
     let total: u128 = hits.iter().map(|hit| u128::from(hit.score.units()) * weight(hit)).sum();
     let weights: u128 = hits.iter().map(weight).sum();
     let score = if weights == 0 { Score::ZERO } else { Score::from_units(total.div_ceil(weights) as u64) };
-    let threshold = Score::ratio(i128::from(rules.alert_threshold.0), 1000);
-    Verdict { score, alert: weights > 0 && score >= threshold, hits }
+    Verdict { score, alert: weights > 0 && score >= threshold(rules), hits }
+}
+
+/// How far what precedes a transaction may move while its verdict stays as it is shown.
+pub fn leeway(rules: &Rules, context: &Context<'_>, verdict: &Verdict) -> Movement {
+    let combined = combined_room(rules, verdict);
+    let room = |rule: Rule| match verdict.hits.iter().find(|hit| hit.rule() == rule) {
+        Some(hit) => combined.intersect(Room::of(hit.score)).interval(),
+        None => Interval::ANY,
+    };
+    let leeways = Rule::ALL.iter().map(|rule| rules.detector(*rule).leeway(context, room(*rule)));
+    leeways.fold(Movement::ANY, |all, leeway| all.intersect(&leeway))
+}
+
+/// How far a score may move, as a fraction of 1. A weighted mean moves no farther than the farthest of its
+/// scores, so the room of the combined score is one for each of them.
+#[derive(Clone, Copy)]
+struct Room {
+    low: f64,
+    high: f64,
+}
+
+impl Room {
+    const ALL: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY };
+
+    /// While the score is shown as it is.
+    fn of(score: Score) -> Self {
+        let shown = score.shown();
+        let off = distance(score, shown);
+        let low = if shown == Score::ZERO { f64::NEG_INFINITY } else { off - 0.0005 };
+        let high = if shown == Score::ONE { f64::INFINITY } else { off + 0.0005 };
+        Self { low, high }
+    }
+
+    fn intersect(self, other: Self) -> Self {
+        Self { low: self.low.max(other.low), high: self.high.min(other.high) }
+    }
+
+    /// Less a margin that is far above what floats can be off by.
+    fn interval(self) -> Interval {
+        Interval::within(self.low + 1e-12, self.high - 1e-12)
+    }
+}
+
+fn combined_room(rules: &Rules, verdict: &Verdict) -> Room {
+    let to_threshold = distance(verdict.score, threshold(rules));
+    let alert = match (verdict.score == Score::ZERO, verdict.alert) {
+        // Without weights, there is nothing to combine.
+        (true, _) => return Room::ALL,
+        (false, true) => Room { low: to_threshold, ..Room::ALL },
+        (false, false) => Room { high: to_threshold, ..Room::ALL },
+    };
+    Room::of(verdict.score).intersect(alert)
+}
+
+/// How far it is from one score to another.
+fn distance(from: Score, to: Score) -> f64 {
+    (to.units() as f64 - from.units() as f64) / Score::ONE.units() as f64
+}
+
+fn threshold(rules: &Rules) -> Score {
+    Score::ratio(i128::from(rules.alert_threshold.0), 1000)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::detectors::Evidence;
+    use crate::detectors::Sums;
     use crate::detectors::examples::{Past, context, earlier};
     use crate::detectors::velocity::VelocityEvidence;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     fn velocity(score: Score) -> Hit {
         Hit { score, evidence: Evidence::Velocity(VelocityEvidence { count: 6, window: 1 }) }
@@ -126,5 +223,72 @@ mod tests {
         assert_eq!(combined.score.to_string(), "0.636");
         assert!(!combined.alert);
         assert_eq!(combined.hits.len(), 2);
+    }
+
+    /// How what precedes a transaction has moved.
+    fn movement(before: &Sums, after: &Sums, fewer: usize, more: usize) -> Movement {
+        let count = |sums: &Sums| sums.count as f64;
+        let mean = |sums: &Sums| sums.cents as f64 / count(sums);
+        let minute = |sums: &Sums| sums.minutes as f64 / count(sums);
+        let variance = |sums: &Sums| sums.minute_spread() as f64 / (count(sums) * (count(sums) - 1.0));
+        let by = |number: &dyn Fn(&Sums) -> f64| number(after) - number(before);
+        let at = |by: f64| Interval::around(by, by);
+        Movement {
+            count: at(by(&count)),
+            recent: Interval::around(-(fewer as f64), more as f64),
+            mean_amount: at(by(&mean)),
+            mean_minute: at(by(&minute)),
+            minute_variance: at(by(&variance)),
+        }
+    }
+
+    /// Whatever the leeway allows is not shown, and it allows much.
+    #[test]
+    fn what_the_leeway_allows_is_not_shown() {
+        let mut dice = ChaCha8Rng::seed_from_u64(1);
+        let [mut allowed, mut tried] = [0, 0];
+        for _ in 0..40_000 {
+            let mut rules = Rules::default();
+            rules.alert_threshold.0 = [300, 700, 1000][dice.random_range(0..3)];
+            rules.high_value.multiple.0 = [1000, 1500, 3000][dice.random_range(0..3)];
+            rules.velocity.limit = [1, 5, 40][dice.random_range(0..3)];
+            rules.unusual_hour.deviations.0 = [500, 1000, 2000][dice.random_range(0..3)];
+            let spread = [1, 30, 1439][dice.random_range(0..3)];
+            let mut transaction = || (dice.random_range(5_000..20_000), dice.random_range(0..=spread));
+            let mut past: Vec<(i64, u16)> = (0..3000).map(|_| transaction()).collect();
+            past.truncate(dice.random_range(1..10) * dice.random_range(1..300));
+            let before = earlier(&past);
+            let bursts = [dice.random_range(0..100), dice.random_range(0..100)];
+            let moves = if dice.random() { [bursts[0]; 2] } else { bursts };
+            let context = |earlier, recent| Context {
+                amount: 10_000 + 137 * i64::from(spread),
+                minute: spread,
+                earlier,
+                recent,
+                ..context()
+            };
+            let [few, many] = moves.map(burst);
+            let verdict_before = verdict(&rules, &context(before, &few));
+            let leeway = leeway(&rules, &context(before, &few), &verdict_before);
+            let mut after = before;
+            for _ in 0..dice.random_range(0..4) {
+                after.add(dice.random_range(1..40_000), dice.random_range(0..1440));
+            }
+            if after.count > 2 && dice.random() {
+                after.remove(past[0].0, past[0].1);
+            }
+            if after.count < 2 || before.count < 2 {
+                continue;
+            }
+            let [from, to] = moves.map(|count| count as usize);
+            let (fewer, more) = (from.saturating_sub(to), to.saturating_sub(from));
+            tried += 1;
+            if leeway.contains(&movement(&before, &after, fewer, more)) {
+                allowed += 1;
+                let after = verdict(&rules, &context(after, &many));
+                assert_eq!(verdict_before.shown(), after.shown(), "{rules:?} {before:?} {leeway:?}");
+            }
+        }
+        assert!(allowed * 4 > tried, "{allowed} of {tried}");
     }
 }

@@ -18,6 +18,13 @@ pub struct Settings {
     /// Used for lines of files, which have no record time, where an event time is compared with the broker's
     /// clock; microseconds since 1970.
     pub file_now: i64,
+    /// Entries of a customer's history that lie in one block. Results do not depend on it.
+    pub history_block: usize,
+}
+
+impl Settings {
+    /// Shorter blocks cost a late event more steps, longer ones more entries that it looks at.
+    pub const HISTORY_BLOCK: usize = 128;
 }
 
 impl Default for Settings {
@@ -30,6 +37,7 @@ impl Default for Settings {
             time_zone: chrono_tz::America::Sao_Paulo,
             rules: Rules::default(),
             file_now: i64::MAX - HOUR,
+            history_block: Self::HISTORY_BLOCK,
         }
     }
 }

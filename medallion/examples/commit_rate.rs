@@ -46,7 +46,7 @@ impl Load {
         let mut minutes = HashSet::new();
         for _ in 0..events {
             self.events += 1;
-            let scored = self.transaction();
+            let (scored, verdict) = self.transaction();
             let transaction = &scored.transaction;
             let minute_start = transaction.event_time - transaction.event_time.rem_euclid(MINUTE);
             let profile = self.profiles.entry(transaction.customer.clone()).or_default();
@@ -66,7 +66,7 @@ impl Load {
                 schema_version: 1,
                 payload: payload.into(),
             }));
-            if let Some(alert) = Alert::of(&scored) {
+            if let Some(alert) = Alert::from_verdict(&scored.transaction, &verdict) {
                 let (kind, cause) = (ChangeKind::Raised, Cause::Transaction);
                 changes.push(ViewChange::AlertChange(AlertChange { sequence: 1, kind, cause, alert }));
             }
@@ -118,7 +118,7 @@ impl Load {
         }
     }
 
-    fn transaction(&mut self) -> Scored {
+    fn transaction(&mut self) -> (Scored, Verdict) {
         let alert = self.rng.random_range(0..1000) < ALERTS_PER_THOUSAND;
         let seen = HighValueEvidence { amount: Cents(50_000), mean: Cents(10_000), count: 9 };
         let evidence = Evidence::HighValue(seen);
@@ -138,12 +138,14 @@ impl Load {
             voided: false,
             source: Source::new(PartitionId::new(0, (self.events % 3) as u16).unwrap(), self.events / 3),
         };
-        Scored {
+        let verdict = Verdict { score, alert, hits };
+        let scored = Scored {
             transaction: Arc::new(transaction),
-            verdict: Verdict { score, alert, hits },
+            verdict: verdict.shown(),
             first_in_minute: true,
             alert_changes: 0,
-        }
+        };
+        (scored, verdict)
     }
 }
 

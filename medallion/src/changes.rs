@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::Arc;
 use streamflow_connectors::postgres::{Batch, CopyRows};
-use streamflow_dataflow::alerts::AlertChange;
+use streamflow_dataflow::alerts::{AlertChange, AlertEvidence};
 use streamflow_dataflow::changes::{PartitionPosition, Upsert, ViewChange};
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::views::customer_profile::Profile;
@@ -29,6 +29,9 @@ pub(crate) struct At<T> {
     pub(crate) time: u64,
     pub(crate) value: T,
 }
+
+/// The last evidence of alerts, by transaction.
+pub(crate) type Evidence = HashMap<Id, At<AlertEvidence>, RandomState>;
 
 /// The last row of each key; `None` deletes it.
 pub(crate) type Latest<K, V> = HashMap<K, At<Option<V>>, RandomState>;
@@ -76,6 +79,7 @@ pub struct Changes {
     pub(crate) received: CopyRows,
     pub(crate) dead_letters: Vec<At<DeadLetter>>,
     pub(crate) alerts: Vec<At<AlertChange>>,
+    pub(crate) evidence: Evidence,
     pub(crate) scored: Versions,
     pub(crate) profiles: Latest<Id, Profile>,
     pub(crate) views: Views<Rows>,
@@ -100,6 +104,7 @@ impl Changes {
             received: CopyRows::new(RECEIVED_COLUMNS),
             dead_letters: Vec::new(),
             alerts: Vec::new(),
+            evidence: HashMap::default(),
             scored: Versions::default(),
             profiles: Latest::default(),
             views: Views::default(),
@@ -123,6 +128,9 @@ impl Changes {
             ViewChange::Received(received) => self.receive(time, &received),
             ViewChange::DeadLetter(value) => self.dead_letters.push(At { time, value }),
             ViewChange::AlertChange(value) => self.alerts.push(At { time, value }),
+            ViewChange::AlertEvidence(value) => {
+                self.evidence.insert(value.transaction.clone(), At { time, value });
+            }
             ViewChange::Scored(scored, change) => self.scored.push(time, scored, change),
             ViewChange::Profile(upsert) => put(&mut self.profiles, time, upsert),
             ViewChange::Row(row) => row.take_into(&mut self.views, &mut PutAt(time)),
@@ -176,6 +184,7 @@ impl Batch for Changes {
         debug_assert!(appended.is_ok());
         self.dead_letters.extend(later.dead_letters);
         self.alerts.extend(later.alerts);
+        self.evidence.extend(later.evidence);
         self.scored.merge(later.scored);
         merge(&mut self.profiles, later.profiles);
         self.views.update(&mut later.views, &mut MergeRows);
@@ -194,6 +203,7 @@ impl Batch for Changes {
         self.received.rows() as usize
             + self.dead_letters.len()
             + self.alerts.len()
+            + self.evidence.len()
             + self.scored.len()
             + self.profiles.len()
             + self.rows_of_views()

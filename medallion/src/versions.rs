@@ -64,14 +64,6 @@ impl Versions {
             .map(|version| &version.scored)
     }
 
-    /// The last version gained of a transaction.
-    pub(crate) fn last(&self, id: &str) -> Option<&Scored> {
-        let of_id = |index: &u32| self.versions[*index as usize].scored.transaction.id == id;
-        let index = self.indexes.find(self.hasher.hash_one(id), of_id)?;
-        let version = &self.versions[*index as usize];
-        version.gained.then_some(&version.scored)
-    }
-
     fn add(&mut self, version: Version) {
         let Self { versions, indexes, hasher } = self;
         let id = &version.scored.transaction.id;

@@ -12,13 +12,16 @@ use streamflow_connectors::postgres::{
     Batch, Committer, CommitterOptions, PostgresError, PrivateOptions, PrivatePostgres, Writer, connect,
     migrate,
 };
-use streamflow_dataflow::alerts::Alert;
+use streamflow_dataflow::alerts::AlertEvidence;
 use streamflow_dataflow::changes::ViewChange;
+use streamflow_dataflow::detectors::velocity::VelocityEvidence;
+use streamflow_dataflow::detectors::{Evidence, Hit};
 use streamflow_dataflow::detectors::{Rules, RulesChange};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::views::realtime_metrics::MinuteStart;
 use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
+use streamflow_model::Score;
 use streamflow_verification::against_silver;
 use world::{START, World};
 
@@ -111,7 +114,7 @@ impl Bench {
             );
             assert_eq!(row.get::<_, i64>(8), transaction.event_time);
             assert_eq!(text(9), Some(verdict.score.to_string().as_str()));
-            let rules: Vec<_> = verdict.hits.iter().map(|hit| hit.rule().id()).collect();
+            let rules: Vec<_> = verdict.hits.iter().map(|hit| hit.rule.id()).collect();
             assert_eq!(row.get::<_, Vec<&str>>(10), rules);
             assert_eq!((row.get(11), row.get(12)), (verdict.alert, transaction.voided));
             assert_eq!(row.get::<_, i64>(13), i64::from(transaction.revision));
@@ -148,7 +151,7 @@ impl Bench {
             ),
             0
         );
-        let alerted = world.transactions.values().filter_map(Alert::of).count();
+        let alerted = world.transactions.values().filter(|scored| scored.verdict.alert).count();
         assert_eq!(self.count("SELECT count(*) FROM gold.fact_fraud_alerts"), alerted as i64);
         let rows = self.client.query("SELECT * FROM bronze.dead_letters ORDER BY id", &[]).unwrap();
         assert_eq!(rows.len(), world.dead_letters.len());
@@ -304,6 +307,40 @@ fn the_zone_of_local_days_is_fixed() {
     let error = Progress::take_lease(&mut bench.client, Tz::UTC).unwrap_err();
     assert!(error.to_string().contains("`America/Sao_Paulo`"), "{error}");
     assert_eq!(Progress::read(&mut bench.client).unwrap().generation, 1);
+}
+
+/// Evidence that moved after the last change of an alert is stored, also together with that change.
+#[test]
+fn evidence_follows_without_a_change_of_the_alert() {
+    let mut bench = Bench::start();
+    let mut medallion = bench.medallion();
+    let mut world = World::new(5);
+    let mut changes = Vec::new();
+    while !world.transactions.values().any(|scored| scored.verdict.alert) {
+        changes.extend(world.step());
+    }
+    let of_change = |change: &ViewChange| match change {
+        ViewChange::AlertChange(change) => Some(change.clone()),
+        _ => None,
+    };
+    let raised = changes.iter().rev().find_map(of_change).unwrap();
+    let evidence = |count| {
+        let seen = VelocityEvidence { count, window: 600_000_000 };
+        ViewChange::AlertEvidence(AlertEvidence {
+            transaction: raised.alert.transaction.clone(),
+            sequence: raised.sequence,
+            hits: vec![Hit { score: Score::ONE, evidence: Evidence::Velocity(seen) }],
+        })
+    };
+    changes.push(evidence(8));
+    for (time, changes, count) in [(EPOCH, changes, "8"), (EPOCH + 2, vec![evidence(9)], "9")] {
+        let batch = bench.changes(time, changes);
+        bench.write(&mut medallion, time + 1, &batch, true).unwrap();
+        let sql = "SELECT rule_details -> 'FR-002' ->> 'count' FROM gold.fact_fraud_alerts \
+            WHERE transaction_id = $1";
+        let stored = bench.client.query_one(sql, &[&raised.alert.transaction.as_str()]).unwrap();
+        assert_eq!(stored.get::<_, &str>(0), count);
+    }
 }
 
 #[test]

@@ -9,6 +9,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Score(u64);
 
+/// In units.
+const THOUSANDTH: u64 = 1_000_000_000_000;
+
 impl Score {
     /// The highest score.
     pub const ONE: Self = Self(1_000_000_000_000_000);
@@ -44,9 +47,15 @@ impl Score {
         Self(units.min(Self::ONE.0))
     }
 
+    /// Rounded half away from zero to 3 decimals, as users see it.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self(u64::from(self.thousandths()) * THOUSANDTH)
+    }
+
     /// Rounded half away from zero to 3 decimals, in thousandths.
     pub fn thousandths(self) -> u16 {
-        divide_rounded(i128::from(self.0), 1_000_000_000_000) as u16
+        divide_rounded(i128::from(self.0), i128::from(THOUSANDTH)) as u16
     }
 }
 
@@ -76,6 +85,7 @@ mod tests {
         assert_eq!(Score::from_units(666_500_000_000_000).to_string(), "0.667");
         assert_eq!(Score::from_units(666_499_999_999_999).to_string(), "0.666");
         assert_eq!(Score::ONE.to_string(), "1.000");
+        assert_eq!(Score::from_units(666_500_000_000_000).shown(), Score::ratio(667, 1000));
         assert_eq!(Score::from_float(f64::NAN), Score::ZERO);
     }
 }

@@ -106,6 +106,7 @@ impl Views {
             | ViewChange::Received(_)
             | ViewChange::Scored(..)
             | ViewChange::AlertChange(_)
+            | ViewChange::AlertEvidence(_)
             | ViewChange::DeadLetter(_)
             | ViewChange::ListChange(_)
             | ViewChange::RulesChange(_) => {}

@@ -1,6 +1,6 @@
 //! FR-005: is the customer or the store listed at event time? Score: 1.
 
-use crate::detectors::{Context, Detector, Evidence, Finding, Hit, Rule};
+use crate::detectors::{Context, Detector, Evidence, Finding, Hit, Interval, Movement, Rule};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::timestamp::Rfc3339;
@@ -37,6 +37,10 @@ impl Detector for Blacklist {
                 entry: listing.entry.clone(),
             }),
         })
+    }
+
+    fn leeway(&self, _context: &Context<'_>, _score: Interval) -> Movement {
+        Movement::ANY
     }
 }
 

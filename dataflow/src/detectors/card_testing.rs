@@ -7,7 +7,9 @@
 //! Example: after 1.00, 2.00 and 3.00 the mean is 2.00. 19.99 is normal, 20.00 scores 0.500, 28.00 scores
 //! 0.700 and 40.00 or more scores 1.000.
 
-use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, LookBack, Rule};
+use crate::detectors::{
+    Bound, Context, Detector, Evidence, Finding, Hit, Interval, LookBack, Movement, Rule,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::timestamp::{MINUTE, SECOND};
@@ -102,6 +104,11 @@ impl Detector for CardTesting {
                 window: self.window(),
             }),
         })
+    }
+
+    fn leeway(&self, _context: &Context<'_>, _score: Interval) -> Movement {
+        let recent = if self.enabled { Interval::ZERO } else { Interval::ANY };
+        Movement { recent, ..Movement::ANY }
     }
 }
 

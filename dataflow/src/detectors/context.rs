@@ -33,6 +33,22 @@ impl Sums {
         self.squared_minutes -= u64::from(minute) * u64::from(minute);
     }
 
+    /// Adds all transactions of other sums.
+    pub fn add_all(&mut self, other: &Self) {
+        self.count += other.count;
+        self.cents += other.cents;
+        self.minutes += other.minutes;
+        self.squared_minutes += other.squared_minutes;
+    }
+
+    /// Takes out all transactions of other sums.
+    pub fn remove_all(&mut self, other: &Self) {
+        self.count -= other.count;
+        self.cents -= other.cents;
+        self.minutes -= other.minutes;
+        self.squared_minutes -= other.squared_minutes;
+    }
+
     /// count * sum of squares - (sum)^2 of the minutes: the variance's numerator, exact and never negative.
     pub fn minute_spread(&self) -> i128 {
         let sum = i128::from(self.minutes);
@@ -69,7 +85,8 @@ pub trait Recent {
     /// Those with an event time above `start`, the newest first; those of one instant are in no order.
     fn newest_first(&self, start: i64) -> Box<dyn Iterator<Item = EarlierTransaction> + '_>;
 
-    /// The latest one with a place; one with an event time below `start` may be left out.
+    /// The latest one with a place, for a transaction that has a place itself; one with an event time below
+    /// `start` may be left out.
     fn latest_place(&self, start: i64) -> Option<PreviousPlace<'_>>;
 }
 

@@ -1,6 +1,6 @@
 //! What a detector is: settings that know what they accept, how far they look back and what they look for.
 
-use crate::detectors::{Context, Hit, Rule};
+use crate::detectors::{Context, Hit, Interval, Movement, Rule};
 use serde_json::Value;
 use std::ops::RangeInclusive;
 use streamflow_model::Thousandths;
@@ -63,6 +63,13 @@ pub trait Detector {
 
     /// The hit, if the transaction is what it looks for.
     fn detect(&self, context: &Context<'_>) -> Option<Hit>;
+
+    /// How far what precedes the transaction may move while it triggers as it does now, and its score moves no
+    /// farther than `score`. It may be too little, never too much; with the default, a transaction of a
+    /// customer with many is evaluated again after every late event before it.
+    fn leeway(&self, _context: &Context<'_>, _score: Interval) -> Movement {
+        Movement::NONE
+    }
 }
 
 /// What a detector saw, for machines and for people.

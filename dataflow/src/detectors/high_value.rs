@@ -3,7 +3,7 @@
 //! Triggers with at least five earlier transactions and amount > 3 * mean, compared in integers:
 //! amount * n * 1000 > multiple * sum. Score: amount / (3 * mean) - 0.5.
 
-use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Rule};
+use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Interval, Movement, Rule};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::{Cents, Score, Thousandths};
@@ -61,6 +61,33 @@ impl Detector for HighValue {
                 count: earlier.count,
             }),
         })
+    }
+
+    fn leeway(&self, context: &Context<'_>, score: Interval) -> Movement {
+        let (count, minimum) = (context.earlier.count as f64, f64::from(self.minimum_history));
+        if count < minimum {
+            let count = Interval::within(f64::NEG_INFINITY, minimum - 1.0 - count);
+            return Movement { count, ..Movement::ANY };
+        }
+        let mean = context.earlier.cents as f64 / count;
+        // The mean of which the amount is exactly the multiple; with lower ones it triggers.
+        let limit = context.amount as f64 * 1000.0 / f64::from(self.multiple.0);
+        let (lowest, highest) = if limit <= mean {
+            (limit, f64::INFINITY)
+        } else {
+            let now = (limit / mean - 0.5).min(1.0);
+            let mean_at = |score: f64| limit / (score + 0.5);
+            let most = now + score.high();
+            let lowest = if most >= 1.0 { f64::NEG_INFINITY } else { mean_at(most) };
+            (lowest, mean_at((now + score.low()).max(0.5)))
+        };
+        // Floats are off by far less.
+        let margin = 1e-9 * mean;
+        Movement {
+            count: Interval::within(minimum - count, f64::INFINITY),
+            mean_amount: Interval::within(lowest - mean + margin, highest - mean - margin),
+            ..Movement::ANY
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 //! Score: km / 1000.
 
 use crate::detectors::hit::{hundredths, thousandths};
-use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, LookBack, Rule};
+use crate::detectors::{
+    Bound, Context, Detector, Evidence, Finding, Hit, Interval, LookBack, Movement, Rule,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::timestamp::{MINUTE, SECOND};
@@ -82,6 +84,11 @@ impl Detector for ImpossibleTravel {
                 previous: previous.transaction.clone(),
             }),
         })
+    }
+
+    /// The transaction after one whose place changes is evaluated again anyway.
+    fn leeway(&self, _context: &Context<'_>, _score: Interval) -> Movement {
+        Movement::ANY
     }
 }
 

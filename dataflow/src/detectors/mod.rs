@@ -11,12 +11,14 @@ pub mod detector;
 pub mod high_value;
 pub mod hit;
 pub mod impossible_travel;
+pub mod leeway;
 pub mod unusual_hour;
 pub mod velocity;
 
 pub use context::{Context, EarlierTransaction, Listing, PreviousPlace, Recent, Sums};
 pub use detector::{Bound, Detector, Finding, LookBack};
 pub use hit::Hit;
+pub use leeway::{Interval, Movement};
 
 use serde::{Deserialize, Serialize};
 use streamflow_model::Thousandths;

@@ -6,7 +6,7 @@
 //! 2) / 2.
 
 use crate::detectors::hit::{hundredths, thousandths};
-use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Rule};
+use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Interval, Movement, Rule};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::Thousandths;
@@ -75,6 +75,73 @@ impl Detector for UnusualHour {
                 count: earlier.count,
             }),
         })
+    }
+
+    fn leeway(&self, context: &Context<'_>, score: Interval) -> Movement {
+        let earlier = &context.earlier;
+        let (count, minimum) = (earlier.count as f64, f64::from(self.minimum_history));
+        if count < minimum {
+            let count = Interval::within(f64::NEG_INFINITY, minimum - 1.0 - count);
+            return Movement { count, ..Movement::ANY };
+        }
+        let spread = earlier.minute_spread();
+        if spread == 0 {
+            return Movement { minute_variance: Interval::ZERO, ..Movement::ANY };
+        }
+        let mean = earlier.minutes as f64 / count;
+        let variance = spread as f64 / (count * (count - 1.0));
+        let distance = (f64::from(context.minute) - mean).abs();
+        let limit = f64::from(self.deviations.0) / 1000.0;
+        let z = distance / variance.sqrt();
+        let (lowest, highest) = if z <= limit {
+            (0.0, limit)
+        } else {
+            let now = (z / limit - 1.0).min(1.0);
+            let most = now + score.high();
+            let highest = if most >= 1.0 { f64::INFINITY } else { limit * (1.0 + most) };
+            (limit * (1.0 + (now + score.low()).max(0.0)), highest)
+        };
+        let room = Room { distance, variance, lowest, highest };
+        let (mean, variance) = room.share();
+        Movement {
+            count: Interval::within(minimum - count, LARGEST_HISTORY - count),
+            mean_minute: Interval::within(-mean, mean),
+            minute_variance: variance,
+            ..Movement::ANY
+        }
+    }
+}
+
+/// Below it, no product in `detect` overflows with any settings.
+const LARGEST_HISTORY: f64 = 1e7;
+
+/// How far z = distance / deviation may go.
+struct Room {
+    distance: f64,
+    variance: f64,
+    lowest: f64,
+    highest: f64,
+}
+
+impl Room {
+    /// Half of the room for the distance, either way, the other for the variance. Margins are far above what
+    /// floats can be off by.
+    fn share(&self) -> (f64, Interval) {
+        let Self { distance, variance, lowest, highest } = *self;
+        let deviation = variance.sqrt();
+        let (mut share, mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY);
+        if lowest > 0.0 {
+            let below = (distance - lowest * deviation) / 2.0;
+            share = share.min(below);
+            most = ((distance - below) / lowest).powi(2);
+        }
+        if highest.is_finite() {
+            let above = (highest * deviation - distance) / 2.0;
+            share = share.min(above);
+            least = ((distance + above) / highest).powi(2);
+        }
+        let margin = 1e-6 + 1e-9 * variance;
+        (share - 1e-6, Interval::within(least - variance + margin, most - variance - margin))
     }
 }
 

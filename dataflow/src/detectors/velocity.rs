@@ -2,7 +2,9 @@
 //!
 //! Triggers with more than 5 transactions in (t - 10 min, t], this one included. Score: (c - 5) / 5.
 
-use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, LookBack, Rule};
+use crate::detectors::{
+    Bound, Context, Detector, Evidence, Finding, Hit, Interval, LookBack, Movement, Rule,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::timestamp::{MINUTE, SECOND};
@@ -31,6 +33,11 @@ impl Velocity {
     fn window(&self) -> i64 {
         i64::from(self.window_seconds) * SECOND
     }
+
+    /// Transactions in the window that ends with this one.
+    fn count(&self, context: &Context<'_>) -> u64 {
+        context.recent.count_after(context.event_time - self.window()) + 1
+    }
 }
 
 impl Detector for Velocity {
@@ -54,12 +61,26 @@ impl Detector for Velocity {
     }
 
     fn detect(&self, context: &Context<'_>) -> Option<Hit> {
-        let count = context.recent.count_after(context.event_time - self.window()) + 1;
+        let count = self.count(context);
         let limit = u64::from(self.limit);
         (count > limit).then(|| Hit {
             score: Score::ratio(i128::from(count - limit), i128::from(limit)),
             evidence: Evidence::Velocity(VelocityEvidence { count, window: self.window() }),
         })
+    }
+
+    fn leeway(&self, context: &Context<'_>, score: Interval) -> Movement {
+        let (count, limit) = (self.count(context) as f64, f64::from(self.limit));
+        // From twice the limit on the score is 1.
+        let full = 2.0 * limit;
+        let recent = if count <= limit {
+            Interval::within(f64::NEG_INFINITY, limit - count)
+        } else {
+            let fewest = (count.min(full) + (score.low() * limit).ceil()).max(limit + 1.0);
+            let most = if count >= full { f64::INFINITY } else { count + (score.high() * limit).floor() };
+            Interval::within(fewest - count, most - count)
+        };
+        Movement { recent, ..Movement::ANY }
     }
 }
 

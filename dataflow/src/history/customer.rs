@@ -1,11 +1,12 @@
 //! The history of one customer.
 
 use super::entry::Entry;
+use super::sequence::{Position, Sequence};
 use crate::detectors::{EarlierTransaction, Sums};
 use crate::roster::Member;
 use crate::views::customer_profile::Profile;
 use std::hint::black_box;
-use streamflow_model::{Id, Place, Transaction};
+use streamflow_model::{Calendar, Id, Place, Transaction};
 
 /// A customer's transactions: single ones within the horizon, sums over those before it.
 ///
@@ -13,8 +14,8 @@ use streamflow_model::{Id, Place, Transaction};
 #[repr(C, align(64))]
 pub(super) struct Customer {
     id: Id,
-    /// Within the horizon, in the order of (event time, id), voided ones included.
-    pub entries: Vec<Entry>,
+    /// Within the horizon.
+    pub entries: Sequence,
     /// Folded transactions that detectors can still see.
     visible_folded: Option<Box<VisibleFolded>>,
     /// Voided ones among the entries.
@@ -61,7 +62,7 @@ impl Member for Customer {
     fn new(id: Id) -> Self {
         Self {
             id,
-            entries: Vec::new(),
+            entries: Sequence::default(),
             visible_folded: None,
             voided: 0,
             alerts: 0,
@@ -89,55 +90,21 @@ impl Customer {
         black_box((time(self.entries.first()), time(self.entries.last()), visible));
     }
 
-    /// The position of the entry with this key, or where it would be inserted.
-    pub(super) fn position(&self, key: (i64, &str)) -> usize {
-        match self.entries.last() {
-            // Most are inserted after the last one, and ids seldom need to be compared.
-            Some(last) if last.event_time >= key.0 => self.entries.partition_point(|entry| entry.key() < key),
-            _ => self.entries.len(),
-        }
-    }
-
-    /// The position of the entry with exactly this key.
-    pub(super) fn find(&self, key: (i64, &str)) -> Option<usize> {
-        let position = self.position(key);
-        self.entries.get(position).filter(|entry| entry.key() == key).map(|_| position)
-    }
-
-    /// The first position at or after an event time.
-    pub(super) fn position_at(&self, event_time: i64) -> usize {
-        self.entries.partition_point(|entry| entry.event_time < event_time)
-    }
-
-    /// The number of entries before an event time, where they are few.
-    pub(super) fn count_before(&self, event_time: i64) -> usize {
-        self.entries.iter().take_while(|entry| entry.event_time < event_time).count()
-    }
-
-    pub(super) fn insert(&mut self, position: usize, entry: Entry, minute: u16) {
+    pub(super) fn insert(&mut self, position: Position, entry: Entry, calendar: &Calendar) {
         if entry.voided() {
             self.voided += 1;
         } else {
-            self.total.add(entry.cents(), minute);
+            self.total.add(entry.cents(), calendar.minute_of_day(entry.event_time));
         }
-        self.make_room();
-        self.entries.insert(position, entry);
+        self.entries.insert(position, entry, calendar);
     }
 
-    /// Reserves little spare room instead of doubling: entries are nearly all of the memory.
-    fn make_room(&mut self) {
-        let count = self.entries.len();
-        if count == self.entries.capacity() {
-            self.entries.reserve_exact(room(count + 1) - count);
-        }
-    }
-
-    pub(super) fn remove(&mut self, position: usize, minute: u16) -> Entry {
-        let entry = self.entries.remove(position);
+    pub(super) fn remove(&mut self, position: Position, calendar: &Calendar) -> Entry {
+        let entry = self.entries.remove(position, calendar);
         if entry.voided() {
             self.voided -= 1;
         } else {
-            self.total.remove(entry.cents(), minute);
+            self.total.remove(entry.cents(), calendar.minute_of_day(entry.event_time));
         }
         entry
     }
@@ -168,12 +135,32 @@ impl Customer {
         visible.last_place.as_ref()
     }
 
+    /// The position of the first current entry from a position on.
+    pub(super) fn next_current(&self, from: Position) -> Option<Position> {
+        self.entries.next_from(from, |block| block.current() > 0, |entry| !entry.voided())
+    }
+
+    /// The latest current entry before a position.
+    pub(super) fn latest_current(&self, before: Position) -> Option<&Entry> {
+        self.entries.latest_before(before, |block| block.current() > 0, |entry| !entry.voided())
+    }
+
+    /// The position of the first current entry with a place from a position on.
+    pub(super) fn next_placed(&self, from: Position) -> Option<Position> {
+        self.entries.next_from(from, |block| block.placed() > 0, is_placed)
+    }
+
+    /// The latest current entry with a place before a position.
+    pub(super) fn latest_placed(&self, before: Position) -> Option<&Entry> {
+        self.entries.latest_before(before, |block| block.placed() > 0, is_placed)
+    }
+
     /// The profile; `None` without current transactions.
     pub(super) fn profile(&self) -> Option<Profile> {
         let mut seen = self.folded;
-        let current = |entry: &&Entry| !entry.voided();
         // The entries are in order, so the first and the last current one suffice.
-        let ends = [self.entries.iter().find(current), self.entries.iter().rev().find(current)];
+        let first = self.next_current(Position::FIRST).and_then(|position| self.entries.get(position));
+        let ends = [first, self.latest_current(self.entries.end())];
         ends.into_iter().flatten().for_each(|entry| seen.include(entry.event_time));
         (self.total.count > 0).then_some(Profile {
             sums: self.total,
@@ -194,11 +181,11 @@ impl Customer {
     }
 
     /// Restores an entry that the sums already include.
-    pub(super) fn restore_entry(&mut self, entry: Entry) {
-        let position = self.position(entry.key());
+    pub(super) fn restore_entry(&mut self, entry: Entry, block_length: usize, calendar: &Calendar) {
+        let position = self.entries.position(entry.key());
         self.voided += u32::from(entry.voided());
-        self.make_room();
-        self.entries.insert(position, entry);
+        self.entries.insert(position, entry, calendar);
+        self.entries.balance(&[position], block_length, calendar);
     }
 
     /// Restores a current folded transaction that the sums already include.
@@ -219,19 +206,27 @@ impl Customer {
         self.visible_folded = Some(visible);
     }
 
-    /// Folds the first `count` entries, calling `removed` with each. No detector looks back beyond
-    /// `kept_from` any more.
-    pub(super) fn fold(&mut self, count: usize, kept_from: i64, mut removed: impl FnMut(&Entry)) {
+    /// Folds the entries before the event time `end`, calling `removed` with each. No detector looks back
+    /// beyond `kept_from` any more.
+    pub(super) fn fold(
+        &mut self,
+        end: i64,
+        kept_from: i64,
+        block_length: usize,
+        calendar: &Calendar,
+        mut removed: impl FnMut(&Entry),
+    ) {
         let mut visible = self.visible_folded.take().unwrap_or_default();
         let expired = visible.recent.iter().take_while(|earlier| earlier.event_time < kept_from).count();
         visible.recent.drain(..expired);
-        for entry in self.entries.drain(..count) {
+        let Self { entries, voided, folded, .. } = self;
+        entries.fold(end, block_length, calendar, |entry| {
             removed(&entry);
             if entry.voided() {
-                self.voided -= 1;
-                continue;
+                *voided -= 1;
+                return;
             }
-            self.folded.include(entry.event_time);
+            folded.include(entry.event_time);
             if entry.event_time >= kept_from {
                 let (event_time, cents) = (entry.event_time, entry.cents());
                 visible.recent.push(EarlierTransaction { event_time, cents });
@@ -239,24 +234,14 @@ impl Customer {
             if let Some(place) = entry.place() {
                 visible.last_place = Some(FoldedPlace { event_time: entry.event_time, place, id: entry.id });
             }
-        }
+        });
         visible.recent.shrink_to_fit();
         self.visible_folded = (visible.last_place.is_some() || !visible.recent.is_empty()).then_some(visible);
-        if self.entries.is_empty() {
-            self.entries = Vec::new();
-        } else {
-            let count = self.entries.len();
-            if self.entries.capacity() > room(count + count / 8 + 1) {
-                self.entries.shrink_to(room(count));
-            }
-        }
     }
 }
 
-/// Entries that the memory for `count` of them holds: allocators hand out sizes in steps of a quarter of a
-/// power of two.
-fn room(count: usize) -> usize {
-    count.next_multiple_of((count.next_power_of_two() / 8).max(1))
+fn is_placed(entry: &Entry) -> bool {
+    !entry.voided() && entry.place().is_some()
 }
 
 #[cfg(test)]
@@ -271,11 +256,5 @@ mod tests {
     #[test]
     fn a_folded_transaction_takes_16_bytes_while_a_look_back_reaches_it() {
         assert_eq!(size_of::<EarlierTransaction>(), 16);
-    }
-
-    #[test]
-    fn room_grows_by_at_most_a_quarter() {
-        let rooms = [1, 2, 7, 8, 9, 16, 17, 20, 21, 33, 1000].map(room);
-        assert_eq!(rooms, [1, 2, 7, 8, 10, 16, 20, 20, 24, 40, 1024]);
     }
 }

@@ -1,11 +1,12 @@
-//! Evaluates the rules over a range of a customer's history, in order.
+//! Evaluates the rules on entries of a customer's history, in order.
 
 use super::customer::Customer;
-use super::entry::{Entry, Shared};
+use super::entry::Shared;
 use super::policy::{Listings, Policy};
-use crate::detectors::{Context, EarlierTransaction, PreviousPlace, Recent, Sums};
+use super::sequence::Position;
+use crate::detectors::{Context, EarlierTransaction, Movement, PreviousPlace, Recent, Sums};
 use crate::roster::Member;
-use crate::score::Verdict;
+use crate::score::{ShownVerdict, Verdict};
 use streamflow_model::Calendar;
 use streamflow_model::timestamp::MINUTE;
 
@@ -16,6 +17,13 @@ pub(super) struct Evaluation {
     pub first_in_minute: bool,
 }
 
+impl Evaluation {
+    /// What is shown of it.
+    pub(super) fn shown(&self) -> (ShownVerdict, bool) {
+        (self.verdict.shown(), self.first_in_minute)
+    }
+}
+
 /// Evaluates entries of a history: holds what they depend on beside it.
 #[derive(Clone, Copy)]
 pub(super) struct Evaluator<'a> {
@@ -24,103 +32,114 @@ pub(super) struct Evaluator<'a> {
     pub calendar: &'a Calendar,
 }
 
-impl Evaluator<'_> {
-    /// Evaluates the entries of `customer` in `range`.
-    pub(super) fn evaluate(self, customer: &Customer, range: std::ops::Range<usize>) -> Vec<Evaluation> {
-        let mut walk = Walk::start(customer, range.start, self);
-        range.map(|_| walk.step()).collect()
+impl<'a> Evaluator<'a> {
+    /// Evaluates the entries of `customer` from a position on.
+    pub(super) fn evaluate_from(self, customer: &Customer, from: Position) -> Vec<Evaluation> {
+        let mut walk = self.walk(customer, from);
+        let positions = customer.entries.from(from).map(|(position, _)| position);
+        positions.map(|position| walk.evaluate(position)).collect()
     }
 
     /// Evaluates the last entry alone: all that an event in order needs.
     pub(super) fn evaluate_last(self, customer: &Customer) -> Evaluation {
-        let last = customer.entries.len() - 1;
-        Walk::start(customer, last, self).step()
+        let last = customer.entries.last_position();
+        self.walk(customer, last).evaluate(last)
+    }
+
+    /// A walk over `customer` that begins at a position.
+    pub(super) fn walk<'b>(self, customer: &'b Customer, position: Position) -> Walk<'b>
+    where
+        'a: 'b,
+    {
+        let mut earlier = customer.total;
+        earlier.remove_all(&customer.entries.sums_from(position, self.calendar));
+        let listings = self.policy.customer(customer.id());
+        Walk { customer, evaluator: self, listings, position, earlier }
     }
 }
 
 /// A position in a history with the sums over the entries before it.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     customer: &'a Customer,
     evaluator: Evaluator<'a>,
     listings: Option<Listings<'a>>,
-    position: usize,
+    position: Position,
     /// Sums over the current transactions before `position`.
-    earlier: Sums,
+    pub earlier: Sums,
 }
 
-impl<'a> Walk<'a> {
-    fn start(customer: &'a Customer, position: usize, evaluator: Evaluator<'a>) -> Self {
-        let listings = evaluator.policy.customer(customer.id());
-        let earlier = sums_before(customer, position, evaluator.calendar);
-        Self { customer, evaluator, listings, position, earlier }
+impl Walk<'_> {
+    /// Moves on to a position and evaluates the entry there.
+    pub(super) fn evaluate(&mut self, position: Position) -> Evaluation {
+        self.advance(position);
+        let Some(context) = self.context() else { return Evaluation::default() };
+        let minute_start = context.event_time - context.event_time.rem_euclid(MINUTE);
+        Evaluation {
+            verdict: self.evaluator.policy.verdict(&context),
+            first_in_minute: self.previous().is_none_or(|previous| previous < minute_start),
+        }
     }
 
-    /// Evaluates the entry at the position and moves to the next.
-    fn step(&mut self) -> Evaluation {
-        let entry = &self.customer.entries[self.position];
-        if entry.voided() {
-            self.position += 1;
-            return Evaluation::default();
+    /// How far what precedes the entry at the position may move while it is shown with this verdict.
+    pub(super) fn leeway(&self, verdict: &Verdict) -> Movement {
+        match self.context() {
+            Some(context) => self.evaluator.policy.leeway(&context, verdict),
+            None => Movement::ANY,
         }
+    }
+
+    fn advance(&mut self, position: Position) {
+        let entries = &self.customer.entries;
+        entries.add_between(&mut self.earlier, self.position, position, self.evaluator.calendar);
+        self.position = position;
+    }
+
+    /// The context of the entry at the position; none of a voided one.
+    fn context(&self) -> Option<Context<'_>> {
+        let entry = self.customer.entries.get(self.position).filter(|entry| !entry.voided())?;
         let Evaluator { policy, shared, calendar } = self.evaluator;
         let event_time = entry.event_time;
-        let minute = calendar.minute_of_day(event_time);
         let store = policy.store(shared.stores.value(entry.store));
-        let context = Context {
+        Some(Context {
             amount: entry.cents(),
             event_time,
             place: entry.place(),
-            minute,
+            minute: calendar.minute_of_day(event_time),
             earlier: self.earlier,
             recent: self,
             listing: (self.listings.and_then(|listings| listings.at(event_time)))
                 .or_else(|| store.and_then(|listings| listings.at(event_time))),
-        };
-        let minute_start = event_time - event_time.rem_euclid(MINUTE);
-        let evaluation = Evaluation {
-            verdict: policy.verdict(&context),
-            first_in_minute: self.previous().is_none_or(|previous| previous < minute_start),
-        };
-        self.earlier.add(entry.cents(), minute);
-        self.position += 1;
-        evaluation
+        })
     }
 
     /// Event time of the current transaction just before the position.
     fn previous(&self) -> Option<i64> {
-        let latest = current(self.before()).next_back().map(|entry| entry.event_time);
+        let latest = self.customer.latest_current(self.position).map(|entry| entry.event_time);
         latest.or(self.customer.last_folded())
-    }
-
-    fn before(&self) -> &'a [Entry] {
-        &self.customer.entries[..self.position]
-    }
-
-    /// The entries before the position with an event time above `start`, voided ones included.
-    fn entries_after(&self, start: i64) -> &'a [Entry] {
-        let before = self.before();
-        &before[first_after(before, start)..]
     }
 }
 
 /// The transactions before the position, computed when a detector asks for them.
 impl Recent for Walk<'_> {
     fn count_after(&self, start: i64) -> u64 {
-        let entries = self.entries_after(start);
-        let voided = if self.customer.voided == 0 { 0 } else { entries.len() - current(entries).count() };
-        (entries.len() - voided + self.customer.folded_after(start).len()) as u64
+        let Customer { entries, voided, .. } = self.customer;
+        let count = entries.count_current(start, self.position, *voided > 0);
+        (count + self.customer.folded_after(start).len()) as u64
     }
 
     fn newest_first(&self, start: i64) -> Box<dyn Iterator<Item = EarlierTransaction> + '_> {
-        let entries = current(self.entries_after(start)).rev();
-        let entries =
-            entries.map(|entry| EarlierTransaction { event_time: entry.event_time, cents: entry.cents() });
+        let entries = self.customer.entries.before(self.position);
+        let entries = entries.take_while(move |entry| entry.event_time > start);
+        let entries = entries
+            .filter(|entry| !entry.voided())
+            .map(|entry| EarlierTransaction { event_time: entry.event_time, cents: entry.cents() });
         Box::new(entries.chain(self.customer.folded_after(start).iter().rev().copied()))
     }
 
     fn latest_place(&self, start: i64) -> Option<PreviousPlace<'_>> {
-        let mut reached = current(self.before()).rev().take_while(|entry| entry.event_time >= start);
-        let latest = reached.find_map(|entry| {
+        // Nobody else may ask: only the next one with a place is evaluated again when a place changes.
+        self.customer.entries.get(self.position)?.place()?;
+        let latest = self.customer.latest_placed(self.position).and_then(|entry| {
             let place = entry.place()?;
             Some(PreviousPlace { event_time: entry.event_time, place, transaction: &entry.id })
         });
@@ -130,32 +149,4 @@ impl Recent for Walk<'_> {
             Some(PreviousPlace { event_time, place, transaction: &folded.id })
         })
     }
-}
-
-fn current(entries: &[Entry]) -> impl DoubleEndedIterator<Item = &Entry> {
-    entries.iter().filter(|entry| !entry.voided())
-}
-
-/// The first position whose event time is above `start`, searched from the end, where it nearly always is.
-fn first_after(entries: &[Entry], start: i64) -> usize {
-    let mut step = 4;
-    let mut low = entries.len();
-    while low > 0 && entries[low - 1].event_time > start {
-        let high = low;
-        low = low.saturating_sub(step);
-        if entries[low].event_time <= start {
-            return low + entries[low..high].partition_point(|entry| entry.event_time <= start);
-        }
-        step *= 2;
-    }
-    low
-}
-
-/// Sums over the folded transactions and the current entries before `position`.
-fn sums_before(customer: &Customer, position: usize, calendar: &Calendar) -> Sums {
-    let mut sums = customer.total;
-    for entry in customer.entries[position..].iter().filter(|entry| !entry.voided()) {
-        sums.remove(entry.cents(), calendar.minute_of_day(entry.event_time));
-    }
-    sums
 }

@@ -3,18 +3,21 @@
 //! Law: at a complete epoch, `scored` holds exactly one version of each current transaction, voided ones
 //! included, with the verdict on it in the context of the current transactions of its customer that precede
 //! it in the order (event time, transaction id), under the rules and the list entries that apply at its event
-//! time.
+//! time. The verdict is there as it is shown: scores in thousandths, no evidence. The evidence of a current
+//! alert is that of its last change or, if there is a later one, of the last in `evidence`.
 //!
-//! Encoding: per customer an ordered vector of the transactions within the horizon, plus exact sums over
-//! everything before it. An event in order is one push and one evaluation. Any other re-evaluates the suffix
-//! that it can change and emits the differences. Versions are applied one by one in the order of (epoch,
-//! partition, offset), so the changes of an alert and their numbers do not depend on how epochs were cut
-//! either.
+//! Encoding: per customer the transactions within the horizon in order, plus exact sums over everything
+//! before. An event in order is one push and one evaluation. Any other re-evaluates what it can change and
+//! emits the differences: of few transactions, all that follow it; of many, those that may be shown otherwise,
+//! which is known without an evaluation of the rest (`sequence`, `stability`, `revision`). Versions are applied
+//! one by one in the order of (epoch, partition, offset), so the changes of an alert and their numbers do not
+//! depend on how epochs were cut either.
 //!
 //! ```text
 //! versions ──(by customer)──┐           ┌── scored (a collection: -1 the old, +1 the new verdict)
 //! list and rule changes ────┤  history  ├── alert changes, numbered within each alert
 //! partition times ──────────┘           ├── profiles of customers (upserts)
+//!                                       ├── evidence of alerts that have not changed since
 //!                                       └── settled: transactions as they leave the horizon, for good
 //! ```
 //!
@@ -27,9 +30,13 @@ mod evaluation;
 mod operator;
 mod policy;
 mod restore;
+mod revision;
+mod sequence;
 mod slicing;
+mod stability;
 mod state;
 mod symbols;
 
 pub use operator::{Histories, history};
 pub use slicing::Slicing;
+pub use state::Optional;

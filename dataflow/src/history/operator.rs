@@ -1,8 +1,8 @@
 //! `history` as a timely operator.
 
 use super::entry::Entry;
-use super::state::{History, Outcome};
-use crate::alerts::AlertChange;
+use super::state::{History, Optional, Outcome};
+use crate::alerts::{AlertChange, AlertEvidence};
 use crate::changes::Upsert;
 use crate::controls::ControlChange;
 use crate::identity::Version;
@@ -32,6 +32,8 @@ pub struct Histories<'s> {
     pub restored: StreamVec<'s, u64, OfMember<Arc<Transaction>>>,
     /// The changes of alerts, in order and numbered within each alert.
     pub alert_changes: StreamVec<'s, u64, AlertChange>,
+    /// The evidence of alerts that have not changed since; the last of an alert counts. Empty unless wanted.
+    pub evidence: StreamVec<'s, u64, AlertEvidence>,
     /// The profiles of customers.
     pub profiles: StreamVec<'s, u64, Upsert<Id, Profile>>,
     /// Transactions as they leave the horizon; empty unless wanted.
@@ -46,11 +48,10 @@ enum Common {
 }
 
 /// Scores transactions in the context of their customers' histories. `controls` and `partition_times` must
-/// hold everything on every worker. With `settled_wanted`, transactions are emitted once more when they
-/// become final.
+/// hold everything on every worker.
 pub fn history<'s>(
     settings: &Settings,
-    settled_wanted: bool,
+    wanted: Optional,
     resume: &Resume,
     restored: &Restored<'s>,
     versions: StreamVec<'s, u64, Version>,
@@ -70,13 +71,14 @@ pub fn history<'s>(
     let mut customers = builder.new_input(restored.customers.clone(), Exchange::new(by_id));
     let (mut scored_out, scored) = output::add(&mut builder);
     let (mut changes_out, alert_changes) = output::add(&mut builder);
+    let (mut evidence_out, evidence) = output::add(&mut builder);
     let (mut profiles_out, profiles) = output::add(&mut builder);
     let (mut settled_out, settled) = output::add(&mut builder);
     let (mut restored_out, restored) = output::add(&mut builder);
-    let mut history = History::new(settings, settled_wanted, resume);
+    let mut history = History::new(settings, wanted, resume);
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
-        let mut stash = Stash::new(4);
+        let mut stash = Stash::new(5);
         let mut watermark = Watermark::default();
         let mut out = Outcome::default();
         move |frontiers| {
@@ -99,7 +101,9 @@ pub fn history<'s>(
                 return;
             }
             while let Some(mut epoch) = stash.next_complete(&[&frontiers[0], &frontiers[1]]) {
-                let [on_scored, on_changes, on_profiles, on_settled] = epoch.capabilities.as_slice() else {
+                let [on_scored, on_changes, on_evidence, on_profiles, on_settled] =
+                    epoch.capabilities.as_slice()
+                else {
                     return;
                 };
                 for common in epoch.second.drain(..) {
@@ -120,6 +124,8 @@ pub fn history<'s>(
                     scored.extend(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
                 }
                 scored.extend(out.scored.drain(..).map(|(scored, diff)| (scored, time, diff)));
+                history.take_evidence(&mut out);
+                evidence_out.activate().session(on_evidence).give_iterator(out.evidence.drain(..));
                 scored_out.activate().session(on_scored).give_container(&mut scored);
                 let mut settled_out = settled_out.activate();
                 let mut settled = settled_out.session(on_settled);
@@ -136,5 +142,5 @@ pub fn history<'s>(
             }
         }
     });
-    Histories { scored: scored.as_collection(), restored, alert_changes, profiles, settled }
+    Histories { scored: scored.as_collection(), restored, alert_changes, evidence, profiles, settled }
 }

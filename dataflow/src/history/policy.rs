@@ -5,7 +5,7 @@
 //! read.
 
 use crate::controls::ControlChange;
-use crate::detectors::{Context, Listing, LookBack, Rules};
+use crate::detectors::{Context, Listing, LookBack, Movement, Rules};
 use crate::score;
 use crate::score::Verdict;
 use std::collections::HashMap;
@@ -110,6 +110,11 @@ impl Policy {
     /// The verdict on a transaction in its context.
     pub(super) fn verdict(&self, context: &Context<'_>) -> Verdict {
         score::verdict(self.rules(context.event_time), context)
+    }
+
+    /// How far what precedes a transaction may move while its verdict is shown as it is.
+    pub(super) fn leeway(&self, context: &Context<'_>, verdict: &Verdict) -> Movement {
+        score::leeway(self.rules(context.event_time), context, verdict)
     }
 }
 

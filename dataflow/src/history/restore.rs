@@ -20,7 +20,7 @@ impl History {
         if transaction.event_time >= self.folded_before() {
             self.register(slot, transaction.event_time);
             let entry = Entry::restore(restored, &mut self.shared);
-            self.customers.get_mut(slot).restore_entry(entry);
+            self.customers.get_mut(slot).restore_entry(entry, self.block_length, &self.calendar);
             self.entries += 1;
         } else if !transaction.voided {
             let kept_from = self.folded_before() - self.folded_look_back();

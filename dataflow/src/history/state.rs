@@ -4,8 +4,9 @@ use super::customer::Customer;
 use super::entry::{Entry, Shared};
 use super::evaluation::{Evaluation, Evaluator};
 use super::policy::Policy;
+use super::sequence::Position;
 use super::slicing::Slicing;
-use crate::alerts::{Alert, AlertChange, Cause, ChangeKind};
+use crate::alerts::{Alert, AlertChange, AlertEvidence, Cause, ChangeKind};
 use crate::changes::Upsert;
 use crate::controls::ControlChange;
 use crate::identity::Version;
@@ -19,11 +20,28 @@ use std::sync::Arc;
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{Calendar, Entity, Id};
 
+/// What is emitted beside the rest where it is wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Optional {
+    /// Transactions as they become final.
+    pub settled: bool,
+    /// The evidence of alerts that are otherwise unchanged.
+    pub evidence: bool,
+}
+
 /// Output gathered until it is sent.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub scored: Vec<(OfMember<Scored>, isize)>,
     pub alert_changes: Vec<AlertChange>,
+    pub evidence: Vec<AlertEvidence>,
+}
+
+/// What is shown of an entry.
+pub(super) struct Shown {
+    pub scored: Scored,
+    /// With its evidence.
+    pub alert: Option<Alert>,
 }
 
 /// Most settled transactions sent together: they are large, and many become final at once.
@@ -31,18 +49,23 @@ const SETTLED_BATCH: usize = 128;
 
 pub(super) struct History {
     slicing: Slicing,
-    settled_wanted: bool,
+    wanted: Optional,
     pub(super) customers: Roster<Customer>,
     /// Entries of all customers.
     pub(super) entries: usize,
     pub(super) shared: Shared,
     pub(super) policy: Policy,
-    calendar: Calendar,
+    pub(super) calendar: Calendar,
+    /// Most entries in a block of a history.
+    pub(super) block_length: usize,
     /// Customers with entries in a slice of event time, by slice.
     slices: BTreeMap<i64, Vec<u32>>,
     /// Transactions before this event time are final.
     settled: i64,
     touched: Touched,
+    /// Customers with blocks of entries, by slot, whose evidence may have changed in this epoch: from an event
+    /// time on.
+    restated: BTreeMap<u32, i64>,
 }
 
 /// Customers whose profile changes in this epoch.
@@ -73,18 +96,20 @@ impl Touched {
 
 impl History {
     /// Histories that resume from `resume`; transactions and customers are still to be restored.
-    pub(super) fn new(settings: &Settings, settled_wanted: bool, resume: &Resume) -> Self {
+    pub(super) fn new(settings: &Settings, wanted: Optional, resume: &Resume) -> Self {
         let mut history = Self {
             slicing: Slicing::new(settings.correction_horizon),
-            settled_wanted,
+            wanted,
             customers: Roster::default(),
             entries: 0,
             shared: Shared::default(),
             policy: Policy::new(settings.rules.clone()),
             calendar: Calendar::new(settings.time_zone),
+            block_length: settings.history_block.max(2),
             slices: BTreeMap::new(),
             settled: resume.settled(settings),
             touched: Touched::default(),
+            restated: BTreeMap::new(),
         };
         let folded_before = history.folded_before();
         resume.controls.iter().for_each(|change| history.policy.apply(change.clone(), folded_before));
@@ -108,8 +133,8 @@ impl History {
         let transaction = &version.transaction;
         self.touched.add(slot);
         let entry = Entry::new(transaction, &mut self.shared);
-        let position = self.customers.get(slot).position(entry.key());
-        let in_order = position == self.customers.get(slot).entries.len();
+        let entries = &self.customers.get(slot).entries;
+        let in_order = entries.position(entry.key()) == entries.end();
         if in_order && version.replaces.is_none() && !entry.voided() {
             self.append(slot, entry, version, out);
         } else {
@@ -120,20 +145,23 @@ impl History {
     /// Appends an event in order, as nearly all are: no earlier result changes.
     fn append(&mut self, slot: u32, entry: Entry, version: Version, out: &mut Outcome) {
         self.register(slot, entry.event_time);
-        let minute = self.calendar.minute_of_day(entry.event_time);
         let customer = self.customers.get_mut(slot);
-        let end = customer.entries.len();
-        customer.insert(end, entry, minute);
+        let end = customer.entries.end();
+        customer.insert(end, entry, &self.calendar);
         self.entries += 1;
         let (customer, evaluator) = self.evaluator(slot);
         let Evaluation { verdict, first_in_minute } = evaluator.evaluate_last(customer);
-        let mut scored =
-            Scored { transaction: version.transaction, verdict, first_in_minute, alert_changes: 0 };
-        if !scored.verdict.hits.is_empty() {
-            let customer = self.customers.get_mut(slot);
-            let entry = &mut customer.entries[end];
+        let mut scored = Scored {
+            transaction: version.transaction,
+            verdict: verdict.shown(),
+            first_in_minute,
+            alert_changes: 0,
+        };
+        let customer = self.customers.get_mut(slot);
+        if !verdict.hits.is_empty() {
+            let entry = customer.entries.get_mut(end);
             entry.set_hit(true);
-            if let Some(alert) = Alert::of(&scored) {
+            if let Some(alert) = Alert::from_verdict(&scored.transaction, &verdict) {
                 customer.alerts += 1;
                 let sequence = entry.count_alert_change(&mut self.shared);
                 scored.alert_changes = sequence;
@@ -141,52 +169,8 @@ impl History {
                 out.alert_changes.push(AlertChange { sequence, kind, cause, alert });
             }
         }
+        customer.entries.balance(&[end], self.block_length, &self.calendar);
         out.scored.push((OfMember { slot, value: scored }, 1));
-    }
-
-    /// Inserts, replaces or withdraws, and re-evaluates the suffix that this can change.
-    fn revise(&mut self, slot: u32, mut entry: Entry, version: &Version, out: &mut Outcome) {
-        let cause = match (version.transaction.voided, version.replaces) {
-            (true, _) => Cause::Void,
-            (false, Some(_)) => Cause::Correction,
-            (false, None) => Cause::LateEvent,
-        };
-        let customer = self.customers.get(slot);
-        let replaced = version.replaces.and_then(|time| customer.find((time, &version.transaction.id)));
-        let inserted = customer.position(entry.key());
-        let from = replaced.map_or(inserted, |replaced| replaced.min(inserted));
-        let before = self.evaluate_from(slot, from);
-
-        let mut old = None;
-        if let Some(position) = replaced {
-            let minute = self.minute_at(slot, position);
-            let removed = self.customers.get_mut(slot).remove(position, minute);
-            self.entries -= 1;
-            entry.continue_alert_of(&removed, &mut self.shared);
-            let scored = self.scored(slot, &removed, &before[position - from]);
-            removed.release(&mut self.shared);
-            old = Some(scored);
-        }
-        self.register(slot, entry.event_time);
-        let minute = self.calendar.minute_of_day(entry.event_time);
-        let customer = self.customers.get_mut(slot);
-        let inserted = customer.position(entry.key());
-        customer.insert(inserted, entry, minute);
-        self.entries += 1;
-        let after = self.evaluate_from(slot, from);
-
-        // Before and after hold the same entries in the same order, but for the one taken out and the one put
-        // in.
-        let mut unchanged = (0..before.len()).filter(|index| Some(index + from) != replaced);
-        for (index, evaluation) in after.iter().enumerate() {
-            let position = from + index;
-            if position == inserted {
-                let own = if cause == Cause::LateEvent { Cause::Transaction } else { cause };
-                self.emit(slot, position, old.take(), evaluation, own, out);
-            } else if let Some(earlier) = unchanged.next() {
-                self.reevaluate(slot, position, &before[earlier], evaluation, cause, out);
-            }
-        }
     }
 
     /// Applies a change of the rules or the list and re-evaluates the transactions within the horizon to
@@ -201,9 +185,9 @@ impl History {
                 (change.applies_from, Cause::ListChange, self.affected_by(&change.entity))
             }
         };
-        let mut stretches: Vec<(u32, usize, Vec<Evaluation>)> = Vec::new();
+        let mut stretches: Vec<(u32, Position, Vec<Evaluation>)> = Vec::new();
         for slot in slots {
-            let from = self.customers.get(slot).position_at(applies_from);
+            let from = self.customers.get(slot).entries.position_at(applies_from);
             let before = self.evaluate_from(slot, from);
             if !before.is_empty() {
                 stretches.push((slot, from, before));
@@ -212,8 +196,12 @@ impl History {
         self.policy.apply(change, self.folded_before());
         for (slot, from, before) in stretches {
             let after = self.evaluate_from(slot, from);
-            for (index, (before, after)) in before.iter().zip(&after).enumerate() {
-                self.reevaluate(slot, from + index, before, after, cause, out);
+            self.customers.get_mut(slot).entries.forget_stability();
+            self.restate_from(slot, applies_from);
+            let entries = &self.customers.get(slot).entries;
+            let positions: Vec<Position> = entries.from(from).map(|(position, _)| position).collect();
+            for (position, (before, after)) in positions.into_iter().zip(before.iter().zip(&after)) {
+                self.reevaluate(slot, position, before, after, cause, out);
             }
         }
     }
@@ -224,8 +212,10 @@ impl History {
             Entity::Customer(id) => self.customers.find(id).into_iter().collect(),
             Entity::Store(id) => {
                 let Some(store) = self.shared.stores.find(id) else { return Vec::new() };
-                let pays_there =
-                    |slot: &u32| self.customers.get(*slot).entries.iter().any(|entry| entry.store == store);
+                let pays_there = |slot: &u32| {
+                    let entries = &self.customers.get(*slot).entries;
+                    entries.from(Position::FIRST).any(|(_, entry)| entry.store == store)
+                };
                 self.customers.in_use().filter(pays_there).collect()
             }
         }
@@ -269,29 +259,33 @@ impl History {
     }
 
     fn fold(&mut self, slot: u32, end: i64, kept_from: i64, folded: &mut Vec<Settled>) {
-        let count = self.customers.get(slot).count_before(end);
-        if count == 0 {
+        let first = self.customers.get(slot).entries.first();
+        if first.is_none_or(|first| first.event_time >= end) {
             return;
         }
-        if self.settled_wanted {
-            self.emit_settled(slot, count, folded);
+        if self.wanted.settled {
+            self.emit_settled(slot, end, folded);
         }
-        let shared = &mut self.shared;
-        let customer = self.customers.get_mut(slot);
-        customer.fold(count, kept_from, |entry| entry.release(shared));
-        self.entries -= count;
+        let Self { shared, entries, .. } = self;
+        self.customers.get_mut(slot).fold(end, kept_from, self.block_length, &self.calendar, |entry| {
+            entry.release(shared);
+            *entries -= 1;
+        });
     }
 
-    /// Emits the first `count` entries. Without a hit among them their verdicts are known to be empty.
-    fn emit_settled(&self, slot: u32, count: usize, folded: &mut Vec<Settled>) {
+    /// Emits the entries before the event time `end`. Without a hit their verdicts are known to be empty.
+    fn emit_settled(&self, slot: u32, end: i64, folded: &mut Vec<Settled>) {
         let (customer, evaluator) = self.evaluator(slot);
-        let settling = &customer.entries[..count];
-        let hit = settling.iter().any(Entry::hit);
-        let mut evaluations =
-            if hit { evaluator.evaluate(customer, 0..count) } else { Vec::new() }.into_iter();
-        folded.extend(settling.iter().map(|entry| Settled {
+        let mut walk = None;
+        let settling = customer.entries.from(Position::FIRST).take_while(|(_, entry)| entry.event_time < end);
+        folded.extend(settling.map(|(position, entry)| Settled {
             transaction: entry.transaction(customer.id(), &self.shared),
-            verdict: evaluations.next().map_or_else(Verdict::default, |evaluation| evaluation.verdict),
+            verdict: if entry.hit() {
+                let walk = walk.get_or_insert_with(|| evaluator.walk(customer, position));
+                walk.evaluate(position).verdict
+            } else {
+                Verdict::default()
+            },
         }));
     }
 
@@ -318,7 +312,8 @@ impl History {
         let customer = self.customers.get(slot);
         let known = match customer.newest() {
             Some(newest) if slice_of(newest) > slice => {
-                let next = customer.entries.get(customer.position_at(self.slicing.start(slice)));
+                let next = customer.entries.position_at(self.slicing.start(slice));
+                let next = customer.entries.get(next);
                 next.is_some_and(|next| slice_of(next.event_time) == slice)
             }
             newest => newest.is_some_and(|newest| slice_of(newest) == slice),
@@ -328,71 +323,124 @@ impl History {
         }
     }
 
-    fn evaluator(&self, slot: u32) -> (&Customer, Evaluator<'_>) {
+    pub(super) fn evaluator(&self, slot: u32) -> (&Customer, Evaluator<'_>) {
         let evaluator = Evaluator { policy: &self.policy, shared: &self.shared, calendar: &self.calendar };
         (self.customers.get(slot), evaluator)
     }
 
-    fn evaluate_from(&self, slot: u32, from: usize) -> Vec<Evaluation> {
+    fn evaluate_from(&self, slot: u32, from: Position) -> Vec<Evaluation> {
         let (customer, evaluator) = self.evaluator(slot);
-        evaluator.evaluate(customer, from..customer.entries.len())
+        evaluator.evaluate_from(customer, from)
     }
 
-    fn minute_at(&self, slot: u32, position: usize) -> u16 {
-        self.calendar.minute_of_day(self.customers.get(slot).entries[position].event_time)
-    }
-
-    fn scored(&self, slot: u32, entry: &Entry, evaluation: &Evaluation) -> Scored {
-        Scored {
-            transaction: Arc::new(entry.transaction(self.customers.get(slot).id(), &self.shared)),
-            verdict: evaluation.verdict.clone(),
-            first_in_minute: evaluation.first_in_minute,
-            alert_changes: entry.alert_changes(&self.shared),
+    /// What is shown of an entry with an evaluation.
+    pub(super) fn shown(&self, slot: u32, entry: &Entry, evaluation: &Evaluation) -> Shown {
+        let transaction = Arc::new(entry.transaction(self.customers.get(slot).id(), &self.shared));
+        let Evaluation { verdict, first_in_minute } = evaluation;
+        Shown {
+            alert: Alert::from_verdict(&transaction, verdict),
+            scored: Scored {
+                transaction,
+                verdict: verdict.shown(),
+                first_in_minute: *first_in_minute,
+                alert_changes: entry.alert_changes(&self.shared),
+            },
         }
     }
 
-    fn reevaluate(
+    pub(super) fn reevaluate(
         &mut self,
         slot: u32,
-        position: usize,
+        position: Position,
         before: &Evaluation,
         after: &Evaluation,
         cause: Cause,
         out: &mut Outcome,
     ) {
-        if before != after {
-            let old = self.scored(slot, &self.customers.get(slot).entries[position], before);
+        if before == after {
+            return;
+        }
+        if before.shown() == after.shown() {
+            return self.restate(slot, position, &after.verdict, out);
+        }
+        let entry = self.customers.get(slot).entries.get(position);
+        if let Some(old) = entry.map(|entry| self.shown(slot, entry, before)) {
             self.emit(slot, position, Some(old), after, cause, out);
         }
     }
 
+    /// Emits the evidence of an alert that has not changed otherwise. In a long history this waits for the
+    /// end of the epoch: there it concerns many at every step.
+    fn restate(&self, slot: u32, position: Position, verdict: &Verdict, out: &mut Outcome) {
+        let entries = &self.customers.get(slot).entries;
+        let waits = !self.wanted.evidence || entries.is_long();
+        if let Some(entry) = entries.get(position).filter(|_| verdict.alert && !waits) {
+            out.evidence.push(AlertEvidence {
+                transaction: entry.id.clone(),
+                sequence: entry.alert_changes(&self.shared),
+                hits: verdict.hits.clone(),
+            });
+        }
+    }
+
+    /// Notes that in a long history evidence may change from an event time on.
+    pub(super) fn restate_from(&mut self, slot: u32, event_time: i64) {
+        if self.wanted.evidence && self.customers.get(slot).entries.is_long() {
+            let from = self.restated.entry(slot).or_insert(event_time);
+            *from = event_time.min(*from);
+        }
+    }
+
+    /// The evidence of the alerts in long histories behind what has changed in this epoch.
+    pub(super) fn take_evidence(&mut self, out: &mut Outcome) {
+        for (slot, event_time) in std::mem::take(&mut self.restated) {
+            let (customer, evaluator) = self.evaluator(slot);
+            let from = customer.entries.position_at(event_time);
+            let mut walk = evaluator.walk(customer, from);
+            for (position, entry) in customer.entries.from(from).filter(|(_, entry)| entry.hit()) {
+                let verdict = walk.evaluate(position).verdict;
+                if verdict.alert {
+                    out.evidence.push(AlertEvidence {
+                        transaction: entry.id.clone(),
+                        sequence: entry.alert_changes(&self.shared),
+                        hits: verdict.hits,
+                    });
+                }
+            }
+        }
+    }
+
     /// Emits the entry at `position` with its new evaluation, and retracts `old`.
-    fn emit(
+    pub(super) fn emit(
         &mut self,
         slot: u32,
-        position: usize,
-        old: Option<Scored>,
+        position: Position,
+        old: Option<Shown>,
         evaluation: &Evaluation,
         cause: Cause,
         out: &mut Outcome,
     ) {
-        let mut new = self.scored(slot, &self.customers.get(slot).entries[position], evaluation);
-        let before = old.as_ref().and_then(Alert::of);
-        let after = Alert::of(&new);
+        let entry = self.customers.get(slot).entries.get(position);
+        let Some(Shown { mut scored, alert }) = entry.map(|entry| self.shown(slot, entry, evaluation)) else {
+            return;
+        };
+        let (old, before) = old.map_or((None, None), |old| (Some(old.scored), old.alert));
         self.touched.add(slot);
         let customer = self.customers.get_mut(slot);
-        let entry = &mut customer.entries[position];
-        entry.set_hit(!new.verdict.hits.is_empty());
-        customer.alerts = customer.alerts + u32::from(after.is_some()) - u32::from(before.is_some());
-        if let Some((kind, alert)) = alert_change(before, after) {
+        let entry = customer.entries.get_mut(position);
+        entry.set_hit(!scored.verdict.hits.is_empty());
+        customer.alerts = customer.alerts + u32::from(alert.is_some()) - u32::from(before.is_some());
+        if let Some((kind, alert)) = alert_change(before, alert) {
             let sequence = entry.count_alert_change(&mut self.shared);
-            new.alert_changes = sequence;
+            scored.alert_changes = sequence;
             out.alert_changes.push(AlertChange { sequence, kind, cause, alert });
+        } else {
+            self.restate(slot, position, &evaluation.verdict, out);
         }
         if let Some(old) = old {
             out.scored.push((OfMember { slot, value: old }, -1));
         }
-        out.scored.push((OfMember { slot, value: new }, 1));
+        out.scored.push((OfMember { slot, value: scored }, 1));
     }
 }
 

@@ -58,7 +58,7 @@ impl View for RulePerformance {
             hits.iter()
                 .map(move |hit| {
                     let score_thousandths = i64::from(hit.score.thousandths());
-                    (RuleDay { day, rule: hit.rule() }, Hits { hits: 1, alerts, alone, score_thousandths })
+                    (RuleDay { day, rule: hit.rule }, Hits { hits: 1, alerts, alone, score_thousandths })
                 })
                 .collect::<Vec<_>>()
         })

@@ -84,6 +84,8 @@ pub(crate) struct Case {
     pub clocks_may_be_wrong: bool,
     /// What a restart changes.
     pub restart: Option<Restart>,
+    /// Entries in a block of a history.
+    pub history_block: usize,
     /// Epochs that may be in flight before a worker steps until they are done.
     pub in_flight: u64,
 }
@@ -128,6 +130,7 @@ impl Case {
             time_zone: self.zone,
             rules: graph_rules(&self.rules),
             file_now: i64::MAX - DAY,
+            history_block: self.history_block,
         }
     }
 

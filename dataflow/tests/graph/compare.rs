@@ -2,14 +2,13 @@
 
 use crate::case::{Case, graph_rules};
 use crate::run::Observed;
-use crate::tables::{Tables, alert_row, bare};
+use crate::tables::{Tables, alerted_row, bare};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use streamflow_dataflow::alerts::Alert;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::RulesChange;
-use streamflow_dataflow::score::Settled;
+use streamflow_dataflow::score::{Scored, Settled};
 use streamflow_oracle::{AlertRow, Expected, TransactionRow};
 
 /// Findings, the first few of which are kept.
@@ -85,15 +84,15 @@ pub(crate) fn differences(case: &Case, observed: Observed) -> Vec<String> {
 }
 
 /// What the differences of the collection of alerts add up to.
-fn current_alerts(differences: &[(u64, (Alert, u64, isize))]) -> Vec<AlertRow> {
+fn current_alerts(differences: &[(u64, (Scored, u64, isize))]) -> Vec<AlertRow> {
     let times = |count| usize::try_from(count).expect("no more alerts are retracted than there were");
-    let mut sums: BTreeMap<&Alert, isize> = BTreeMap::new();
-    for (_, (alert, _, diff)) in differences {
-        *sums.entry(alert).or_default() += diff;
+    let mut sums: BTreeMap<&Scored, isize> = BTreeMap::new();
+    for (_, (alerted, _, diff)) in differences {
+        *sums.entry(alerted).or_default() += diff;
     }
     let current = sums.into_iter().filter(|(_, count)| *count != 0);
     let mut rows: Vec<AlertRow> =
-        current.flat_map(|(alert, count)| vec![bare(&alert_row(alert)); times(count)]).collect();
+        current.flat_map(|(alerted, count)| vec![alerted_row(alerted); times(count)]).collect();
     rows.sort_by(|a, b| a.transaction_id.cmp(&b.transaction_id));
     rows
 }
@@ -120,9 +119,10 @@ fn frontiers(case: &Case) -> Vec<u64> {
 fn compare(tables: &mut Tables, expected: &Expected, wrong: &mut Differences) {
     let transactions = tables.transactions(wrong);
     wrong.equal("transactions", &transactions, &expected.transactions);
-    alerts(&tables.alert_rows(), &expected.alerts, wrong);
     let standing: Vec<AlertRow> = expected.alerts.iter().map(bare).collect();
+    wrong.equal("alerts", &tables.alert_rows(), &standing);
     wrong.equal("alert changes", &tables.standing_alerts(), &standing);
+    evidence(&tables.alerts_with_evidence(), &expected.alerts, wrong);
     for (id, states) in &tables.alerts {
         let known = |id: &str| format!("alert-{id}");
         let incarnations = transactions.iter().filter(|row| known(&row.transaction_id) == *id).count();
@@ -177,10 +177,9 @@ fn passed_through(case: &Case, frontier: u64, tables: &Tables, expected: &Expect
     }
 }
 
-fn alerts(graph: &[AlertRow], oracle: &[AlertRow], wrong: &mut Differences) {
-    let plain = |rows: &[AlertRow]| rows.iter().map(bare).collect::<Vec<_>>();
-    wrong.equal("alerts", &plain(graph), &plain(oracle));
-    for row in graph {
+/// Compares the evidence of alerts with that of the oracle.
+fn evidence(alerts: &[AlertRow], oracle: &[AlertRow], wrong: &mut Differences) {
+    for row in alerts {
         let agrees = |other: &AlertRow| {
             (&other.transaction_id, &other.customer_id) == (&row.transaction_id, &row.customer_id)
                 && alike("", &row.details, &other.details)
@@ -217,9 +216,9 @@ fn alike(name: &str, graph: &Value, oracle: &Value) -> bool {
 
 /// With every partition at its end each transaction has settled once, as it finally is.
 fn settled(tables: &Tables, settled: &[(u64, Settled)], wrong: &mut Differences) {
-    let mut rows: Vec<_> = settled.iter().map(|(_, row)| (&row.transaction, &row.verdict)).collect();
+    let mut rows: Vec<_> = settled.iter().map(|(_, row)| (&row.transaction, row.verdict.shown())).collect();
     rows.sort();
-    let kept: Vec<_> = tables.scored.keys().map(|row| (&*row.transaction, &row.verdict)).collect();
+    let kept: Vec<_> = tables.scored.keys().map(|row| (&*row.transaction, row.verdict.clone())).collect();
     wrong.equal("settled", &rows, &kept);
 }
 

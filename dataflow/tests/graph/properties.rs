@@ -89,13 +89,38 @@ fn every_view_equals_the_recomputation_after_a_restart() {
     assert!(restarted * 4 >= cases * 3, "only {restarted} of {cases} cases restart");
 }
 
+/// One customer with many transactions, of which many are late, corrected or voided.
+#[test]
+fn every_view_equals_the_recomputation_of_a_hot_customer() {
+    for seed in seeds(24) {
+        let case = generator::hot_case(seed, EVERYTHING);
+        assert_eq!(findings(&case, 1), Vec::<String>::new(), "{case}");
+    }
+}
+
+/// The length of blocks does not show in any change of any alert: with blocks that no history fills, whatever
+/// lies behind a change is evaluated one by one.
+#[test]
+fn alert_changes_do_not_depend_on_blocks() {
+    for seed in seeds(24) {
+        let mut case = generator::hot_case(seed, EVERYTHING);
+        case.history_block = usize::MAX;
+        let log = alert_log(&run(&case, 1).unwrap());
+        for length in [2, 7, 32] {
+            case.history_block = length;
+            assert_eq!(log, alert_log(&run(&case, 1).unwrap()), "in blocks of {length}\n{case}");
+        }
+    }
+}
+
 /// Where producers keep their rule, neither the cut of epochs nor the number of workers shows in the changes
 /// of any alert.
 #[test]
 fn alert_changes_do_not_depend_on_cuts_and_workers() {
     let scope = Scope { rule_breakers: false, controls: false, wrong_clocks: false };
     for seed in seeds(60) {
-        let case = generator::case(seed, scope);
+        let case =
+            if seed % 4 == 0 { generator::hot_case(seed, scope) } else { generator::case(seed, scope) };
         let log = alert_log(&run(&case, 1).unwrap());
         for workers in 1..=3 {
             let mut recut = case.clone();

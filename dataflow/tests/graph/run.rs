@@ -5,14 +5,13 @@ use crate::resumed::Past;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use streamflow_dataflow::alerts::Alert;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::graph::{Wanted, build};
 use streamflow_dataflow::inputs::{InputHandles, Inputs, RestoredHandles};
 use streamflow_dataflow::operators::watermark::Clock;
-use streamflow_dataflow::score::Settled;
+use streamflow_dataflow::score::{Scored, Settled};
 use streamflow_model::{Record, Source};
 use streamflow_oracle::RawEvent;
 use timely::CommunicationConfig;
@@ -29,7 +28,7 @@ pub(crate) struct Observed {
     pub changes: Vec<(u64, ViewChange)>,
     pub settled: Vec<(u64, Settled)>,
     /// The differences of the collection of current alerts.
-    pub alerts: Vec<(u64, (Alert, u64, isize))>,
+    pub alerts: Vec<(u64, (Scored, u64, isize))>,
 }
 
 /// What one worker emits.
@@ -37,7 +36,7 @@ pub(crate) struct Observed {
 struct Emitted {
     changes: Collected<ViewChange>,
     settled: Collected<Settled>,
-    alerts: Collected<(Alert, u64, isize)>,
+    alerts: Collected<(Scored, u64, isize)>,
 }
 
 /// A worker with nothing to do leaves its core to the others.

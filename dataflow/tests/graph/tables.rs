@@ -3,7 +3,7 @@
 use crate::compare::Differences;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use streamflow_dataflow::alerts::{Alert, AlertChange, ChangeKind};
+use streamflow_dataflow::alerts::{Alert, AlertChange, AlertEvidence, ChangeKind};
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::score::Scored;
@@ -27,6 +27,8 @@ pub(crate) struct Tables {
     pub scored: BTreeMap<Scored, i64>,
     /// The alerts by id; several where an id was used again.
     pub alerts: BTreeMap<String, Vec<AlertState>>,
+    /// The evidence of alerts by id and number of the last change.
+    evidence: BTreeMap<(String, u32), Value>,
     pub rules_changes: Vec<RulesChange>,
     pub watermark: Option<i64>,
 }
@@ -38,6 +40,8 @@ pub(crate) struct AlertState {
     source: Option<Source>,
     /// Its row while it exists, without evidence.
     pub row: Option<AlertRow>,
+    /// The evidence of its latest change.
+    details: Value,
 }
 
 impl Tables {
@@ -48,6 +52,7 @@ impl Tables {
             ViewChange::Received(row) => received(&row, views, wrong),
             ViewChange::DeadLetter(letter) => dead_letter(letter, views, wrong),
             ViewChange::AlertChange(change) => self.alert(&change, wrong),
+            ViewChange::AlertEvidence(evidence) => self.evidence(&evidence),
             ViewChange::Scored(scored, diff) => *self.scored.entry(scored).or_default() += i64::from(diff),
             ViewChange::Profile((id, row)) => upsert(&mut views.profiles, id.into(), row.map(profile)),
             ViewChange::Row(row) => apply_row(row, views),
@@ -76,7 +81,7 @@ impl Tables {
         let id = change.alert.id();
         let states = self.alerts.entry(id.clone()).or_default();
         if change.sequence == 1 {
-            states.push(AlertState { sequence: 0, source: None, row: None });
+            states.push(AlertState { sequence: 0, source: None, row: None, details: Value::Null });
         }
         let row = bare(&alert_row(&change.alert));
         let source = Some(change.alert.source);
@@ -105,6 +110,13 @@ impl Tables {
             wrong.note("alert changes", format_args!("{id}: {:?} followed by {change:?}", state.row));
         }
         state.row = (change.kind != ChangeKind::Withdrawn).then_some(row);
+        state.details = change.alert.rule_details();
+    }
+
+    /// There is no order between evidence and the change that it belongs to.
+    fn evidence(&mut self, evidence: &AlertEvidence) {
+        let key = (format!("alert-{}", evidence.transaction), evidence.sequence);
+        self.evidence.insert(key, evidence.rule_details());
     }
 
     /// Names the rule in most alerts of each day, the lowest id of several: what the table in gold derives
@@ -130,12 +142,22 @@ impl Tables {
         rows
     }
 
-    /// The alerts of the transactions.
+    /// The alerts of the transactions, without evidence.
     pub(crate) fn alert_rows(&self) -> Vec<AlertRow> {
-        let mut rows: Vec<AlertRow> =
-            self.scored.keys().filter_map(Alert::of).map(|alert| alert_row(&alert)).collect();
+        let alerted = self.scored.keys().filter(|scored| scored.verdict.alert);
+        let mut rows: Vec<AlertRow> = alerted.map(alerted_row).collect();
         rows.sort_by(|a, b| (&a.transaction_id, &a.customer_id).cmp(&(&b.transaction_id, &b.customer_id)));
         rows
+    }
+
+    /// The alerts that the changes leave, with their evidence, unless their ids were used again.
+    pub(crate) fn alerts_with_evidence(&self) -> Vec<AlertRow> {
+        let once = self.alerts.iter().filter(|(_, states)| states.len() == 1);
+        let with_evidence = |id: &String, state: &AlertState| {
+            let later = self.evidence.get(&(id.clone(), state.sequence));
+            Some(AlertRow { details: later.unwrap_or(&state.details).clone(), ..state.row.clone()? })
+        };
+        once.filter_map(|(id, states)| with_evidence(id, &states[0])).collect()
     }
 
     /// The alerts that the changes leave, without evidence.
@@ -245,8 +267,23 @@ fn transaction(scored: &Scored) -> TransactionRow {
         score: i64::from(scored.verdict.score.thousandths()),
         is_fraud: scored.verdict.alert,
         rules: (scored.verdict.hits.iter())
-            .map(|hit| (hit.rule().id().to_owned(), i64::from(hit.score.thousandths())))
+            .map(|hit| (hit.rule.id().to_owned(), i64::from(hit.score.thousandths())))
             .collect(),
+    }
+}
+
+/// The alert of a transaction that has one, without its evidence.
+pub(crate) fn alerted_row(scored: &Scored) -> AlertRow {
+    let transaction = &scored.transaction;
+    AlertRow {
+        transaction_id: transaction.id.to_string(),
+        customer_id: transaction.customer.to_string(),
+        store_id: transaction.store.to_string(),
+        cents: transaction.amount.0,
+        event_time: transaction.event_time,
+        score: i64::from(scored.verdict.score.thousandths()),
+        rules: scored.verdict.hits.iter().map(|hit| hit.rule.id().to_owned()).collect(),
+        details: Value::Null,
     }
 }
 

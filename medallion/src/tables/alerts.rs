@@ -3,18 +3,17 @@
 
 use super::history;
 use super::rule_ids::rule_ids;
-use crate::changes::{At, Changes};
+use crate::changes::{At, Changes, Evidence};
 use crate::encoding::{Columns, Fields, micros};
 use crate::keys::Dimensions;
 use crate::output::Output;
 use crate::topics::Topics;
-use crate::versions::Versions;
 use postgres::types::Type;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::alerts::{Alert, AlertChange, ChangeKind};
+use streamflow_dataflow::alerts::{AlertChange, ChangeKind};
 use streamflow_dataflow::detectors::Rule;
 use streamflow_model::calendar::date_key;
 use streamflow_model::timestamp::Rfc3339;
@@ -97,8 +96,8 @@ impl Alerts<'_> {
         for change in &ordered {
             by_alert.entry(&change.value.alert.transaction).or_default().push(change);
         }
-        self.write_current(output, &by_alert, &changes.scored)?;
-        restate(output, &by_alert, &changes.scored)?;
+        self.write_current(output, &by_alert, &changes.evidence)?;
+        restate(output, &by_alert, &changes.evidence)?;
         history::write(output, by_alert.values().map(Vec::as_slice))?;
         Ok(self.last_number + ordered.len() as i64)
     }
@@ -133,7 +132,7 @@ impl Alerts<'_> {
         &mut self,
         output: &mut Output<'_, '_>,
         by_alert: &BTreeMap<&Id, Vec<&At<AlertChange>>>,
-        scored: &Versions,
+        evidence: &Evidence,
     ) -> Result<(), PostgresError> {
         let mut raised = Columns::new(&COLUMNS);
         let mut revised = Columns::new(&COLUMNS);
@@ -146,8 +145,8 @@ impl Alerts<'_> {
                     withdrawn.begin();
                     withdrawn.text(transaction);
                 }
-                (_, Some(raise)) => self.push(&mut raised, last, raise.time, scored),
-                (_, None) => self.push(&mut revised, last, last.time, scored),
+                (_, Some(raise)) => self.push(&mut raised, last, raise.time, evidence),
+                (_, None) => self.push(&mut revised, last, last.time, evidence),
             }
         }
         output.write(FACTS, RAISE, &raised)?;
@@ -155,7 +154,7 @@ impl Alerts<'_> {
         output.write(FACTS, WITHDRAW, &withdrawn)
     }
 
-    fn push(&mut self, row: &mut Columns, last: &At<AlertChange>, raised_at: u64, scored: &Versions) {
+    fn push(&mut self, row: &mut Columns, last: &At<AlertChange>, raised_at: u64, evidence: &Evidence) {
         let alert = &last.value.alert;
         row.begin();
         row.text(&alert.id());
@@ -165,8 +164,12 @@ impl Alerts<'_> {
         row.int4(self.dimensions.stores.of(&alert.store));
         row.int2(alert.score.thousandths() as i16);
         row.text(&rule_ids(alert));
-        let current = scored.last(&alert.transaction).and_then(Alert::of);
-        row.text(&current.as_ref().unwrap_or(alert).rule_details().to_string());
+        // Evidence of before the last change has the number of an earlier one.
+        let since = evidence.get(&alert.transaction);
+        let since =
+            since.filter(|later| later.value.sequence == last.value.sequence && later.time >= last.time);
+        let details = since.map_or_else(|| alert.rule_details(), |later| later.value.rule_details());
+        row.text(&details.to_string());
         row.money(i128::from(alert.amount));
         row.instant(alert.event_time);
         row.instant(micros(raised_at));
@@ -201,18 +204,17 @@ impl Alerts<'_> {
     }
 }
 
-/// Updates the evidence of otherwise unchanged alerts to that of their transactions' last versions.
+/// Updates the evidence of otherwise unchanged alerts.
 fn restate(
     output: &mut Output<'_, '_>,
     by_alert: &BTreeMap<&Id, Vec<&At<AlertChange>>>,
-    scored: &Versions,
+    evidence: &Evidence,
 ) -> Result<(), PostgresError> {
     let mut details = Columns::new(&[Type::TEXT, Type::TEXT]);
-    let unchanged = scored.changed().filter(|scored| !by_alert.contains_key(&&scored.transaction.id));
-    for alert in unchanged.filter_map(Alert::of) {
+    for (transaction, evidence) in evidence.iter().filter(|(id, _)| !by_alert.contains_key(id)) {
         details.begin();
-        details.text(&alert.transaction);
-        details.text(&alert.rule_details().to_string());
+        details.text(transaction);
+        details.text(&evidence.value.rule_details().to_string());
     }
     output.write(FACTS, RESTATE, &details)
 }

@@ -8,7 +8,7 @@ use postgres::error::SqlState;
 use postgres::types::Type;
 use std::collections::{BTreeSet, HashSet};
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::score::{Scored, Verdict};
+use streamflow_dataflow::score::{Scored, ShownVerdict};
 use streamflow_model::calendar::date_key;
 use streamflow_model::timestamp::days_from_civil;
 use streamflow_model::{Calendar, Transaction};
@@ -167,15 +167,15 @@ impl Transactions<'_> {
     }
 }
 
-fn push_verdict(row: &mut impl Fields, verdict: &Verdict) {
+fn push_verdict(row: &mut impl Fields, verdict: &ShownVerdict) {
     row.int2(verdict.score.thousandths() as i16);
     row.nullable(rule_scores(verdict), |row, scores| row.jsonb(&scores));
     row.boolean(verdict.alert);
 }
 
 /// The score of each hit by its rule's id, as JSON; `None` without hits, which is nearly always.
-fn rule_scores(verdict: &Verdict) -> Option<String> {
-    let scores = verdict.hits.iter().map(|hit| (hit.rule().id(), hit.score.thousandths()));
+fn rule_scores(verdict: &ShownVerdict) -> Option<String> {
+    let scores = verdict.hits.iter().map(|hit| (hit.rule.id(), hit.score.thousandths()));
     (!verdict.hits.is_empty()).then(|| serde_json::Value::from_iter(scores).to_string())
 }
 

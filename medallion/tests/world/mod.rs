@@ -12,8 +12,8 @@ use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
 use streamflow_dataflow::detectors::blacklist::BlacklistEvidence;
 use streamflow_dataflow::detectors::high_value::HighValueEvidence;
 use streamflow_dataflow::detectors::velocity::VelocityEvidence;
-use streamflow_dataflow::detectors::{Evidence, Hit};
-use streamflow_dataflow::score::{Scored, Verdict};
+use streamflow_dataflow::detectors::{Evidence, Hit, Rule};
+use streamflow_dataflow::score::{Scored, ShownHit, ShownVerdict, Verdict};
 use streamflow_dataflow::views::quality::{Measure, QualityKey};
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{
@@ -110,7 +110,7 @@ impl World {
             };
             self.count(account);
         }
-        self.push_alert(changes, old.as_ref().and_then(Alert::of), Alert::of(&new), cause);
+        self.push_alert(changes, old.as_ref().and_then(alert_of), alert_of(&new), cause);
         let lost = old.map(|old| ViewChange::Scored(old, -1));
         let gained = ViewChange::Scored(new, 1);
         // There is no order within one time.
@@ -214,28 +214,19 @@ impl World {
         old
     }
 
-    fn verdict(&mut self) -> Verdict {
+    fn verdict(&mut self) -> ShownVerdict {
         let mut hits = Vec::new();
-        if self.rng.random_range(0..3) == 0 {
-            let seen = HighValueEvidence { amount: Cents(5), mean: Cents(1), count: 7 };
-            hits.push(Hit { score: self.score(), evidence: Evidence::HighValue(seen) });
-        }
-        if self.rng.random_range(0..4) == 0 {
-            let seen = VelocityEvidence { count: 7, window: 600_000_000 };
-            hits.push(Hit { score: self.score(), evidence: Evidence::Velocity(seen) });
-        }
-        if self.rng.random_range(0..5) == 0 {
-            let entity = Entity::Customer(self.id("cust", 20));
-            let entry = ListEntry { reason: Some(self.hostile()), ..ListEntry::default() };
-            let seen = BlacklistEvidence { entity, entry };
-            hits.push(Hit { score: Score::ONE, evidence: Evidence::Blacklist(seen) });
+        for (rule, one_in) in [(Rule::HighValue, 3), (Rule::Velocity, 4), (Rule::Blacklist, 5)] {
+            if self.rng.random_range(0..one_in) == 0 {
+                hits.push(ShownHit { rule, score: self.score() });
+            }
         }
         let score = hits.iter().map(|hit| hit.score).max().unwrap_or_default();
-        Verdict { score, alert: score >= Score::ratio(7, 10), hits }
+        ShownVerdict { score, alert: score >= Score::ratio(7, 10), hits }
     }
 
     fn score(&mut self) -> Score {
-        Score::from_units(self.rng.random_range(1..=Score::ONE.units()))
+        Score::from_units(self.rng.random_range(1..=Score::ONE.units())).shown()
     }
 
     fn change_dimensions(&mut self, changes: &mut Vec<ViewChange>) {
@@ -307,6 +298,24 @@ fn voided(mut old: Scored) -> Scored {
     let transaction = Arc::make_mut(&mut old.transaction);
     transaction.revision += 1;
     transaction.voided = true;
-    old.verdict = Verdict::default();
+    old.verdict = ShownVerdict::default();
     old
+}
+
+/// The alert of a transaction that has one; the evidence is made up.
+pub fn alert_of(scored: &Scored) -> Option<Alert> {
+    let evidence = |rule: Rule| match rule {
+        Rule::HighValue => {
+            Evidence::HighValue(HighValueEvidence { amount: Cents(5), mean: Cents(1), count: 7 })
+        }
+        Rule::Velocity => Evidence::Velocity(VelocityEvidence { count: 7, window: 600_000_000 }),
+        _ => Evidence::Blacklist(BlacklistEvidence {
+            entity: Entity::Customer(scored.transaction.customer.clone()),
+            entry: ListEntry { reason: Some(HOSTILE.concat()), ..ListEntry::default() },
+        }),
+    };
+    let ShownVerdict { score, alert, hits } = &scored.verdict;
+    let hits = hits.iter().map(|hit| Hit { score: hit.score, evidence: evidence(hit.rule) });
+    let verdict = Verdict { score: *score, alert: *alert, hits: hits.collect() };
+    Alert::from_verdict(&scored.transaction, &verdict)
 }

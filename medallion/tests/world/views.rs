@@ -75,7 +75,7 @@ impl Views {
         daily.alerts += alert;
         daily.score_thousandths += alert * i64::from(verdict.score.thousandths());
         for hit in &verdict.hits {
-            let rule = self.rules.entry(RuleDay { day, rule: hit.rule() }).or_default();
+            let rule = self.rules.entry(RuleDay { day, rule: hit.rule }).or_default();
             rule.hits += 1;
             rule.alerts += alert;
             rule.alone += alert * i64::from(verdict.hits.len() == 1);

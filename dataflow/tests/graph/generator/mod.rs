@@ -7,6 +7,7 @@ use crate::cut;
 use crate::dice::Dice;
 use crate::payload::{self, Draft, PLACES};
 use std::collections::BTreeMap;
+use streamflow_dataflow::settings::Settings;
 use streamflow_oracle::{RawEvent, Rules};
 
 /// What a case may hold.
@@ -37,6 +38,7 @@ pub(crate) struct Generator {
     grid: i64,
     /// Typical step of the clock.
     step: i64,
+    customers: usize,
     now: i64,
     live: Vec<Live>,
     events: Vec<RawEvent>,
@@ -60,8 +62,19 @@ const ZONES: [chrono_tz::Tz; 4] = [
 
 /// The case of a seed.
 pub(crate) fn case(seed: u64, scope: Scope) -> Case {
+    of_customers(seed, scope, 4)
+}
+
+/// The case of a seed with one customer, who has many transactions within the horizon.
+pub(crate) fn hot_case(seed: u64, scope: Scope) -> Case {
+    of_customers(seed, scope, 1)
+}
+
+fn of_customers(seed: u64, scope: Scope, customers: usize) -> Case {
+    let hot = customers == 1;
     let mut dice = Dice::new(seed);
-    let horizon = *dice.pick(&[5 * SECOND, MINUTE, 10 * MINUTE, HOUR, HOUR, 3 * HOUR]);
+    let horizons = [5 * SECOND, MINUTE, 10 * MINUTE, HOUR, HOUR, 3 * HOUR];
+    let horizon = *dice.pick(if hot { &horizons[3..] } else { &horizons });
     let retention = *dice.pick(&[horizon, horizon, 2 * horizon, horizon.max(HOUR)]);
     let zone = *dice.pick(&ZONES);
     let rules = if dice.chance(40) { Rules::default() } else { rules(&mut dice, 900) };
@@ -72,7 +85,12 @@ pub(crate) fn case(seed: u64, scope: Scope) -> Case {
         horizon,
         files,
         grid: dice.weighted(&[(60, 1), (20, MINUTE), (20, 10 * MINUTE)]),
-        step: *dice.pick(&[SECOND, horizon / 100, horizon / 30, horizon / 8]),
+        step: if hot {
+            horizon / 500
+        } else {
+            *dice.pick(&[SECOND, horizon / 100, horizon / 30, horizon / 8])
+        },
+        customers,
         now: *dice.pick(&STARTS) + dice.between(0, DAY),
         live: Vec::new(),
         events: Vec::new(),
@@ -80,8 +98,8 @@ pub(crate) fn case(seed: u64, scope: Scope) -> Case {
         dice,
     };
     // Now and then enough for epochs of many containers.
-    let size = generator.dice.weighted(&[(98, 160), (2, 1200)]);
-    for _ in 0..generator.dice.between(10, size) {
+    let size = if hot { 1200 } else { generator.dice.weighted(&[(98, 160), (2, 1200)]) };
+    for _ in 0..generator.dice.between(if hot { 300 } else { 10 }, size) {
         generator.next();
     }
     let mut case = Case {
@@ -95,8 +113,11 @@ pub(crate) fn case(seed: u64, scope: Scope) -> Case {
         partition_times: Vec::new(),
         clocks_may_be_wrong: scope.wrong_clocks && generator.dice.chance(30),
         restart: None,
+        history_block: Settings::HISTORY_BLOCK,
         in_flight: 0,
     };
+    // Blocks that split at few entries already, or never.
+    case.history_block = *generator.dice.pick(&[2, 3, 5, Settings::HISTORY_BLOCK]);
     cut::cut(&mut case, &mut generator.dice);
     if scope.controls {
         cut::change_rules(&mut case, &mut generator.dice);
@@ -174,7 +195,9 @@ impl Generator {
     }
 
     fn pass_time(&mut self) {
-        let step = match self.dice.weighted(&[(30, 0), (50, 1), (12, 2), (4, 3), (1, 4), (1, 5)]) {
+        let leaps = if self.customers == 1 { 0 } else { 1 };
+        let steps = [(30, 0), (50, 1), (12 * leaps, 2), (4 * leaps, 3), (leaps, 4), (leaps, 5)];
+        let step = match self.dice.weighted(&steps) {
             0 => 0,
             1 => self.dice.between(0, self.step),
             2 => self.dice.between(0, self.horizon / 8),
@@ -186,7 +209,7 @@ impl Generator {
     }
 
     fn fresh(&mut self, voided: bool) {
-        let customer = self.dice.below(4);
+        let customer = self.dice.below(self.customers);
         let partition = self.partition_of(customer);
         let length = *self.dice.pick(&[4, 4, 30]);
         let id = format!("t-{:0length$x}", self.dice.between(0, 0xffff));
@@ -319,7 +342,7 @@ impl Generator {
         let all = self.transaction_partitions();
         let other = if self.dice.chance(70) { *self.dice.pick(&all) } else { partition };
         if self.dice.chance(50) {
-            draft.customer = format!("c-{}", self.dice.below(4));
+            draft.customer = format!("c-{}", self.dice.below(self.customers));
         }
         draft.revision += self.dice.between(0, 1) as u32;
         if self.dice.chance(40) {
