@@ -7,10 +7,18 @@ use crate::time::{MINUTE, SECOND, local_minute};
 /// Purchases in ten minutes that a customer makes on an ordinary day, at most.
 const UNHURRIED: usize = 5;
 
+/// Amounts in one currency.
+#[derive(Clone, Copy, Default)]
+struct Amounts {
+    count: u32,
+    cents: u64,
+}
+
 #[derive(Clone, Copy, Default)]
 pub(crate) struct History {
     pub(crate) count: u32,
-    cents: u64,
+    home: Amounts,
+    foreign: Amounts,
     /// Sum and sum of squares of the purchases' minutes of the local day.
     minutes: u64,
     squares: u64,
@@ -19,18 +27,22 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn add(&mut self, at: i64, cents: u64) {
+    pub(crate) fn add(&mut self, at: i64, cents: u64, is_foreign: bool) {
         let minute = u64::from(local_minute(at));
         self.latest[self.count as usize % UNHURRIED] = (at / SECOND) as u32;
         self.count += 1;
-        self.cents += cents;
+        let amounts = if is_foreign { &mut self.foreign } else { &mut self.home };
+        amounts.count += 1;
+        amounts.cents += cents;
         self.minutes += minute;
         self.squares += minute * minute;
     }
 
-    /// Mean amount in cents, once there are five purchases.
-    pub(crate) fn mean_cents(&self) -> Option<f64> {
-        (self.count >= 5).then(|| self.cents as f64 / f64::from(self.count))
+    /// Mean amount in cents of the purchases in BRL or in the customer's other currency, once there are five
+    /// of them.
+    pub(crate) fn mean_cents(&self, is_foreign: bool) -> Option<f64> {
+        let Amounts { count, cents } = if is_foreign { self.foreign } else { self.home };
+        (count >= 5).then(|| cents as f64 / f64::from(count))
     }
 
     /// Standard deviations (sample) between the minute of `at` and the mean minute, once there are five
@@ -69,8 +81,8 @@ impl Histories {
         &self.customers[customer as usize]
     }
 
-    pub(crate) fn add(&mut self, customer: u32, at: i64, cents: u64) {
-        self.customers[customer as usize].add(at, cents);
+    pub(crate) fn add(&mut self, customer: u32, at: i64, cents: u64, is_foreign: bool) {
+        self.customers[customer as usize].add(at, cents, is_foreign);
     }
 
     pub(crate) fn reserve(&mut self, customer: u32, until: i64) {
@@ -93,11 +105,12 @@ mod tests {
         let mut history = History::default();
         for (day, minute) in (0..).zip([840, 850, 860, 870, 880]) {
             assert_eq!(history.deviation_at(midnight), None);
-            history.add(midnight + day * DAY + minute * MINUTE, 10_000);
+            history.add(midnight + day * DAY + minute * MINUTE, 10_000, false);
         }
         let z = history.deviation_at(midnight + 180 * MINUTE);
         assert!(z.is_some_and(|z| (42.9..43.1).contains(&z)));
-        assert_eq!(history.mean_cents(), Some(10_000.0));
+        assert_eq!(history.mean_cents(false), Some(10_000.0));
+        assert_eq!(history.mean_cents(true), None);
     }
 
     #[test]
@@ -106,7 +119,7 @@ mod tests {
         let mut history = History::default();
         for minute in 0..5 {
             assert!(!history.is_hurried(start + minute * MINUTE));
-            history.add(start + minute * MINUTE, 100);
+            history.add(start + minute * MINUTE, 100, minute % 2 == 0);
         }
         assert!(history.is_hurried(start + 5 * MINUTE));
         assert!(!history.is_hurried(start + 11 * MINUTE));

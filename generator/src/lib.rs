@@ -9,6 +9,7 @@
 //! streams, one for each concern, so that changing one rate leaves the other draws alone.
 
 mod agenda;
+mod currency;
 mod defect;
 mod disturbance;
 mod event;

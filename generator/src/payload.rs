@@ -16,7 +16,7 @@ pub(crate) fn write(out: &mut Vec<u8>, transaction: &Transaction, population: &P
         out,
         concat!(
             r#"{{"transaction_id":"{}","customer_id":"{}","store_id":"{}","product_id":"prod-{:04}","#,
-            r#""amount":"{}.{:02}","currency":"BRL","payment_method":"{}","latitude":{:.5},"longitude":{:.5},"#,
+            r#""amount":"{}.{:02}","currency":"{}","payment_method":"{}","latitude":{:.5},"longitude":{:.5},"#,
             r#""timestamp":"{}","schema_version":1,"revision":{},"voided":{}}}"#,
         ),
         transaction_id(transaction.number),
@@ -25,6 +25,7 @@ pub(crate) fn write(out: &mut Vec<u8>, transaction: &Transaction, population: &P
         purchase.product,
         purchase.cents / 100,
         purchase.cents % 100,
+        purchase.foreign.map_or("BRL", |foreign| foreign.code),
         purchase.payment.name(),
         latitude,
         longitude,
@@ -47,7 +48,8 @@ mod tests {
         let population = Population::new(&GeneratorSettings::default()).unwrap();
         let place = Coordinates { latitude: -2_300_001, longitude: -40 };
         let payment = Payment::Pix;
-        let purchase = Purchase { at: 0, customer: 0, store: 0, product: 36, cents: 45_466, payment, place };
+        let (at, cents, foreign) = (0, 45_466, None);
+        let purchase = Purchase { at, customer: 0, store: 0, product: 36, cents, foreign, payment, place };
         let line = |cents| {
             let purchase = Purchase { cents, ..purchase };
             let mut out = Vec::new();

@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
+use crate::currency::{Foreign, is_abroad};
 use crate::payment::Payment;
 use crate::population::{Channel, Coordinates, Population};
 
@@ -18,6 +19,8 @@ pub(crate) struct Purchase {
     pub(crate) store: u32,
     pub(crate) product: u32,
     pub(crate) cents: u64,
+    /// The currency of the amount; `None` is BRL.
+    pub(crate) foreign: Option<Foreign>,
     pub(crate) payment: Payment,
     pub(crate) place: Coordinates,
 }
@@ -49,13 +52,16 @@ impl Purchase {
         let place = if in_town { shop.place.near(30, rng) } else { shopper.home.near(500, rng) };
         let deviation: f64 = rng.sample(StandardNormal);
         let cents = (shopper.log_median + shopper.spread * deviation).exp().clamp(100.0, DEAREST);
+        let cents = cents.round() as u64;
+        let foreign = shopper.foreign.filter(|_| is_abroad(shopper.number, at));
         let payment = if rng.random_bool(0.85) { shopper.payment } else { Payment::draw(rng) };
         Self {
             at,
             customer,
             store,
             product: population.draw_product(store, rng),
-            cents: cents.round() as u64,
+            cents: foreign.map_or(cents, |foreign| foreign.cents(cents)),
+            foreign,
             payment,
             place,
         }

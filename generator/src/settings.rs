@@ -12,7 +12,7 @@ const EARLIEST_START: i64 = 1_577_836_800_000_000;
 /// 2100-01-01T00:00:00Z.
 const LATEST_START: i64 = 4_102_444_800_000_000;
 
-/// What to generate. Rates are fractions of transactions, from 0 to 1; a transaction meets at most one
+/// What to generate. Rates are fractions of transactions unless they say otherwise, from 0 to 1; a transaction meets at most one
 /// of the disturbances, so their rates add up to at most 1.
 ///
 /// Ordinary traffic stays clear of a velocity rule only while it is thin: a customer paying more than
@@ -53,6 +53,9 @@ pub struct GeneratorSettings {
     /// Fraud episodes per ordinary transaction; an episode is 1 to 12 transactions. An episode that
     /// finds no fitting customer is left out. Default 0.0005.
     pub fraud_episode_rate: f64,
+    /// Fraction of customers who pay about every second purchase in a currency other than BRL, always the
+    /// same one. Default 0.
+    pub foreign_customer_rate: f64,
     /// The kinds of fraud that episodes are drawn from, at least one. Default: all but `card_testing`.
     pub patterns: Vec<Pattern>,
 }
@@ -74,6 +77,7 @@ impl Default for GeneratorSettings {
             voided_rate: 0.001,
             malformed_rate: 0.001,
             fraud_episode_rate: 0.0005,
+            foreign_customer_rate: 0.0,
             patterns: Pattern::USUAL.into(),
         }
     }
@@ -119,8 +123,11 @@ impl GeneratorSettings {
             ("voided_rate", self.voided_rate),
             ("malformed_rate", self.malformed_rate),
         ];
-        let episodes = ("fraud_episode_rate", self.fraud_episode_rate);
-        for (key, rate) in disturbances.into_iter().chain([episodes]) {
+        let others = [
+            ("fraud_episode_rate", self.fraud_episode_rate),
+            ("foreign_customer_rate", self.foreign_customer_rate),
+        ];
+        for (key, rate) in disturbances.into_iter().chain(others) {
             check(key, rate, (0.0..=1.0).contains(&rate), "a fraction from 0 to 1")?;
         }
         let sum: f64 = disturbances.iter().map(|(_, rate)| rate).sum();

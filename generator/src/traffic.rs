@@ -175,7 +175,7 @@ impl Traffic {
         let rng = &mut self.disturbance_rng;
         let disturbance = Disturbance::draw(&self.settings, purchase.cents, mark.is_some(), rng);
         if let Some(cents) = Disturbance::final_cents(disturbance, purchase.cents) {
-            self.histories.add(purchase.customer, purchase.at, cents);
+            self.histories.add(purchase.customer, purchase.at, cents, purchase.foreign.is_some());
         }
         let transaction = Transaction { number, purchase, revision: 0, voided: false };
         let first = Emission { transaction, defect: None, mark };

@@ -17,6 +17,7 @@ struct Seen {
     store: String,
     at: i64,
     amount: f64,
+    currency: String,
     latitude: f64,
     longitude: f64,
     revision: u64,
@@ -70,6 +71,7 @@ fn read(payload: &[u8]) -> (String, Seen) {
         store: text("store_id"),
         at: DateTime::parse_from_rfc3339(&text("timestamp")).unwrap().timestamp_micros(),
         amount: text("amount").parse().unwrap(),
+        currency: text("currency"),
         latitude: json["latitude"].as_f64().unwrap(),
         longitude: json["longitude"].as_f64().unwrap(),
         revision: json["revision"].as_u64().unwrap(),
@@ -81,9 +83,9 @@ fn read(payload: &[u8]) -> (String, Seen) {
 fn triggered(run: &Run, customer: &str, history: &[Seen], position: usize) -> BTreeSet<Pattern> {
     let (x, earlier) = (&history[position], &history[..position]);
     let mut hits = BTreeSet::new();
-    let n = earlier.len() as f64;
-    let mean = earlier.iter().map(|seen| seen.amount).sum::<f64>() / n;
-    if earlier.len() >= 5 && x.amount > 3.0 * mean {
+    let in_currency: Vec<&Seen> = earlier.iter().filter(|seen| seen.currency == x.currency).collect();
+    let mean = in_currency.iter().map(|seen| seen.amount).sum::<f64>() / in_currency.len() as f64;
+    if in_currency.len() >= 5 && x.amount > 3.0 * mean {
         hits.insert(Pattern::HighValue);
     }
     if 1 + earlier.iter().filter(|seen| seen.at > x.at - 10 * MINUTE).count() > 5 {
@@ -92,6 +94,7 @@ fn triggered(run: &Run, customer: &str, history: &[Seen], position: usize) -> BT
     if earlier.last().is_some_and(|last| x.at - last.at <= HOUR && kilometres(last, x) > 500.0) {
         hits.insert(Pattern::ImpossibleTravel);
     }
+    let n = earlier.len() as f64;
     let minute = |seen: &Seen| ((seen.at - 3 * HOUR).rem_euclid(24 * HOUR) / MINUTE) as f64;
     let mean = earlier.iter().map(minute).sum::<f64>() / n;
     let deviation =
@@ -103,7 +106,7 @@ fn triggered(run: &Run, customer: &str, history: &[Seen], position: usize) -> BT
     if keys.iter().any(|key| run.blacklist.get(key).is_some_and(|entry| holds(entry, x.at))) {
         hits.insert(Pattern::Blacklist);
     }
-    let small = earlier.iter().filter(|seen| seen.at > x.at - 30 * MINUTE && seen.amount < 5.0);
+    let small = in_currency.iter().filter(|seen| seen.at > x.at - 30 * MINUTE && seen.amount < 5.0);
     let (count, sum) = small.fold((0.0, 0.0), |(count, sum), seen| (count + 1.0, sum + seen.amount));
     if count >= 3.0 && x.amount >= 10.0 * sum / count {
         hits.insert(Pattern::CardTesting);
@@ -178,6 +181,28 @@ fn every_episode_triggers_its_detector_over_two_days() {
     println!("{episodes:?}, {:.2} % of ordinary transactions trigger something", 100.0 * alarming);
     assert!(patterns.iter().all(|pattern| episodes[pattern] > 50));
     assert!(alarming < 0.1, "{alarming}");
+}
+
+#[test]
+fn every_episode_triggers_its_detector_where_customers_pay_in_two_currencies() {
+    let settings = GeneratorSettings {
+        customers: 3_000,
+        transactions_per_second: 1.0,
+        fraud_episode_rate: 0.005,
+        malformed_rate: 0.0,
+        foreign_customer_rate: 0.6,
+        patterns: vec![Pattern::HighValue, Pattern::CardTesting, Pattern::UnusualHour],
+        ..GeneratorSettings::default()
+    };
+    let patterns = settings.patterns.clone();
+    let run = run(settings, 150_000);
+    let labelled: BTreeSet<&str> = run.labels.iter().map(|label| label.transaction_id.as_str()).collect();
+    let all = run.customers.values().flatten();
+    let fraud = all.filter(|seen| seen.currency != "BRL" && labelled.contains(seen.id.as_str())).count();
+    let (episodes, alarming) = check(&run);
+    println!("{episodes:?}, {fraud} in foreign currencies, {:.2} % of ordinary ones", 100.0 * alarming);
+    assert!(patterns.iter().all(|pattern| episodes[pattern] > 20) && fraud > 50, "{episodes:?} {fraud}");
+    assert!(alarming < 0.12, "{alarming}");
 }
 
 #[test]

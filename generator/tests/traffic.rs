@@ -42,6 +42,40 @@ fn equal_settings_give_equal_events() {
 }
 
 #[test]
+fn only_some_customers_pay_in_foreign_currencies_and_only_if_asked_for() {
+    let settings = GeneratorSettings {
+        customers: 1_000,
+        fraud_episode_rate: 0.0,
+        corrected_rate: 0.0,
+        malformed_rate: 0.0,
+        ..GeneratorSettings::default()
+    };
+    let json = |event: &GeneratedEvent| serde_json::from_slice::<Value>(&event.payload).unwrap();
+    let home = events(settings.clone(), 50_000);
+    let mixed = events(GeneratorSettings { foreign_customer_rate: 0.3, ..settings }, 50_000);
+    let mut currencies: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (home, mixed) in home.iter().zip(&mixed) {
+        let (mut home, mut mixed) = (json(home), json(mixed));
+        let text = |field: &Value| field.as_str().unwrap().to_owned();
+        assert_eq!(home["currency"], "BRL");
+        currencies.entry(text(&mixed["customer_id"])).or_default().insert(text(&mixed["currency"]));
+        if mixed["currency"] == "BRL" {
+            assert_eq!(home["amount"], mixed["amount"]);
+        }
+        for field in ["currency", "amount"] {
+            (home[field], mixed[field]) = (Value::Null, Value::Null);
+        }
+        assert_eq!(home, mixed, "all else is the same");
+    }
+    let of_two = currencies.values().filter(|currencies| currencies.len() == 2).count();
+    assert!(currencies.values().all(|currencies| currencies.len() <= 2));
+    let share = of_two as f64 / currencies.len() as f64;
+    assert!((0.2..0.4).contains(&share), "{of_two} of {}", currencies.len());
+    let all: BTreeSet<&String> = currencies.values().flatten().collect();
+    assert_eq!(all.into_iter().collect::<Vec<_>>(), ["ARS", "BRL", "EUR", "JPY", "USD"]);
+}
+
+#[test]
 fn a_reused_event_holds_the_same() {
     let mut traffic = Traffic::new(GeneratorSettings::default()).unwrap();
     let mut event = GeneratedEvent::default();

@@ -9,6 +9,7 @@ use super::cities::{CITIES, Coordinates, draw_city};
 use super::names::{FAMILY, GIVEN, plain};
 use super::stores::StoreIndex;
 use super::{DimensionRecord, json};
+use crate::currency::{Foreign, beside_home};
 use crate::identity::{customer_id, scatter};
 use crate::payment::Payment;
 use crate::settings::GeneratorSettings;
@@ -61,6 +62,8 @@ pub(crate) struct Customer {
     /// Preferred stores, the dearest first; may repeat.
     pub(crate) favourites: [u32; 3],
     pub(crate) payment: Payment,
+    /// The currency in which they also pay.
+    pub(crate) foreign: Option<Foreign>,
     given: u8,
     families: [u8; 2],
     registered_at: i64,
@@ -85,10 +88,11 @@ impl Customer {
         stores: &StoreIndex,
         rng: &mut ChaCha8Rng,
     ) -> Self {
+        let number = scatter(u64::from(position), settings.seed, 48);
         let city = draw_city(rng);
         let deviation: f64 = rng.sample(StandardNormal);
         Self {
-            number: scatter(u64::from(position), settings.seed, 48),
+            number,
             city,
             risk: Risk::draw(rng),
             home: CITIES[usize::from(city)].place.near(8_000, rng),
@@ -96,6 +100,7 @@ impl Customer {
             spread: rng.random_range(0.2..0.35),
             favourites: std::array::from_fn(|_| stores.draw(city, rng)),
             payment: Payment::draw(rng),
+            foreign: beside_home(number, settings.seed, settings.foreign_customer_rate),
             given: rng.random_range(0..GIVEN.len()) as u8,
             families: std::array::from_fn(|_| rng.random_range(0..FAMILY.len()) as u8),
             registered_at: settings.start - rng.random_range(DAY..2_000 * DAY),

@@ -43,7 +43,7 @@ pub struct Population {
 }
 
 impl Population {
-    /// Draws a population; only `seed`, `start` and the three sizes matter.
+    /// Draws a population; only `seed`, `start`, the three sizes and `foreign_customer_rate` matter.
     ///
     /// # Errors
     /// A setting that is out of range.

@@ -31,7 +31,7 @@ fn newcomer(scene: &mut Scene) -> Option<Episode> {
     let mut at = scene.now + SECOND;
     for _ in 0..5 {
         purchases.push(scene.ordinary(customer, at));
-        history.add(at, 0);
+        history.add(at, 0, false);
         at += to_millisecond(scene.rng.random_range(2 * MINUTE..4 * MINUTE));
     }
     let at = at + to_millisecond(scene.rng.random_range(20 * MINUTE..40 * MINUTE));
