@@ -6,7 +6,7 @@ pub use crate::operators::Upsert;
 use crate::operators::watermark::PartitionTime;
 use crate::score::Scored;
 use crate::views::ViewRow;
-use crate::views::customer_profile::Profile;
+use crate::views::customer_profile::{Profile, ProfileKey};
 use crate::views::quality::QualityKey;
 use serde::{Deserialize, Serialize};
 use streamflow_model::{
@@ -47,7 +47,7 @@ pub enum ViewChange {
     /// is followed by a +1.
     Scored(Scored, i8),
     /// `gold.customer_profile`.
-    Profile(Upsert<Id, Profile>),
+    Profile(Upsert<ProfileKey, Profile>),
     /// A view over facts.
     Row(ViewRow),
     /// `silver.quality_check_results`, the counts behind it.

@@ -13,7 +13,7 @@ use crate::views::customer_profile::Profile;
 use crate::views::quality::QualityKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use streamflow_model::{BooksEntry, Id, PartitionId, Transaction};
+use streamflow_model::{BooksEntry, Currency, Id, PartitionId, Transaction};
 use timely::dataflow::StreamVec;
 use timely::dataflow::operators::vec::Map;
 
@@ -69,14 +69,16 @@ pub struct RestoredTransaction {
     pub alert_changes: u32,
 }
 
-/// A customer with current transactions.
+/// A customer with current transactions in a currency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RestoredCustomer {
     /// The customer.
     pub id: Id,
-    /// The profile.
+    /// The currency.
+    pub currency: Currency,
+    /// The profile in it.
     pub profile: Profile,
-    /// Event time of its last folded current transaction, microseconds since 1970.
+    /// Event time of the last folded current transaction in it, microseconds since 1970.
     pub last_folded: Option<i64>,
 }
 
@@ -84,7 +86,7 @@ pub struct RestoredCustomer {
 pub struct Restored<'s> {
     /// Transactions within the horizon, the identity retention, open hours, and what detectors look back.
     pub transactions: StreamVec<'s, u64, RestoredTransaction>,
-    /// All customers.
+    /// All customers, by currency.
     pub customers: StreamVec<'s, u64, RestoredCustomer>,
     /// Rows of aggregates that can still change, the counts of quality and the books.
     pub views: StreamVec<'s, u64, ViewChange>,

@@ -159,9 +159,9 @@ fn threshold(rules: &Rules) -> Score {
 mod tests {
     use super::*;
     use crate::detectors::Evidence;
-    use crate::detectors::Sums;
     use crate::detectors::examples::{Past, context, earlier};
     use crate::detectors::velocity::VelocityEvidence;
+    use crate::detectors::{MinuteSums, Sums};
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -210,7 +210,8 @@ mod tests {
     fn a_score_exactly_between_two_roundings_is_rounded_up() {
         // FR-002 at 1.0 and FR-004 at a sixth, z being 7/3: (1 * 0.25 + 1/6 * 0.15) / 0.4 = 0.6875.
         let history = [579, 579, 600, 621, 621].map(|minute| (10_000, minute));
-        let context = Context { minute: 649, earlier: earlier(&history), recent: &burst(9), ..context() };
+        let earlier_minutes = earlier(&history).into();
+        let context = Context { minute: 649, earlier_minutes, recent: &burst(9), ..context() };
         assert_eq!(verdict(&Rules::default(), &context).score.to_string(), "0.688");
     }
 
@@ -230,7 +231,8 @@ mod tests {
         let count = |sums: &Sums| sums.count as f64;
         let mean = |sums: &Sums| sums.cents as f64 / count(sums);
         let minute = |sums: &Sums| sums.minutes as f64 / count(sums);
-        let variance = |sums: &Sums| sums.minute_spread() as f64 / (count(sums) * (count(sums) - 1.0));
+        let variance =
+            |sums: &Sums| MinuteSums::from(*sums).spread() as f64 / (count(sums) * (count(sums) - 1.0));
         let by = |number: &dyn Fn(&Sums) -> f64| number(after) - number(before);
         let at = |by: f64| Interval::around(by, by);
         Movement {
@@ -260,10 +262,11 @@ mod tests {
             let before = earlier(&past);
             let bursts = [dice.random_range(0..100), dice.random_range(0..100)];
             let moves = if dice.random() { [bursts[0]; 2] } else { bursts };
-            let context = |earlier, recent| Context {
+            let context = |earlier: Sums, recent| Context {
                 amount: 10_000 + 137 * i64::from(spread),
                 minute: spread,
                 earlier,
+                earlier_minutes: earlier.into(),
                 recent,
                 ..context()
             };

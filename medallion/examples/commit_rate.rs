@@ -15,8 +15,8 @@ use streamflow_dataflow::detectors::{Evidence, Hit, Rule};
 use streamflow_dataflow::score::{Scored, Verdict};
 use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
-use streamflow_dataflow::views::customer_profile::Profile;
-use streamflow_dataflow::views::realtime_metrics::MinuteStart;
+use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
+use streamflow_dataflow::views::realtime_metrics::Minute;
 use streamflow_dataflow::views::realtime_store_metrics::StoreMinute;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
 use streamflow_dataflow::views::store_performance::StoreDay;
@@ -86,27 +86,31 @@ impl Load {
         let day = (START / DAY) as i32;
         for customer in customers {
             let profile = self.profiles.get(&customer).copied();
-            changes.push(ViewChange::Profile((customer, profile)));
+            let key = ProfileKey { customer, currency: Currency::BRL };
+            changes.push(ViewChange::Profile((key, profile)));
         }
+        let currency = Currency::BRL;
         for store in stores {
             let total = self.totals.get(&store).copied();
-            let hour = StoreHour { hour_start: START - START.rem_euclid(HOUR), store: store.clone() };
+            let hour_start = START - START.rem_euclid(HOUR);
+            let hour = StoreHour { hour_start, store: store.clone(), currency };
             let customers = total.map(|sales| CustomerSales { sales, customers: sales.transactions });
             changes.push(ViewChange::Row(ViewRow::AggHourlySales((hour, customers))));
-            changes.push(ViewChange::Row(ViewRow::StorePerformance((StoreDay { day, store }, total))));
+            let day = StoreDay { day, store, currency };
+            changes.push(ViewChange::Row(ViewRow::StorePerformance((day, total))));
         }
         let starts: HashSet<i64> = minutes.iter().map(|(start, _)| *start).collect();
         for start in starts {
             let sales = Sales { transactions: 1, cents: 1, alerts: 0 };
             changes.push(ViewChange::Row(ViewRow::RealtimeMetrics((
-                MinuteStart(start),
+                Minute { start, currency },
                 Some(CustomerSales { sales, customers: 1 }),
             ))));
         }
         for (minute_start, store) in minutes {
             let total = self.totals.get(&store).copied();
             changes.push(ViewChange::Row(ViewRow::RealtimeStoreMetrics((
-                StoreMinute { minute_start, store },
+                StoreMinute { minute_start, store, currency },
                 total,
             ))));
         }

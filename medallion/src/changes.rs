@@ -12,7 +12,7 @@ use streamflow_connectors::postgres::{Batch, CopyRows};
 use streamflow_dataflow::alerts::{AlertChange, AlertEvidence};
 use streamflow_dataflow::changes::{PartitionPosition, Upsert, ViewChange};
 use streamflow_dataflow::detectors::RulesChange;
-use streamflow_dataflow::views::customer_profile::Profile;
+use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
 use streamflow_dataflow::views::quality::QualityKey;
 use streamflow_dataflow::views::{PerView, RowOf, Take, Update, View, Views, Visit};
 use streamflow_model::{
@@ -81,7 +81,7 @@ pub struct Changes {
     pub(crate) alerts: Vec<At<AlertChange>>,
     pub(crate) evidence: Evidence,
     pub(crate) scored: Versions,
-    pub(crate) profiles: Latest<Id, Profile>,
+    pub(crate) profiles: Latest<ProfileKey, Profile>,
     pub(crate) views: Views<Rows>,
     pub(crate) quality: Latest<QualityKey, i64>,
     pub(crate) books: Latest<BooksEntry, i64>,

@@ -6,8 +6,8 @@ use postgres::binary_copy::{BinaryCopyOutIter, BinaryCopyOutRow};
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, Type};
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_model::Id;
 use streamflow_model::timestamp::Rfc3339;
+use streamflow_model::{Currency, Id};
 
 /// `total_amount` in cents, as text for [`Fields::wide`]: exact, however large.
 pub(crate) const CENTS: &str = "(total_amount * 100)::numeric(60)::text";
@@ -38,6 +38,12 @@ impl<'a> Fields<'a> {
     /// An identifier.
     pub(crate) fn id(&mut self) -> Result<Id, PostgresError> {
         self.get::<&str>().map(Id::from)
+    }
+
+    /// A currency.
+    pub(crate) fn currency(&mut self) -> Result<Currency, PostgresError> {
+        let code: &str = self.get()?;
+        Currency::parse(code).ok_or_else(|| impossible(format!("currency `{code}`")))
     }
 
     /// A whole number of any length, given as text.

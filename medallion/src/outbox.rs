@@ -227,6 +227,8 @@ pub struct Window {
     pub start: i64,
     /// The store; `None` is all stores.
     pub store: Option<Store>,
+    /// Currency of the amounts.
+    pub currency: String,
     /// Current transactions.
     pub transaction_count: i64,
     /// Sum of their amounts, 2 decimals.
@@ -251,7 +253,7 @@ pub struct Store {
 }
 
 /// A position among the windows; the default is before all of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WindowPosition {
     /// It is after all windows that last changed before this frontier, ms since 1970.
     pub frontier: i64,
@@ -260,27 +262,31 @@ pub struct WindowPosition {
 }
 
 /// A window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WindowKey {
     /// Start of the minute, microseconds since 1970.
     pub start: i64,
     /// Key of the store; `None` is all stores.
     pub store_key: Option<i32>,
+    /// The currency; empty in the records of versions that did not tell currencies apart, before all others.
+    #[serde(default)]
+    pub currency: String,
 }
 
 const COMMITTED: &str = "SELECT generation, frontier, alert_changes, dead_letters, \
      (extract(epoch FROM watermark) * 1000000)::int8 FROM streamflow.progress";
 
 const WINDOWS: &str = "SELECT (extract(epoch FROM window_start) * 1000000)::int8, store_key, store_id, \
-         transaction_count, total_amount::text, avg_amount::text, alert_count, distinct_customers, \
+         currency, transaction_count, total_amount::text, avg_amount::text, alert_count, distinct_customers, \
          changed_frontier \
-     FROM (SELECT window_start, store_key, transaction_count, total_amount, avg_amount, alert_count, \
+     FROM (SELECT window_start, store_key, currency, transaction_count, total_amount, avg_amount, alert_count, \
              distinct_customers, changed_frontier FROM gold.realtime_metrics WHERE window_start >= $1 \
-         UNION ALL SELECT window_start, store_key, 0, 0.00, NULL, 0, CASE WHEN store_key IS NULL THEN 0 END, \
-             changed_frontier FROM streamflow.emptied_windows) AS windows \
+         UNION ALL SELECT window_start, store_key, currency, 0, 0.00, NULL, 0, \
+             CASE WHEN store_key IS NULL THEN 0 END, changed_frontier FROM streamflow.emptied_windows) AS windows \
      LEFT JOIN gold.dim_store USING (store_key) \
-     WHERE (changed_frontier, window_start, coalesce(store_key, 0)) > ($2::int8, $3::timestamptz, $4::int4) \
-     ORDER BY changed_frontier, window_start, coalesce(store_key, 0) LIMIT $5";
+     WHERE (changed_frontier, window_start, coalesce(store_key, 0), currency) \
+         > ($2::int8, $3::timestamptz, $4::int4, $5::text COLLATE \"C\") \
+     ORDER BY changed_frontier, window_start, coalesce(store_key, 0), currency LIMIT $6";
 
 impl<'a> Outbox<'a> {
     /// Takes a snapshot of what is committed.
@@ -354,17 +360,17 @@ impl<'a> Outbox<'a> {
     /// As [`Outbox::open`].
     pub fn windows(
         &mut self,
-        after: WindowPosition,
+        after: &WindowPosition,
         oldest: Option<i64>,
         limit: i64,
     ) -> Result<Page<Window>, PostgresError> {
         let oldest = Instant(oldest.unwrap_or(i64::MIN));
-        let (start, store_key) = match after.window {
-            Some(window) => (window.start, window.store_key.unwrap_or(0)),
-            None => (i64::MAX, i32::MAX),
+        let (start, store_key, currency) = match &after.window {
+            Some(window) => (window.start, window.store_key.unwrap_or(0), window.currency.as_str()),
+            None => (i64::MAX, i32::MAX, ""),
         };
-        let parameters: [&(dyn ToSql + Sync); 5] =
-            [&oldest, &after.frontier, &Instant(start), &store_key, &limit];
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&oldest, &after.frontier, &Instant(start), &store_key, &currency, &limit];
         let rows = self.snapshot.query(WINDOWS, &parameters)?;
         let has_more = i64::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
         let rows = rows.iter().map(window).collect::<Result<_, _>>()?;
@@ -377,7 +383,7 @@ impl Window {
     #[must_use]
     pub fn position(&self) -> WindowPosition {
         let store_key = self.store.as_ref().map(|store| store.key);
-        let window = Some(WindowKey { start: self.start, store_key });
+        let window = Some(WindowKey { start: self.start, store_key, currency: self.currency.clone() });
         WindowPosition { frontier: self.changed_frontier, window }
     }
 }
@@ -389,12 +395,13 @@ fn window(row: &Row) -> Result<Window, postgres::Error> {
         start: row.try_get(0)?,
         // Every key has its dimension row: they are written together.
         store: store_key.map(|key| Store { key, id: store_id.unwrap_or_default() }),
-        transaction_count: row.try_get(3)?,
-        total_amount: row.try_get(4)?,
-        avg_amount: row.try_get(5)?,
-        alert_count: row.try_get(6)?,
-        distinct_customers: row.try_get(7)?,
-        changed_frontier: row.try_get(8)?,
+        currency: row.try_get(3)?,
+        transaction_count: row.try_get(4)?,
+        total_amount: row.try_get(5)?,
+        avg_amount: row.try_get(6)?,
+        alert_count: row.try_get(7)?,
+        distinct_customers: row.try_get(8)?,
+        changed_frontier: row.try_get(9)?,
     })
 }
 
@@ -442,7 +449,7 @@ mod tests {
     }
 
     /// The windows after a position, as store, transactions and frontier.
-    fn windows(client: &mut Client, after: WindowPosition, limit: i64) -> Vec<(Option<i32>, i64, i64)> {
+    fn windows(client: &mut Client, after: &WindowPosition, limit: i64) -> Vec<(Option<i32>, i64, i64)> {
         let page = Outbox::open(client).unwrap().windows(after, None, limit).unwrap();
         let short = |window: Window| {
             (window.store.map(|store| store.key), window.transaction_count, window.changed_frontier)
@@ -453,31 +460,31 @@ mod tests {
     #[test]
     fn windows_that_are_emptied_are_told_and_those_that_are_dropped_are_not() {
         let (_server, mut client) = start();
-        let fill = "INSERT INTO gold.realtime_metrics (window_start, store_key, transaction_count, total_amount, \
-                 alert_count, changed_frontier) \
-             SELECT '2026-02-01T05:00Z'::timestamptz - age, store_key, 1, 1.00, 0, 7 \
+        let fill = "INSERT INTO gold.realtime_metrics (window_start, store_key, currency, transaction_count, \
+                 total_amount, alert_count, changed_frontier) \
+             SELECT '2026-02-01T05:00Z'::timestamptz - age, store_key, 'BRL', 1, 1.00, 0, 7 \
              FROM unnest('{0, 24:00, 24:01}'::interval[]) AS ages (age), unnest('{NULL, 1, 2}'::int4[]) AS s (store_key); \
              UPDATE streamflow.progress SET frontier = 7, watermark = '2026-02-01T05:00:10Z'";
         client.batch_execute(fill).unwrap();
-        assert_eq!(windows(&mut client, WindowPosition::default(), 100).len(), 9);
-        let second = Outbox::open(&mut client).unwrap().windows(WindowPosition::default(), None, 2).unwrap();
+        assert_eq!(windows(&mut client, &WindowPosition::default(), 100).len(), 9);
+        let second = Outbox::open(&mut client).unwrap().windows(&WindowPosition::default(), None, 2).unwrap();
         let after = second.rows[1].position();
-        assert_eq!(windows(&mut client, after, 100).len(), 7);
+        assert_eq!(windows(&mut client, &after, 100).len(), 7);
         // The oldest minute is dropped; of the two others store 1 is emptied.
         let change = "BEGIN; DELETE FROM gold.realtime_metrics WHERE window_start < '2026-01-31T05:00Z'; \
              DELETE FROM gold.realtime_metrics WHERE store_key = 1; \
              UPDATE streamflow.progress SET frontier = 9; COMMIT";
         client.batch_execute(change).unwrap();
         let seven = WindowPosition { frontier: 7, window: None };
-        assert_eq!(windows(&mut client, seven, 100), [(Some(1), 0, 9), (Some(1), 0, 9)]);
-        let refill = "INSERT INTO gold.realtime_metrics (window_start, store_key, transaction_count, total_amount, \
-             alert_count, changed_frontier) VALUES ('2026-02-01T05:00Z', 1, 3, 3.00, 0, 11)";
+        assert_eq!(windows(&mut client, &seven, 100), [(Some(1), 0, 9), (Some(1), 0, 9)]);
+        let refill = "INSERT INTO gold.realtime_metrics (window_start, store_key, currency, transaction_count, \
+             total_amount, alert_count, changed_frontier) VALUES ('2026-02-01T05:00Z', 1, 'BRL', 3, 3.00, 0, 11)";
         client.batch_execute(refill).unwrap();
-        assert_eq!(windows(&mut client, seven, 100), [(Some(1), 0, 9), (Some(1), 0, 9), (Some(1), 3, 11)]);
+        assert_eq!(windows(&mut client, &seven, 100), [(Some(1), 0, 9), (Some(1), 0, 9), (Some(1), 3, 11)]);
         // Dropped rows take along their minutes' marks.
         let drop = "BEGIN; DELETE FROM gold.realtime_metrics WHERE window_start < '2026-02-01T05:00Z'; \
              UPDATE streamflow.progress SET watermark = '2026-02-02T05:00Z'; COMMIT";
         client.batch_execute(drop).unwrap();
-        assert_eq!(windows(&mut client, seven, 100), [(Some(1), 0, 9), (Some(1), 3, 11)]);
+        assert_eq!(windows(&mut client, &seven, 100), [(Some(1), 0, 9), (Some(1), 3, 11)]);
     }
 }

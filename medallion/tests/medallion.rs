@@ -18,7 +18,7 @@ use streamflow_dataflow::detectors::velocity::VelocityEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
 use streamflow_dataflow::detectors::{Rules, RulesChange};
 use streamflow_dataflow::score::Scored;
-use streamflow_dataflow::views::realtime_metrics::MinuteStart;
+use streamflow_dataflow::views::realtime_metrics::Minute;
 use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
 use streamflow_model::Score;
@@ -408,7 +408,8 @@ fn windows_leave_24_hours_behind_the_watermark() {
     let hour = 3_600_000_000;
     let window = |hours: i64| {
         let minute = CustomerSales { sales: Sales { transactions: 3, cents: 5, alerts: 0 }, customers: 2 };
-        ViewChange::Row(ViewRow::RealtimeMetrics((MinuteStart(START + hours * hour), Some(minute))))
+        let key = Minute { start: START + hours * hour, currency: streamflow_model::Currency::BRL };
+        ViewChange::Row(ViewRow::RealtimeMetrics((key, Some(minute))))
     };
     let changes = vec![window(0), window(1), ViewChange::Watermark(START + hour)];
     let changes = bench.changes(EPOCH, changes);

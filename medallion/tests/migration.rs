@@ -83,6 +83,55 @@ fn tables_equal_their_recomputation() {
     }
 }
 
+/// The rows of sums that hold money, by what they had in their key before they had a currency.
+const SUMS: [&str; 4] = [
+    "SELECT (customer_key, transaction_count, total_amount, first_seen, last_seen, alert_count, minute_sum, \
+         minute_square_sum)::text FROM gold.customer_totals ORDER BY 1",
+    "SELECT (hour_timestamp, store_key, transaction_count, total_amount, fraud_count)::text \
+         FROM gold.agg_hourly_sales ORDER BY 1",
+    "SELECT (date_key, store_key, transaction_count, total_amount, alert_count)::text FROM gold.store_performance ORDER BY 1",
+    "SELECT (window_start, store_key, transaction_count, total_amount, alert_count, distinct_customers, \
+         changed_frontier)::text FROM gold.realtime_metrics ORDER BY 1",
+];
+
+#[test]
+fn with_one_currency_sums_stay_as_they_are() {
+    let mut database = OldDatabase::load();
+    let before = SUMS.map(|sql| database.texts(sql));
+    database.migrate();
+    assert_eq!(SUMS.map(|sql| database.texts(sql)), before);
+    let other = "SELECT currency FROM gold.customer_totals UNION SELECT currency FROM gold.agg_hourly_sales \
+         UNION SELECT currency FROM gold.store_performance UNION SELECT currency FROM gold.realtime_metrics \
+         UNION SELECT currency FROM streamflow.emptied_windows";
+    assert_eq!(database.texts(other), ["BRL"]);
+}
+
+#[test]
+fn sums_that_mixed_currencies_are_split() {
+    let mut database = OldDatabase::load();
+    let mixed = "UPDATE silver.transactions SET currency = (ARRAY['BRL', 'USD', 'JPY'])[1 + source_offset % 3]; \
+         UPDATE silver.transactions SET currency = 'EUR' WHERE customer_key = (SELECT min(customer_key) FROM silver.transactions)";
+    database.client.batch_execute(mixed).unwrap();
+    database.migrate();
+    for comparison in against_silver(&mut database.client).unwrap() {
+        assert!(comparison.rows > 0 && comparison.differing == 0, "{comparison:#?}");
+    }
+    let currencies = "SELECT DISTINCT currency FROM gold.customer_profile ORDER BY 1";
+    assert_eq!(database.texts(currencies), ["BRL", "EUR", "JPY", "USD"]);
+}
+
+#[test]
+fn what_silver_no_longer_has_stays_counted_in_the_default_currency() {
+    let mut database = OldDatabase::load();
+    let mixed = "UPDATE silver.transactions SET currency = 'USD'; \
+         UPDATE gold.store_performance SET transaction_count = transaction_count + 1, total_amount = total_amount + 7";
+    database.client.batch_execute(mixed).unwrap();
+    database.migrate();
+    let rest = "SELECT DISTINCT (transaction_count, total_amount, alert_count)::text FROM gold.store_performance \
+         WHERE currency = 'BRL'";
+    assert_eq!(database.texts(rest), ["(1,7.00,0)"]);
+}
+
 #[test]
 fn every_row_is_read_back() {
     let mut database = OldDatabase::load();

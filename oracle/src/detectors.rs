@@ -1,5 +1,6 @@
 //! The detectors and the combined score, each evaluated over all earlier transactions.
 
+use crate::decode::Decoded;
 use crate::exact::{Exact, ratio};
 use crate::expected::{Entity, ListEntry};
 use crate::instant::rfc3339;
@@ -73,13 +74,20 @@ pub(crate) fn evaluate(case: &Case<'_>) -> Verdict {
     Verdict { score: combined.rounded(1000), alert, hits }
 }
 
+/// The earlier transactions whose amounts can be compared with the transaction's: those in its currency.
+fn in_currency<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Decoded> {
+    let currency = &case.transaction.decoded.currency;
+    let earlier = case.earlier.iter().map(|earlier| &earlier.decoded);
+    earlier.filter(move |earlier| earlier.currency == *currency)
+}
+
 fn high_value(case: &Case<'_>) -> Option<Hit> {
     let rules = case.rules;
-    let count = case.earlier.len();
+    let count = in_currency(case).count();
     if count == 0 || count < rules.high_value_minimum_history as usize {
         return None;
     }
-    let sum: i128 = case.earlier.iter().map(|earlier| i128::from(earlier.decoded.cents)).sum();
+    let sum: i128 = in_currency(case).map(|earlier| i128::from(earlier.cents)).sum();
     let mean = ratio(sum, count);
     let amount = ratio(case.transaction.decoded.cents, 1);
     let limit = ratio(rules.high_value_multiple, 1000) * &mean;
@@ -185,8 +193,7 @@ fn card_testing(case: &Case<'_>) -> Option<Hit> {
     let (rules, own) = (case.rules, &case.transaction.decoded);
     let start = own.event_time - i64::from(rules.card_testing_window_seconds) * SECOND;
     let limit = ratio(rules.card_testing_small_amount, 1000);
-    let earlier = case.earlier.iter().map(|earlier| &earlier.decoded);
-    let small: Vec<i64> = earlier
+    let small: Vec<i64> = in_currency(case)
         .filter(|earlier| earlier.event_time > start && ratio(earlier.cents, 100) < limit)
         .map(|earlier| earlier.cents)
         .collect();

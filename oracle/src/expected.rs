@@ -21,22 +21,22 @@ pub struct Expected {
     pub books: BTreeMap<(u16, String), i64>,
     /// Counts behind the data-quality checks by start of the quarter hour of partition time and measure.
     pub quality: BTreeMap<(i64, String), i64>,
-    /// Profiles by customer.
-    pub profiles: BTreeMap<String, ProfileRow>,
-    /// Sales by start of the local hour and store.
-    pub hourly: BTreeMap<(i64, String), CustomerSalesRow>,
-    /// Sales by local day and store.
-    pub store_days: BTreeMap<(i32, String), SalesRow>,
+    /// Profiles by customer and currency.
+    pub profiles: BTreeMap<(String, String), ProfileRow>,
+    /// Sales by start of the local hour, store and currency.
+    pub hourly: BTreeMap<(i64, String, String), CustomerSalesRow>,
+    /// Sales by local day, store and currency.
+    pub store_days: BTreeMap<(i32, String, String), SalesRow>,
     /// Payments by local day, method and currency.
     pub payments: BTreeMap<(i32, String, String), SalesRow>,
     /// Fraud by local day.
     pub daily_fraud: BTreeMap<i32, DailyFraudRow>,
     /// Rules by local day and id.
     pub rule_performance: BTreeMap<(i32, String), RulePerformanceRow>,
-    /// Minutes by their start.
-    pub minutes: BTreeMap<i64, CustomerSalesRow>,
-    /// Minutes of stores by their start and the store.
-    pub store_minutes: BTreeMap<(i64, String), SalesRow>,
+    /// Minutes by their start and currency.
+    pub minutes: BTreeMap<(i64, String), CustomerSalesRow>,
+    /// Minutes of stores by their start, the store and currency.
+    pub store_minutes: BTreeMap<(i64, String, String), SalesRow>,
     /// Customers by id, their fields by name.
     pub customers: BTreeMap<String, Map<String, Value>>,
     /// Stores by id, their fields by name.
@@ -131,7 +131,7 @@ pub struct DeadLetterRow {
     pub full_length: u64,
 }
 
-/// The profile of a customer with current transactions.
+/// The profile of a customer with current transactions in a currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileRow {
     /// Current transactions.

@@ -12,7 +12,7 @@ impl Expected {
         Some(match view {
             "agg_daily_fraud" => self.daily_fraud.iter().map(daily_fraud).collect(),
             "agg_hourly_sales" => {
-                let key = |(hour, store): &(i64, String)| json!({"hour_timestamp": rfc3339(*hour), "store_id": store});
+                let key = |(hour, store, currency): &(i64, String, String)| json!({"hour_timestamp": rfc3339(*hour), "store_id": store, "currency": currency});
                 customer_sales(&self.hourly, key, &["avg_amount", "fraud_count"])
             }
             "customer_profile" => self.profiles.iter().map(profile).collect(),
@@ -21,16 +21,16 @@ impl Expected {
                 sales(&self.payments, key, &["alert_count", "fraud_rate"])
             }
             "realtime_metrics" => {
-                let key = |start: &i64| json!({"window_start": rfc3339(*start), "store_id": null});
+                let key = |(start, currency): &(i64, String)| json!({"window_start": rfc3339(*start), "store_id": null, "currency": currency});
                 customer_sales(&self.minutes, key, &["avg_amount", "alert_count"])
             }
             "realtime_store_metrics" => {
-                let key = |(start, store): &(i64, String)| json!({"window_start": rfc3339(*start), "store_id": store, "distinct_customers": null});
+                let key = |(start, store, currency): &(i64, String, String)| json!({"window_start": rfc3339(*start), "store_id": store, "currency": currency, "distinct_customers": null});
                 sales(&self.store_minutes, key, &["avg_amount", "alert_count"])
             }
             "rule_performance" => self.rule_performance.iter().map(rule_performance).collect(),
             "store_performance" => {
-                let key = |(day, store): &(i32, String)| json!({"date_key": day, "store_id": store});
+                let key = |(day, store, currency): &(i32, String, String)| json!({"date_key": day, "store_id": store, "currency": currency});
                 sales(&self.store_days, key, &["avg_ticket", "alert_count", "fraud_rate"])
             }
             _ => return None,
@@ -53,12 +53,12 @@ fn rule_performance(((day, rule), row): (&(i32, String), &RulePerformanceRow)) -
     })
 }
 
-fn profile((customer, row): (&String, &ProfileRow)) -> Value {
+fn profile(((customer, currency), row): (&(String, String), &ProfileRow)) -> Value {
     let (count, minutes) = (row.transactions, i128::from(row.minutes));
     let spread = i128::from(count) * i128::from(row.squared_minutes) - minutes * minutes;
     let hours = (spread as f64 / (count as f64 * (count - 1) as f64)).sqrt() / 60.0;
     json!({
-        "customer_id": customer, "transaction_count": count, "total_amount": decimal(row.cents, 2),
+        "customer_id": customer, "currency": currency, "transaction_count": count, "total_amount": decimal(row.cents, 2),
         "avg_amount": mean_money(row.cents, count), "first_seen": rfc3339(row.first_seen),
         "last_seen": rfc3339(row.last_seen), "hour_mean": ratio(minutes, count * 60, 2),
         "hour_std": (count > 1).then(|| decimal((hours * 100.0).round() as i128, 2)),

@@ -1,5 +1,6 @@
 //! The views: the current transactions with their verdicts, and one loop for each aggregate.
 
+use crate::decode::Decoded;
 use crate::detectors::{Case, Verdict, evaluate};
 use crate::dimensions::units;
 use crate::expected::{
@@ -142,16 +143,16 @@ fn alert_row(scored: &Scored<'_>) -> AlertRow {
 
 fn sales(settings: &OracleSettings, fact: &Scored<'_>, views: &mut Expected) {
     let decoded = &fact.current.decoded;
-    let (at, store) = (decoded.event_time, &decoded.store_id);
-    let minute = floor_to(at, MINUTE);
+    let (at, store, currency) = (decoded.event_time, &decoded.store_id, &decoded.currency);
+    let (minute, hour, day) =
+        (floor_to(at, MINUTE), hour_start(settings.zone, at), date_key(settings.zone, at));
     let method = decoded.payment_method.clone().unwrap_or_else(|| "unknown".to_owned());
-    let payment = (date_key(settings.zone, at), method, decoded.currency.clone());
     let rows = [
-        views.payments.entry(payment).or_default(),
-        &mut views.hourly.entry((hour_start(settings.zone, at), store.clone())).or_default().sales,
-        views.store_days.entry((date_key(settings.zone, at), store.clone())).or_default(),
-        views.store_minutes.entry((minute, store.clone())).or_default(),
-        &mut views.minutes.entry(minute).or_default().sales,
+        views.payments.entry((day, method, currency.clone())).or_default(),
+        &mut views.hourly.entry((hour, store.clone(), currency.clone())).or_default().sales,
+        views.store_days.entry((day, store.clone(), currency.clone())).or_default(),
+        views.store_minutes.entry((minute, store.clone(), currency.clone())).or_default(),
+        &mut views.minutes.entry((minute, currency.clone())).or_default().sales,
     ];
     for row in rows {
         add(row, fact);
@@ -166,16 +167,16 @@ fn add(row: &mut SalesRow, fact: &Scored<'_>) {
 
 fn distinct_customers(settings: &OracleSettings, facts: &[&Scored<'_>], views: &mut Expected) {
     let decoded = || facts.iter().map(|fact| &fact.current.decoded);
-    let in_minutes: BTreeSet<(i64, &str)> =
-        decoded().map(|of| (floor_to(of.event_time, MINUTE), of.customer_id.as_str())).collect();
-    for (minute, _) in in_minutes {
-        views.minutes.entry(minute).or_default().customers += 1;
+    let in_minutes: BTreeSet<_> =
+        decoded().map(|of| (floor_to(of.event_time, MINUTE), &of.currency, &of.customer_id)).collect();
+    for (minute, currency, _) in in_minutes {
+        views.minutes.entry((minute, currency.clone())).or_default().customers += 1;
     }
-    let in_hours: BTreeSet<(i64, &str, &str)> = decoded()
-        .map(|of| (hour_start(settings.zone, of.event_time), of.store_id.as_str(), of.customer_id.as_str()))
-        .collect();
-    for (hour, store, _) in in_hours {
-        views.hourly.entry((hour, store.to_owned())).or_default().customers += 1;
+    let hour = |of: &Decoded| hour_start(settings.zone, of.event_time);
+    let in_hours: BTreeSet<_> =
+        decoded().map(|of| (hour(of), &of.store_id, &of.currency, &of.customer_id)).collect();
+    for (hour, store, currency, _) in in_hours {
+        views.hourly.entry((hour, store.clone(), currency.clone())).or_default().customers += 1;
     }
 }
 
@@ -218,10 +219,11 @@ fn rule_performance(
     }
 }
 
-fn profile(fact: &Scored<'_>, rows: &mut BTreeMap<String, ProfileRow>) {
+fn profile(fact: &Scored<'_>, rows: &mut BTreeMap<(String, String), ProfileRow>) {
     let decoded = &fact.current.decoded;
     let (at, minute) = (decoded.event_time, fact.current.minute);
-    let row = rows.entry(decoded.customer_id.clone()).or_insert(ProfileRow {
+    let key = (decoded.customer_id.clone(), decoded.currency.clone());
+    let row = rows.entry(key).or_insert(ProfileRow {
         transactions: 0,
         cents: 0,
         minutes: 0,

@@ -106,7 +106,7 @@ impl Reader {
 
     fn add_windows(&mut self, outbox: &mut Outbox<'_>, batch: &mut Batch) -> Result<(), PublisherError> {
         let Position { progress, oldest_open } = &mut batch.after;
-        let Page { rows, has_more } = outbox.windows(progress.metrics, *oldest_open, self.limits.rows)?;
+        let Page { rows, has_more } = outbox.windows(&progress.metrics, *oldest_open, self.limits.rows)?;
         batch.windows = rows.iter().map(metrics::message).collect::<Result<_, _>>()?;
         match rows.last().filter(|_| has_more) {
             // The next look goes on from here, at once.

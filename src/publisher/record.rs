@@ -40,7 +40,7 @@ mod tests {
     use streamflow_medallion::outbox::{WindowKey, WindowPosition};
 
     fn progress() -> ProgressRecord {
-        let window = Some(WindowKey { start: -60_000_000, store_key: Some(3) });
+        let window = Some(WindowKey { start: -60_000_000, store_key: Some(3), currency: "BRL".to_owned() });
         ProgressRecord {
             alert_number: 12,
             dead_letter_number: 3,
@@ -57,7 +57,7 @@ mod tests {
         for progress in [ProgressRecord::default(), progress()] {
             assert_eq!(decode(&serde_json::to_string(&progress).unwrap()).unwrap(), progress);
         }
-        let text = r#"{"alert_number":12,"dead_letter_number":3,"metrics":{"frontier":1770000000000,"window":{"start":-60000000,"store_key":3}}}"#;
+        let text = r#"{"alert_number":12,"dead_letter_number":3,"metrics":{"frontier":1770000000000,"window":{"start":-60000000,"store_key":3,"currency":"BRL"}}}"#;
         assert_eq!(serde_json::to_string(&progress()).unwrap(), text);
     }
 
@@ -67,6 +67,14 @@ mod tests {
         let metrics = WindowPosition { frontier: 3, window: None };
         let expected = ProgressRecord { alert_number: 1, dead_letter_number: 2, metrics };
         assert_eq!(decode(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_record_without_a_currency_is_before_all_currencies_of_its_window() {
+        let text = r#"{"alert_number":1,"dead_letter_number":2,"metrics":{"frontier":3,"window":{"start":7,"store_key":4}}}"#;
+        let window = decode(text).unwrap().metrics.window.unwrap();
+        let currency = "AED".to_owned();
+        assert!(window < WindowKey { start: 7, store_key: Some(4), currency });
     }
 
     #[test]

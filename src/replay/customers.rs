@@ -1,16 +1,18 @@
 //! Customers of a replay: the view with a change for nearly every transaction, and its surrogate keys.
 
+use std::collections::BTreeMap;
 use streamflow_dataflow::changes::Upsert;
 use streamflow_dataflow::roster::{BATCH, Member, Roster};
 use streamflow_dataflow::score::Settled;
-use streamflow_dataflow::views::customer_profile::Profile;
-use streamflow_model::Id;
+use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
+use streamflow_model::{Currency, Id};
 
 struct Row {
     id: Id,
     /// Zero until a final transaction names the customer.
     key: u64,
-    profile: Option<Profile>,
+    /// The profile in the customer's first currency.
+    profile: Option<(Currency, Profile)>,
 }
 
 impl Member for Row {
@@ -23,26 +25,44 @@ impl Member for Row {
     }
 
     fn touch(&self) {
-        let alerts = self.profile.as_ref().map(|profile| profile.alerts);
+        let alerts = self.profile.as_ref().map(|(_, profile)| profile.alerts);
         std::hint::black_box((self.key, alerts));
     }
+}
+
+/// A customer's profile in a currency.
+pub struct CustomerProfile<'a> {
+    pub id: &'a Id,
+    pub key: u64,
+    pub currency: Currency,
+    pub profile: &'a Profile,
 }
 
 /// All customers.
 #[derive(Default)]
 pub struct Customers {
     rows: Roster<Row>,
+    /// Profiles in other currencies, which few customers have.
+    others: BTreeMap<ProfileKey, Profile>,
     /// Keys given out: dense from 1, in the order of first appearance.
     keys: u64,
 }
 
 impl Customers {
     /// Takes note of profiles.
-    pub fn apply(&mut self, mut profiles: Vec<Upsert<Id, Profile>>) {
-        for batch in profiles.chunks_mut(BATCH) {
-            let slots = self.rows.slots(batch.iter().map(|(id, _)| id));
-            for ((_, profile), slot) in batch.iter_mut().zip(slots) {
-                self.rows.get_mut(slot).profile = profile.take();
+    pub fn apply(&mut self, profiles: &[Upsert<ProfileKey, Profile>]) {
+        for batch in profiles.chunks(BATCH) {
+            let slots = self.rows.slots(batch.iter().map(|(key, _)| &key.customer));
+            for ((key, profile), slot) in batch.iter().zip(slots) {
+                let row = self.rows.get_mut(slot);
+                let is_first = row.profile.is_none_or(|(currency, _)| currency == key.currency);
+                if is_first && !self.others.contains_key(key) {
+                    row.profile = profile.map(|profile| (key.currency, profile));
+                } else if let Some(profile) = profile {
+                    self.others.insert(key.clone(), *profile);
+                } else {
+                    self.others.remove(key);
+                }
             }
         }
     }
@@ -76,12 +96,19 @@ impl Customers {
         keyed
     }
 
-    /// All profiles by customer id, with the customers' keys.
-    pub fn profiles(&self) -> Vec<(&Id, u64, &Profile)> {
+    /// All profiles by customer id and currency.
+    pub fn profiles(&self) -> Vec<CustomerProfile<'_>> {
         let rows = self.rows.in_use().map(|slot| self.rows.get(slot));
-        let mut profiles: Vec<_> =
-            rows.filter_map(|row| Some((&row.id, row.key, row.profile.as_ref()?))).collect();
-        profiles.sort_unstable_by_key(|(id, _, _)| *id);
+        let firsts = rows.filter_map(|row| {
+            let (currency, profile) = row.profile.as_ref()?;
+            Some(CustomerProfile { id: &row.id, key: row.key, currency: *currency, profile })
+        });
+        let others = self.others.iter().map(|(of, profile)| {
+            let key = self.rows.find(&of.customer).map_or(0, |slot| self.rows.get(slot).key);
+            CustomerProfile { id: &of.customer, key, currency: of.currency, profile }
+        });
+        let mut profiles: Vec<_> = firsts.chain(others).collect();
+        profiles.sort_unstable_by_key(|profile| (profile.id, profile.currency));
         profiles
     }
 }

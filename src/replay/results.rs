@@ -2,7 +2,7 @@
 
 use super::Summary;
 use super::aggregates::Writer;
-use super::customers::Customers;
+use super::customers::{CustomerProfile, Customers};
 use super::rows::{self, SourceRow};
 use super::views::{KeyMap, Views};
 use anyhow::{Context, Result};
@@ -113,7 +113,7 @@ impl Results {
                 change => self.views.apply(change),
             }
         }
-        self.customers.apply(profiles);
+        self.customers.apply(&profiles);
         alert_changes.sort_by(|a, b| order(a).cmp(&order(b)));
         for change in &alert_changes {
             let topic = name(&self.names, change.alert.source.partition());
@@ -282,8 +282,9 @@ impl Results {
 
     fn write_profiles(&mut self) -> Result<()> {
         let mut file = Lines::create(&self.out, "gold/customer_profile.jsonl")?;
-        for (id, key, profile) in self.customers.profiles() {
-            file.write(&rows::CustomerProfileRow::new(id, Some(key), profile))?;
+        for profile in self.customers.profiles() {
+            let CustomerProfile { id, key, currency, profile } = &profile;
+            file.write(&rows::CustomerProfileRow::new(id, *key, currency, profile))?;
         }
         file.finish()
     }

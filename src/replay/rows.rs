@@ -4,12 +4,12 @@ use super::line::{self, Line};
 use serde::Serialize;
 use serde_json::Value;
 use streamflow_dataflow::alerts::{Alert, AlertChange};
-use streamflow_dataflow::detectors::Rule;
+use streamflow_dataflow::detectors::{MinuteSums, Rule};
 use streamflow_dataflow::score::Settled;
 use streamflow_dataflow::views::customer_profile::Profile;
-use streamflow_model::Source;
 use streamflow_model::money::{Decimals, divide_rounded};
 use streamflow_model::timestamp::Rfc3339;
+use streamflow_model::{Currency, Source};
 
 /// Money, or an average of it, to the cent.
 pub fn money(cents: i128) -> String {
@@ -238,8 +238,9 @@ impl<'a> FraudAlertRow<'a> {
 /// A line of `gold/customer_profile.jsonl`.
 #[derive(Serialize)]
 pub struct CustomerProfileRow<'a> {
-    customer_key: Option<u64>,
+    customer_key: u64,
     customer_id: &'a str,
+    currency: &'a str,
     transaction_count: u64,
     total_amount: String,
     avg_amount: String,
@@ -253,13 +254,14 @@ pub struct CustomerProfileRow<'a> {
 }
 
 impl<'a> CustomerProfileRow<'a> {
-    /// The row of a customer.
-    pub fn new(customer_id: &'a str, customer_key: Option<u64>, profile: &Profile) -> Self {
+    /// The row of a customer in a currency.
+    pub fn new(customer_id: &'a str, customer_key: u64, currency: &'a Currency, profile: &Profile) -> Self {
         let sums = &profile.sums;
         let count = i128::from(sums.count);
         Self {
             customer_key,
             customer_id,
+            currency: currency.as_str(),
             transaction_count: sums.count,
             total_amount: money(sums.cents),
             avg_amount: money(divide_rounded(sums.cents, count)),
@@ -267,7 +269,7 @@ impl<'a> CustomerProfileRow<'a> {
             last_seen: instant(profile.last_seen),
             hour_mean: money(divide_rounded(i128::from(sums.minutes) * 100, count * 60)),
             hour_std: (sums.count > 1).then(|| {
-                let variance = sums.minute_spread() as f64 / (count * (count - 1)) as f64;
+                let variance = MinuteSums::from(*sums).spread() as f64 / (count * (count - 1)) as f64;
                 money((variance.sqrt() / 60.0 * 100.0).round() as i128)
             }),
             alert_count: profile.alerts,

@@ -72,12 +72,12 @@ fn consumed(message: &BorrowedMessage<'_>) -> Consumed {
     }
 }
 
-/// The last message of each window and store; each must come once for a frontier, in the order of frontiers.
+/// The last message of each window, store and currency; each must come once for a frontier, in the order of frontiers.
 /// Windows that were emptied are gone.
 pub fn told_windows(records: &[Consumed]) -> BTreeMap<String, Value> {
     let mut latest: BTreeMap<String, Value> = BTreeMap::new();
     for window in records.iter().map(Consumed::json) {
-        let key = format!("{} {}", window["window_start"], window["store_key"]);
+        let key = window_key(&window);
         let old = latest.get(&key).map_or(-1, |old| old["frontier"].as_i64().unwrap());
         assert!(old < window["frontier"].as_i64().unwrap(), "{window} comes after {old}");
         latest.insert(key, window);
@@ -90,12 +90,16 @@ pub fn told_windows(records: &[Consumed]) -> BTreeMap<String, Value> {
 pub fn table_windows(client: &mut Client) -> BTreeMap<String, Value> {
     let sql = "SELECT json_build_object('window_start', \
              to_char(window_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), \
-             'store_key', store_key, 'store_id', store_id, 'transaction_count', transaction_count, \
+             'store_key', store_key, 'store_id', store_id, 'currency', currency, 'transaction_count', transaction_count, \
              'total_amount', total_amount::text, 'avg_amount', avg_amount::text, \
              'alert_count', alert_count, 'distinct_customers', distinct_customers, \
              'frontier', changed_frontier)::text \
          FROM gold.realtime_metrics LEFT JOIN gold.dim_store USING (store_key)";
     let rows = client.query(sql, &[]).unwrap();
     let windows = rows.iter().map(|row| serde_json::from_str::<Value>(row.get(0)).unwrap());
-    windows.map(|window| (format!("{} {}", window["window_start"], window["store_key"]), window)).collect()
+    windows.map(|window| (window_key(&window), window)).collect()
+}
+
+fn window_key(window: &Value) -> String {
+    format!("{} {} {}", window["window_start"], window["store_key"], window["currency"])
 }

@@ -14,8 +14,9 @@ const DENSITY: [&str; 4] = ["--rate", "50", "--customers", "20000"];
 /// The clock of replays: after the events, but for those that are meant to be of the future.
 pub const NOW: &str = "2026-06-01T00:00:00Z";
 
-/// Late, copied, corrected, voided and malformed events, more of them than usual.
-pub const DISTURBED: [&str; 6] = [
+/// Late, copied, corrected, voided and malformed events, more of them than usual, in several currencies.
+pub const DISTURBED: [&str; 7] = [
+    "foreign_customer_rate=0.3",
     "late_rate=0.1",
     "too_late_rate=0.001",
     "duplicate_rate=0.05",
@@ -25,7 +26,8 @@ pub const DISTURBED: [&str; 6] = [
 ];
 
 /// As [`DISTURBED`], but all within the horizon.
-pub const TIMELY: [&str; 6] = [
+pub const TIMELY: [&str; 7] = [
+    "foreign_customer_rate=0.3",
     "late_rate=0.1",
     "too_late_rate=0",
     "duplicate_rate=0.05",

@@ -1,6 +1,6 @@
 //! FR-006: was a card tried out with small payments before this one? Off unless `enabled` is set.
 //!
-//! Looks at the k transactions below 5.00 in (t - 30 min, t] before this one. Triggers with k >= 3 and
+//! Looks at the k transactions in the same currency below 5.00 in (t - 30 min, t] before this one. Triggers with k >= 3 and
 //! amount >= 10 * mean of the small ones, compared in integers: amount * k * 1000 >= multiple * sum.
 //! Score: amount / (2 * 10 * mean).
 //!
@@ -23,7 +23,7 @@ pub struct CardTesting {
     pub enabled: bool,
     /// Weight in the combined score.
     pub weight: Thousandths,
-    /// The amount below which a transaction is small.
+    /// The amount below which a transaction is small, in units of its currency.
     pub small_amount: Thousandths,
     /// Small transactions needed.
     pub minimum_count: u32,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use streamflow_model::{Entity, Id, ListEntry, Place};
 
-/// Exact sums over transactions: an abelian group, so that what is added can be taken out again.
+/// Exact sums over transactions in one currency: an abelian group, so that what is added can be taken out
+/// again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Sums {
     /// Number of transactions.
@@ -48,9 +49,35 @@ impl Sums {
         self.minutes -= other.minutes;
         self.squared_minutes -= other.squared_minutes;
     }
+}
 
-    /// count * sum of squares - (sum)^2 of the minutes: the variance's numerator, exact and never negative.
-    pub fn minute_spread(&self) -> i128 {
+/// Exact sums over the minutes of transactions in any currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MinuteSums {
+    /// Number of transactions.
+    pub count: u64,
+    /// Sum of minutes of the local day.
+    pub minutes: u64,
+    /// Sum of squared minutes of the local day.
+    pub squared_minutes: u64,
+}
+
+impl From<Sums> for MinuteSums {
+    fn from(Sums { count, minutes, squared_minutes, .. }: Sums) -> Self {
+        Self { count, minutes, squared_minutes }
+    }
+}
+
+impl MinuteSums {
+    /// Adds other transactions.
+    pub fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.minutes += other.minutes;
+        self.squared_minutes += other.squared_minutes;
+    }
+
+    /// count * sum of squares - (sum)^2: the variance's numerator, exact and never negative.
+    pub fn spread(&self) -> i128 {
         let sum = i128::from(self.minutes);
         i128::from(self.count) * i128::from(self.squared_minutes) - sum * sum
     }
@@ -79,10 +106,11 @@ pub struct PreviousPlace<'a> {
 /// The customer's earlier current transactions one by one. A detector asks no farther back than its
 /// [`LookBack`](crate::detectors::LookBack); nothing is computed before it asks.
 pub trait Recent {
-    /// How many have an event time above `start`.
+    /// How many have an event time above `start`, in any currency.
     fn count_after(&self, start: i64) -> u64;
 
-    /// Those with an event time above `start`, the newest first; those of one instant are in no order.
+    /// Those in the transaction's currency with an event time above `start`, the newest first; those of one
+    /// instant are in no order.
     fn newest_first(&self, start: i64) -> Box<dyn Iterator<Item = EarlierTransaction> + '_>;
 
     /// The latest one with a place, for a transaction that has a place itself; one with an event time below
@@ -110,8 +138,10 @@ pub struct Context<'a> {
     pub place: Option<Place>,
     /// The transaction's minute of the local day.
     pub minute: u16,
-    /// Sums over all earlier transactions.
+    /// Sums over all earlier transactions in the transaction's currency.
     pub earlier: Sums,
+    /// Sums over all earlier transactions, in any currency.
+    pub earlier_minutes: MinuteSums,
     /// The latest earlier transactions one by one.
     pub recent: &'a dyn Recent,
     /// The customer's list entry in force, else the store's.

@@ -33,8 +33,16 @@ use streamflow_model::Thousandths;
 /// for _ in 0..5 {
 ///     earlier.add(10_000, NOON);
 /// }
-/// let context =
-///     Context { amount: 35_000, event_time: 0, place: None, minute: NOON, earlier, recent: &Nothing, listing: None };
+/// let context = Context {
+///     amount: 35_000,
+///     event_time: 0,
+///     place: None,
+///     minute: NOON,
+///     earlier,
+///     earlier_minutes: earlier.into(),
+///     recent: &Nothing,
+///     listing: None,
+/// };
 ///
 /// let hit = HighValue::default().detect(&context).expect("350.00 is more than three times the mean");
 /// assert_eq!(hit.score.to_string(), "0.667"); // 350 / (3 * 100) - 0.5

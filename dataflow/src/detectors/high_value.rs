@@ -1,7 +1,7 @@
 //! FR-001: is the amount far above what this customer usually pays?
 //!
-//! Triggers with at least five earlier transactions and amount > 3 * mean, compared in integers:
-//! amount * n * 1000 > multiple * sum. Score: amount / (3 * mean) - 0.5.
+//! Triggers with at least five earlier transactions in the same currency and amount > 3 * mean, compared in
+//! integers: amount * n * 1000 > multiple * sum. Score: amount / (3 * mean) - 0.5.
 
 use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Interval, Movement, Rule};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use streamflow_model::{Cents, Score, Thousandths};
 pub struct HighValue {
     /// Weight in the combined score.
     pub weight: Thousandths,
-    /// Earlier transactions needed.
+    /// Earlier transactions needed, in the same currency.
     pub minimum_history: u32,
     /// How many times the mean is too much.
     pub multiple: Thousandths,
@@ -91,14 +91,14 @@ impl Detector for HighValue {
     }
 }
 
-/// The amount against the mean of the earlier ones.
+/// The amount against the mean of the earlier ones in its currency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HighValueEvidence {
     /// Amount of the transaction.
     pub amount: Cents,
     /// Mean of the earlier amounts, rounded to the cent.
     pub mean: Cents,
-    /// Number of earlier transactions.
+    /// Number of earlier transactions in the same currency.
     pub count: u64,
 }
 

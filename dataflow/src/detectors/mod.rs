@@ -15,7 +15,7 @@ pub mod leeway;
 pub mod unusual_hour;
 pub mod velocity;
 
-pub use context::{Context, EarlierTransaction, Listing, PreviousPlace, Recent, Sums};
+pub use context::{Context, EarlierTransaction, Listing, MinuteSums, PreviousPlace, Recent, Sums};
 pub use detector::{Bound, Detector, Finding, LookBack};
 pub use hit::Hit;
 pub use leeway::{Interval, Movement};
@@ -218,7 +218,7 @@ mod tests {
 
 #[cfg(test)]
 pub(crate) mod examples {
-    use super::{Context, EarlierTransaction, PreviousPlace, Recent, Sums};
+    use super::{Context, EarlierTransaction, MinuteSums, PreviousPlace, Recent, Sums};
 
     /// What a customer did before, newest last.
     #[derive(Default)]
@@ -262,6 +262,7 @@ pub(crate) mod examples {
             place: None,
             minute: 720,
             earlier: Sums::default(),
+            earlier_minutes: MinuteSums::default(),
             recent: NOTHING,
             listing: None,
         }

@@ -48,8 +48,8 @@ impl Detector for UnusualHour {
     }
 
     fn detect(&self, context: &Context<'_>) -> Option<Hit> {
-        let earlier = &context.earlier;
-        let spread = earlier.minute_spread();
+        let earlier = &context.earlier_minutes;
+        let spread = earlier.spread();
         if earlier.count < u64::from(self.minimum_history) || spread == 0 {
             return None;
         }
@@ -78,13 +78,13 @@ impl Detector for UnusualHour {
     }
 
     fn leeway(&self, context: &Context<'_>, score: Interval) -> Movement {
-        let earlier = &context.earlier;
+        let earlier = &context.earlier_minutes;
         let (count, minimum) = (earlier.count as f64, f64::from(self.minimum_history));
         if count < minimum {
             let count = Interval::within(f64::NEG_INFINITY, minimum - 1.0 - count);
             return Movement { count, ..Movement::ANY };
         }
-        let spread = earlier.minute_spread();
+        let spread = earlier.spread();
         if spread == 0 {
             return Movement { minute_variance: Interval::ZERO, ..Movement::ANY };
         }
@@ -187,7 +187,7 @@ mod tests {
 
     fn hit(minute: u16, minutes: &[u16]) -> Option<Hit> {
         let history: Vec<_> = minutes.iter().map(|minute| (10_000, *minute)).collect();
-        let context = Context { minute, earlier: earlier(&history), ..context() };
+        let context = Context { minute, earlier_minutes: earlier(&history).into(), ..context() };
         UnusualHour::default().detect(&context)
     }
 
@@ -239,7 +239,7 @@ mod tests {
         sums.count *= times;
         sums.minutes *= times;
         sums.squared_minutes *= times;
-        let context = Context { minute: 1439, earlier: sums, ..context() };
+        let context = Context { minute: 1439, earlier_minutes: sums.into(), ..context() };
         assert_eq!(UnusualHour::default().detect(&context), None);
     }
 }

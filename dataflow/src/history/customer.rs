@@ -1,54 +1,64 @@
 //! The history of one customer.
 
-use super::entry::Entry;
+use super::currencies::{OtherCurrency, Span, SumsByCurrency};
+use super::entry::{Entry, Shared};
 use super::sequence::{Position, Sequence};
-use crate::detectors::{EarlierTransaction, Sums};
+use crate::changes::Upsert;
+use crate::detectors::{EarlierTransaction, MinuteSums, Sums};
+use crate::resume::RestoredCustomer;
 use crate::roster::Member;
-use crate::views::customer_profile::Profile;
+use crate::views::customer_profile::{Profile, ProfileKey};
 use std::hint::black_box;
-use streamflow_model::{Calendar, Id, Place, Transaction};
+use streamflow_model::{Calendar, Currency, Id, Place, Transaction};
 
 /// A customer's transactions: single ones within the horizon, sums over those before it.
 ///
-/// Two cache lines: nearly every event names a customer that no cache holds and waits for each line.
+/// Two cache lines: nearly every event names a customer that no cache holds and waits for each line. Nearly
+/// all customers pay in one currency, so the sums in their first one are here and any others in the annex.
 #[repr(C, align(64))]
 pub(super) struct Customer {
     id: Id,
     /// Within the horizon.
     pub entries: Sequence,
-    /// Folded transactions that detectors can still see.
-    visible_folded: Option<Box<VisibleFolded>>,
+    /// What few customers have.
+    annex: Option<Box<Annex>>,
     /// Voided ones among the entries.
     pub voided: u32,
-    /// Current transactions that are alerted.
-    pub alerts: u32,
-    /// Sums over all current transactions, folded ones included.
-    pub total: Sums,
-    /// Event times of the folded ones.
+    /// Current transactions in the first currency that are alerted.
+    alerts: u32,
+    /// Amounts of all current transactions in the first currency, folded ones included.
+    cents: i128,
+    /// Minutes of the same.
+    minutes: MinuteSums,
+    /// Event times of the folded ones among them.
     folded: Span,
-}
-
-/// The first and the last of some instants; without any, `i64::MAX` and `i64::MIN`.
-#[derive(Clone, Copy)]
-struct Span {
-    first: i64,
-    last: i64,
-}
-
-impl Span {
-    const EMPTY: Self = Self { first: i64::MAX, last: i64::MIN };
-
-    fn include(&mut self, instant: i64) {
-        self.first = self.first.min(instant);
-        self.last = self.last.max(instant);
-    }
+    /// The first currency; `None` before the first transaction.
+    currency: Option<Currency>,
+    /// Whether there are others in the annex. Without, all current transactions are in the first one.
+    has_others: bool,
 }
 
 #[derive(Default)]
-struct VisibleFolded {
-    /// By event time, as far as detectors look back.
+struct Annex {
+    /// Folded transactions in the first currency that detectors still look back to, by event time.
     recent: Vec<EarlierTransaction>,
     last_place: Option<FoldedPlace>,
+    others: Vec<OtherCurrency>,
+}
+
+impl Annex {
+    fn is_empty(&self) -> bool {
+        self.recent.is_empty() && self.last_place.is_none() && self.others.is_empty()
+    }
+
+    fn other_mut(&mut self, currency: Currency) -> &mut OtherCurrency {
+        let position = self.others.iter().position(|other| other.currency == currency);
+        let position = position.unwrap_or_else(|| {
+            self.others.push(OtherCurrency::new(currency));
+            self.others.len() - 1
+        });
+        &mut self.others[position]
+    }
 }
 
 /// The latest folded transaction with a place.
@@ -63,11 +73,14 @@ impl Member for Customer {
         Self {
             id,
             entries: Sequence::default(),
-            visible_folded: None,
+            annex: None,
             voided: 0,
             alerts: 0,
-            total: Sums::default(),
+            cents: 0,
+            minutes: MinuteSums::default(),
             folded: Span::EMPTY,
+            currency: None,
+            has_others: false,
         }
     }
 
@@ -81,32 +94,123 @@ impl Member for Customer {
 }
 
 impl Customer {
-    /// Prefetches the memory that the customer refers to: the first and the last entry, and the visible
-    /// folded ones.
+    /// Prefetches the memory that the customer refers to: the first and the last entry, and the annex.
     pub(super) fn touch_history(&self) {
         let time = |entry: Option<&Entry>| entry.map_or(0, |entry| entry.event_time);
-        let visible = self.visible_folded.as_ref().and_then(|visible| visible.recent.first());
-        let visible = visible.map(|earlier| earlier.event_time);
-        black_box((time(self.entries.first()), time(self.entries.last()), visible));
+        let recent = self.annex.as_ref().and_then(|annex| annex.recent.first());
+        let recent = recent.map(|earlier| earlier.event_time);
+        black_box((time(self.entries.first()), time(self.entries.last()), recent));
     }
 
-    pub(super) fn insert(&mut self, position: Position, entry: Entry, calendar: &Calendar) {
+    pub(super) fn insert(
+        &mut self,
+        position: Position,
+        entry: Entry,
+        currency: Currency,
+        calendar: &Calendar,
+    ) {
         if entry.voided() {
             self.voided += 1;
         } else {
-            self.total.add(entry.cents(), calendar.minute_of_day(entry.event_time));
+            self.add(currency, entry.cents(), calendar.minute_of_day(entry.event_time));
         }
         self.entries.insert(position, entry, calendar);
     }
 
-    pub(super) fn remove(&mut self, position: Position, calendar: &Calendar) -> Entry {
+    pub(super) fn remove(&mut self, position: Position, calendar: &Calendar, shared: &Shared) -> Entry {
         let entry = self.entries.remove(position, calendar);
         if entry.voided() {
             self.voided -= 1;
         } else {
-            self.total.remove(entry.cents(), calendar.minute_of_day(entry.event_time));
+            let minute = calendar.minute_of_day(entry.event_time);
+            self.take_out(entry.currency(shared), entry.cents(), minute);
         }
         entry
+    }
+
+    /// Adds a transaction to the sums in its currency.
+    fn add(&mut self, currency: Currency, cents: i64, minute: u16) {
+        if self.is_first(currency) {
+            let mut total = self.total();
+            total.add(cents, minute);
+            self.set_total(total);
+        } else {
+            self.other_mut(currency).total.add(cents, minute);
+        }
+    }
+
+    /// Takes a transaction out of the sums in its currency.
+    fn take_out(&mut self, currency: Currency, cents: i64, minute: u16) {
+        if self.is_first(currency) {
+            let mut total = self.total();
+            total.remove(cents, minute);
+            self.set_total(total);
+        } else {
+            self.other_mut(currency).total.remove(cents, minute);
+        }
+    }
+
+    /// Whether a currency is the first one; it becomes that where there is none yet.
+    fn is_first(&mut self, currency: Currency) -> bool {
+        *self.currency.get_or_insert(currency) == currency
+    }
+
+    fn other_mut(&mut self, currency: Currency) -> &mut OtherCurrency {
+        self.has_others = true;
+        self.annex.get_or_insert_default().other_mut(currency)
+    }
+
+    /// Whether current transactions may be in several currencies.
+    pub(super) fn has_others(&self) -> bool {
+        self.has_others
+    }
+
+    /// Whether they may be once there is one in this currency.
+    pub(super) fn has_others_with(&self, currency: Currency) -> bool {
+        self.has_others || self.currency.is_some_and(|first| first != currency)
+    }
+
+    fn others(&self) -> &[OtherCurrency] {
+        match &self.annex {
+            Some(annex) if self.has_others => &annex.others,
+            _ => &[],
+        }
+    }
+
+    fn other(&self, currency: Currency) -> Option<&OtherCurrency> {
+        self.others().iter().find(|other| other.currency == currency)
+    }
+
+    /// Sums over all current transactions in the first currency, folded ones included.
+    fn total(&self) -> Sums {
+        let MinuteSums { count, minutes, squared_minutes } = self.minutes;
+        Sums { count, cents: self.cents, minutes, squared_minutes }
+    }
+
+    fn set_total(&mut self, total: Sums) {
+        self.cents = total.cents;
+        self.minutes = total.into();
+    }
+
+    /// Sums over all current transactions, folded ones included.
+    pub(super) fn totals(&self) -> SumsByCurrency {
+        let others = self.others().iter().map(|other| (other.currency, other.total));
+        // Without any transaction the sums are zero in each currency.
+        let first = self.currency.unwrap_or(Currency::BRL);
+        SumsByCurrency { first, sums: self.total(), others: others.collect() }
+    }
+
+    /// The currency of a current entry: that of its details, which are seldom needed.
+    pub(super) fn currency_of(&self, entry: &Entry, shared: &Shared) -> Currency {
+        match self.currency {
+            Some(first) if !self.has_others => first,
+            _ => entry.currency(shared),
+        }
+    }
+
+    /// The number of current transactions in a currency that are alerted.
+    pub(super) fn alerts_mut(&mut self, currency: Currency) -> &mut u32 {
+        if self.is_first(currency) { &mut self.alerts } else { &mut self.other_mut(currency).alerts }
     }
 
     /// Event time of the last entry, voided or not.
@@ -114,35 +218,47 @@ impl Customer {
         self.entries.last().map(|entry| entry.event_time)
     }
 
-    /// Event time of the last folded transaction.
-    pub(super) fn last_folded(&self) -> Option<i64> {
-        (self.folded.last > i64::MIN).then_some(self.folded.last)
+    /// Event time of the last folded transaction in a currency; `i64::MIN` for none.
+    pub(super) fn last_folded_in(&self, currency: Currency) -> i64 {
+        if self.currency == Some(currency) {
+            return self.folded.last;
+        }
+        self.other(currency).map_or(i64::MIN, |other| other.folded.last)
     }
 
-    /// Current folded transactions with an event time above `start`, by event time.
-    pub(super) fn folded_after(&self, start: i64) -> &[EarlierTransaction] {
-        match &self.visible_folded {
-            Some(visible) if self.folded.last > start => {
-                &visible.recent[visible.recent.partition_point(|earlier| earlier.event_time <= start)..]
-            }
-            _ => &[],
+    /// Event time of the last folded transaction in any currency; `i64::MIN` for none.
+    fn last_folded(&self) -> i64 {
+        self.others().iter().map(|other| other.folded.last).fold(self.folded.last, i64::max)
+    }
+
+    /// Current folded transactions in a currency with an event time above `start`, by event time.
+    pub(super) fn folded_after(&self, currency: Currency, start: i64) -> &[EarlierTransaction] {
+        if self.last_folded_in(currency) <= start {
+            return &[];
         }
+        let recent: &[_] = if self.currency == Some(currency) {
+            self.annex.as_ref().map_or(&[], |annex| &annex.recent)
+        } else {
+            self.other(currency).map_or(&[], |other| &other.recent)
+        };
+        &recent[recent.partition_point(|earlier| earlier.event_time <= start)..]
+    }
+
+    /// The number of current folded transactions in any currency with an event time above `start`.
+    pub(super) fn count_folded_after(&self, start: i64) -> usize {
+        let currencies = self.currency.into_iter().chain(self.others().iter().map(|other| other.currency));
+        currencies.map(|currency| self.folded_after(currency, start).len()).sum()
     }
 
     /// The latest folded transaction with a place, unless all folded ones lie before `start`.
     pub(super) fn folded_place(&self, start: i64) -> Option<&FoldedPlace> {
-        let visible = self.visible_folded.as_ref().filter(|_| self.folded.last >= start)?;
-        visible.last_place.as_ref()
+        let annex = self.annex.as_ref().filter(|_| self.last_folded() >= start)?;
+        annex.last_place.as_ref()
     }
 
     /// The position of the first current entry from a position on.
     pub(super) fn next_current(&self, from: Position) -> Option<Position> {
         self.entries.next_from(from, |block| block.current() > 0, |entry| !entry.voided())
-    }
-
-    /// The latest current entry before a position.
-    pub(super) fn latest_current(&self, before: Position) -> Option<&Entry> {
-        self.entries.latest_before(before, |block| block.current() > 0, |entry| !entry.voided())
     }
 
     /// The position of the first current entry with a place from a position on.
@@ -155,29 +271,81 @@ impl Customer {
         self.entries.latest_before(before, |block| block.placed() > 0, is_placed)
     }
 
-    /// The profile; `None` without current transactions.
-    pub(super) fn profile(&self) -> Option<Profile> {
-        let mut seen = self.folded;
+    /// Gives the profile in each currency to `profiles`; without current transactions it is none. What has
+    /// no transactions any more is dropped after that.
+    pub(super) fn take_profiles(&mut self, shared: &Shared, profiles: &mut Vec<Upsert<ProfileKey, Profile>>) {
+        let Some(first) = self.currency else { return };
+        let profile = self.profile(first, self.total(), self.alerts, self.folded, shared);
+        profiles.push((self.profile_key(first), profile));
+        profiles.extend(self.others().iter().map(|other| {
+            let profile = self.profile(other.currency, other.total, other.alerts, other.folded, shared);
+            (self.profile_key(other.currency), profile)
+        }));
+        if self.has_others || self.minutes.count == 0 {
+            self.drop_unused();
+        }
+    }
+
+    fn profile_key(&self, currency: Currency) -> ProfileKey {
+        ProfileKey { customer: self.id.clone(), currency }
+    }
+
+    fn profile(
+        &self,
+        currency: Currency,
+        sums: Sums,
+        alerts: u32,
+        folded: Span,
+        shared: &Shared,
+    ) -> Option<Profile> {
+        let mut seen = folded;
+        let current = |entry: &Entry| !entry.voided() && self.currency_of(entry, shared) == currency;
         // The entries are in order, so the first and the last current one suffice.
-        let first = self.next_current(Position::FIRST).and_then(|position| self.entries.get(position));
-        let ends = [first, self.latest_current(self.entries.end())];
-        ends.into_iter().flatten().for_each(|entry| seen.include(entry.event_time));
-        (self.total.count > 0).then_some(Profile {
-            sums: self.total,
+        let first = self.entries.next_from(Position::FIRST, |block| block.current() > 0, current);
+        let first = first.and_then(|position| self.entries.get(position));
+        let last = self.entries.latest_before(self.entries.end(), |block| block.current() > 0, current);
+        [first, last].into_iter().flatten().for_each(|entry| seen.include(entry.event_time));
+        (sums.count > 0).then_some(Profile {
+            sums,
             first_seen: seen.first,
             last_seen: seen.last,
-            alerts: u64::from(self.alerts),
+            alerts: u64::from(alerts),
         })
     }
 
-    /// Restores the sums over all current transactions, of which those before `folded_before` are folded.
-    pub(super) fn restore(&mut self, profile: &Profile, last_folded: Option<i64>, folded_before: i64) {
-        self.total = profile.sums;
-        self.alerts = u32::try_from(profile.alerts).unwrap_or(u32::MAX);
-        if profile.first_seen < folded_before {
-            self.folded.include(profile.first_seen);
+    /// Drops currencies without current transactions. If that is the first one, another takes its place.
+    fn drop_unused(&mut self) {
+        let mut annex = self.annex.take().unwrap_or_default();
+        annex.others.retain(|other| other.total.count > 0);
+        if self.minutes.count == 0 {
+            self.currency = None;
+            if let Some(other) = annex.others.pop() {
+                let OtherCurrency { currency, alerts, total, folded, recent } = other;
+                (self.currency, self.alerts, self.folded) = (Some(currency), alerts, folded);
+                self.set_total(total);
+                annex.recent = recent;
+            }
         }
-        last_folded.into_iter().for_each(|instant| self.folded.include(instant));
+        self.has_others = !annex.others.is_empty();
+        self.annex = Some(annex).filter(|annex| !annex.is_empty());
+    }
+
+    /// Restores the sums in a currency over all current transactions, of which those before `folded_before`
+    /// are folded.
+    pub(super) fn restore(&mut self, restored: &RestoredCustomer, folded_before: i64) {
+        let profile = &restored.profile;
+        let alerts = u32::try_from(profile.alerts).unwrap_or(u32::MAX);
+        let first = Some(profile.first_seen).filter(|first_seen| *first_seen < folded_before);
+        let folded = first.into_iter().chain(restored.last_folded);
+        if self.is_first(restored.currency) {
+            self.set_total(profile.sums);
+            self.alerts = alerts;
+            folded.for_each(|instant| self.folded.include(instant));
+        } else {
+            let other = self.other_mut(restored.currency);
+            (other.total, other.alerts) = (profile.sums, alerts);
+            folded.for_each(|instant| other.folded.include(instant));
+        }
     }
 
     /// Restores an entry that the sums already include.
@@ -191,19 +359,26 @@ impl Customer {
     /// Restores a current folded transaction that the sums already include.
     pub(super) fn restore_folded(&mut self, transaction: &Transaction, kept_from: i64) {
         let event_time = transaction.event_time;
-        self.folded.include(event_time);
-        let mut visible = self.visible_folded.take().unwrap_or_default();
+        let is_first = self.is_first(transaction.currency);
+        let annex = self.annex.get_or_insert_default();
+        let (folded, recent) = if is_first {
+            (&mut self.folded, &mut annex.recent)
+        } else {
+            self.has_others = true;
+            let other = annex.other_mut(transaction.currency);
+            (&mut other.folded, &mut other.recent)
+        };
+        folded.include(event_time);
         if event_time >= kept_from {
-            let index = visible.recent.partition_point(|earlier| earlier.event_time <= event_time);
-            visible.recent.insert(index, EarlierTransaction { event_time, cents: transaction.amount.0 });
+            let index = recent.partition_point(|earlier| earlier.event_time <= event_time);
+            recent.insert(index, EarlierTransaction { event_time, cents: transaction.amount.0 });
         }
         if let Some(place) = transaction.place {
             let later = |last: &FoldedPlace| (last.event_time, &last.id) > (event_time, &transaction.id);
-            if !visible.last_place.as_ref().is_some_and(later) {
-                visible.last_place = Some(FoldedPlace { event_time, place, id: transaction.id.clone() });
+            if !annex.last_place.as_ref().is_some_and(later) {
+                annex.last_place = Some(FoldedPlace { event_time, place, id: transaction.id.clone() });
             }
         }
-        self.visible_folded = Some(visible);
     }
 
     /// Folds the entries before the event time `end`, calling `removed` with each. No detector looks back
@@ -214,30 +389,43 @@ impl Customer {
         kept_from: i64,
         block_length: usize,
         calendar: &Calendar,
-        mut removed: impl FnMut(&Entry),
+        mut removed: impl FnMut(&Entry) -> Currency,
     ) {
-        let mut visible = self.visible_folded.take().unwrap_or_default();
-        let expired = visible.recent.iter().take_while(|earlier| earlier.event_time < kept_from).count();
-        visible.recent.drain(..expired);
-        let Self { entries, voided, folded, .. } = self;
+        let mut annex = self.annex.take().unwrap_or_default();
+        expire(&mut annex.recent, kept_from);
+        annex.others.iter_mut().for_each(|other| expire(&mut other.recent, kept_from));
+        let Self { entries, voided, folded, currency: first, .. } = self;
         entries.fold(end, block_length, calendar, |entry| {
-            removed(&entry);
+            let currency = removed(&entry);
             if entry.voided() {
                 *voided -= 1;
                 return;
             }
+            let (folded, recent) = if *first == Some(currency) {
+                (&mut *folded, &mut annex.recent)
+            } else {
+                let other = annex.other_mut(currency);
+                (&mut other.folded, &mut other.recent)
+            };
             folded.include(entry.event_time);
             if entry.event_time >= kept_from {
                 let (event_time, cents) = (entry.event_time, entry.cents());
-                visible.recent.push(EarlierTransaction { event_time, cents });
+                recent.push(EarlierTransaction { event_time, cents });
             }
             if let Some(place) = entry.place() {
-                visible.last_place = Some(FoldedPlace { event_time: entry.event_time, place, id: entry.id });
+                annex.last_place = Some(FoldedPlace { event_time: entry.event_time, place, id: entry.id });
             }
         });
-        visible.recent.shrink_to_fit();
-        self.visible_folded = (visible.last_place.is_some() || !visible.recent.is_empty()).then_some(visible);
+        annex.recent.shrink_to_fit();
+        annex.others.iter_mut().for_each(|other| other.recent.shrink_to_fit());
+        self.annex = Some(annex).filter(|annex| !annex.is_empty());
     }
+}
+
+/// Drops folded transactions that no detector looks back to any more.
+fn expire(recent: &mut Vec<EarlierTransaction>, kept_from: i64) {
+    let expired = recent.iter().take_while(|earlier| earlier.event_time < kept_from).count();
+    recent.drain(..expired);
 }
 
 fn is_placed(entry: &Entry) -> bool {

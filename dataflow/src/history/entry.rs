@@ -141,6 +141,11 @@ impl Entry {
         (self.packed.0 / PackedState::CENT) as i64
     }
 
+    /// The currency of the amount.
+    pub(super) fn currency(&self, shared: &Shared) -> Currency {
+        shared.details.value(self.details).currency
+    }
+
     /// Releases the shared values.
     pub(super) fn release(&self, shared: &mut Shared) {
         shared.stores.release(self.store);

@@ -1,19 +1,21 @@
 //! Evaluates the rules on entries of a customer's history, in order.
 
+use super::currencies::SumsByCurrency;
 use super::customer::Customer;
-use super::entry::Shared;
+use super::entry::{Entry, Shared};
 use super::policy::{Listings, Policy};
 use super::sequence::Position;
-use crate::detectors::{Context, EarlierTransaction, Movement, PreviousPlace, Recent, Sums};
+use crate::detectors::{Context, EarlierTransaction, Movement, PreviousPlace, Recent};
 use crate::roster::Member;
 use crate::score::{ShownVerdict, Verdict};
-use streamflow_model::Calendar;
 use streamflow_model::timestamp::MINUTE;
+use streamflow_model::{Calendar, Currency};
 
 /// The outcome of evaluating the rules on one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Evaluation {
     pub verdict: Verdict,
+    /// Whether it is its customer's first in its minute and currency.
     pub first_in_minute: bool,
 }
 
@@ -51,10 +53,18 @@ impl<'a> Evaluator<'a> {
     where
         'a: 'b,
     {
-        let mut earlier = customer.total;
-        earlier.remove_all(&customer.entries.sums_from(position, self.calendar));
+        let mut earlier = customer.totals();
+        if customer.has_others() {
+            for (_, entry) in customer.entries.from(position).filter(|(_, entry)| !entry.voided()) {
+                let minute = self.calendar.minute_of_day(entry.event_time);
+                earlier.remove(entry.currency(self.shared), entry.cents(), minute);
+            }
+        } else {
+            earlier.sums.remove_all(&customer.entries.sums_from(position, self.calendar));
+        }
         let listings = self.policy.customer(customer.id());
-        Walk { customer, evaluator: self, listings, position, earlier }
+        let currency = earlier.first;
+        Walk { customer, evaluator: self, listings, position, currency, earlier }
     }
 }
 
@@ -64,8 +74,10 @@ pub(super) struct Walk<'a> {
     evaluator: Evaluator<'a>,
     listings: Option<Listings<'a>>,
     position: Position,
+    /// The currency of the entry at the position.
+    currency: Currency,
     /// Sums over the current transactions before `position`.
-    pub earlier: Sums,
+    pub earlier: SumsByCurrency,
 }
 
 impl Walk<'_> {
@@ -76,7 +88,7 @@ impl Walk<'_> {
         let minute_start = context.event_time - context.event_time.rem_euclid(MINUTE);
         Evaluation {
             verdict: self.evaluator.policy.verdict(&context),
-            first_in_minute: self.previous().is_none_or(|previous| previous < minute_start),
+            first_in_minute: self.is_first_since(minute_start),
         }
     }
 
@@ -89,9 +101,21 @@ impl Walk<'_> {
     }
 
     fn advance(&mut self, position: Position) {
+        let Evaluator { shared, calendar, .. } = self.evaluator;
         let entries = &self.customer.entries;
-        entries.add_between(&mut self.earlier, self.position, position, self.evaluator.calendar);
+        if self.customer.has_others() {
+            let between = entries.from(self.position).take_while(|(other, _)| *other < position);
+            for (_, entry) in between.filter(|(_, entry)| !entry.voided()) {
+                let minute = calendar.minute_of_day(entry.event_time);
+                self.earlier.add(entry.currency(shared), entry.cents(), minute);
+            }
+        } else {
+            entries.add_between(&mut self.earlier.sums, self.position, position, calendar);
+        }
         self.position = position;
+        if let Some(entry) = entries.get(position) {
+            self.currency = self.customer.currency_of(entry, shared);
+        }
     }
 
     /// The context of the entry at the position; none of a voided one.
@@ -105,17 +129,24 @@ impl Walk<'_> {
             event_time,
             place: entry.place(),
             minute: calendar.minute_of_day(event_time),
-            earlier: self.earlier,
+            earlier: self.earlier.of(self.currency),
+            earlier_minutes: self.earlier.minutes(),
             recent: self,
             listing: (self.listings.and_then(|listings| listings.at(event_time)))
                 .or_else(|| store.and_then(|listings| listings.at(event_time))),
         })
     }
 
-    /// Event time of the current transaction just before the position.
-    fn previous(&self) -> Option<i64> {
-        let latest = self.customer.latest_current(self.position).map(|entry| entry.event_time);
-        latest.or(self.customer.last_folded())
+    /// Whether no current transaction before the position has its currency and an event time from `start` on.
+    fn is_first_since(&self, start: i64) -> bool {
+        let entries = self.customer.entries.before(self.position);
+        let mut reached = entries.take_while(|entry| entry.event_time >= start);
+        let in_currency = |entry: &Entry| !entry.voided() && self.is_in_currency(entry);
+        !reached.any(in_currency) && self.customer.last_folded_in(self.currency) < start
+    }
+
+    fn is_in_currency(&self, entry: &Entry) -> bool {
+        self.customer.currency_of(entry, self.evaluator.shared) == self.currency
     }
 }
 
@@ -124,16 +155,17 @@ impl Recent for Walk<'_> {
     fn count_after(&self, start: i64) -> u64 {
         let Customer { entries, voided, .. } = self.customer;
         let count = entries.count_current(start, self.position, *voided > 0);
-        (count + self.customer.folded_after(start).len()) as u64
+        (count + self.customer.count_folded_after(start)) as u64
     }
 
     fn newest_first(&self, start: i64) -> Box<dyn Iterator<Item = EarlierTransaction> + '_> {
         let entries = self.customer.entries.before(self.position);
         let entries = entries.take_while(move |entry| entry.event_time > start);
         let entries = entries
-            .filter(|entry| !entry.voided())
+            .filter(|entry| !entry.voided() && self.is_in_currency(entry))
             .map(|entry| EarlierTransaction { event_time: entry.event_time, cents: entry.cents() });
-        Box::new(entries.chain(self.customer.folded_after(start).iter().rev().copied()))
+        let folded = self.customer.folded_after(self.currency, start);
+        Box::new(entries.chain(folded.iter().rev().copied()))
     }
 
     fn latest_place(&self, start: i64) -> Option<PreviousPlace<'_>> {

@@ -14,10 +14,10 @@ use crate::resume::{Restored, RestoredCustomer, RestoredTransaction, Resume};
 use crate::roster::OfMember;
 use crate::score::{Scored, Settled};
 use crate::settings::Settings;
-use crate::views::customer_profile::Profile;
+use crate::views::customer_profile::{Profile, ProfileKey};
 use differential_dataflow::{AsCollection, VecCollection};
 use std::sync::Arc;
-use streamflow_model::{Id, Transaction, id};
+use streamflow_model::{Transaction, id};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Concat;
@@ -34,8 +34,8 @@ pub struct Histories<'s> {
     pub alert_changes: StreamVec<'s, u64, AlertChange>,
     /// The evidence of alerts that have not changed since; the last of an alert counts. Empty unless wanted.
     pub evidence: StreamVec<'s, u64, AlertEvidence>,
-    /// The profiles of customers.
-    pub profiles: StreamVec<'s, u64, Upsert<Id, Profile>>,
+    /// The profiles of customers, by currency.
+    pub profiles: StreamVec<'s, u64, Upsert<ProfileKey, Profile>>,
     /// Transactions as they leave the horizon; empty unless wanted.
     pub settled: StreamVec<'s, u64, Settled>,
 }

@@ -5,11 +5,11 @@ use super::state::History;
 use crate::resume::{RestoredCustomer, RestoredTransaction};
 
 impl History {
-    /// Restores a customer's sums.
+    /// Restores a customer's sums in a currency.
     pub(super) fn restore_customer(&mut self, restored: &RestoredCustomer) {
         let folded_before = self.folded_before();
         let slot = self.customers.slot(&restored.id);
-        self.customers.get_mut(slot).restore(&restored.profile, restored.last_folded, folded_before);
+        self.customers.get_mut(slot).restore(restored, folded_before);
     }
 
     /// Restores a transaction as an entry or, if it is folded, as far as detectors can still see it. Returns

@@ -3,7 +3,7 @@
 //! Law: the entries that are shown otherwise after it are among those that are evaluated before and after it.
 //! These are, of few entries, all behind the places where something is taken out or put in; of many, the next
 //! one behind each such place, the next one with a place on Earth, and those whose leeway does not contain
-//! what has moved.
+//! what has moved. With several currencies many are as few.
 
 use super::customer::Customer;
 use super::entry::Entry;
@@ -119,14 +119,15 @@ impl History {
         self.register(slot, entry.event_time);
         let mut old = None;
         if let Some(position) = revision.removed {
-            let removed = self.customers.get_mut(slot).remove(position, &self.calendar);
+            let removed = self.customers.get_mut(slot).remove(position, &self.calendar, &self.shared);
             self.entries -= 1;
             entry.continue_alert_of(&removed, &mut self.shared);
             let own = positions.iter().position(|other| *other == position);
             old = own.map(|own| self.shown(slot, &removed, &before[own]));
             removed.release(&mut self.shared);
         }
-        self.customers.get_mut(slot).insert(revision.own(), entry, &self.calendar);
+        let currency = version.transaction.currency;
+        self.customers.get_mut(slot).insert(revision.own(), entry, currency, &self.calendar);
         self.restate_from(slot, first);
         self.entries += 1;
 
@@ -160,6 +161,11 @@ impl History {
         if !customer.entries.is_long() {
             return revision.behind(customer);
         }
+        // How far sums may move is known of a single currency only.
+        if customer.has_others_with(entry.currency(&self.shared)) {
+            customer.entries.forget_stability();
+            return revision.behind(customer);
+        }
         let changes = revision.changes(customer, entry, &self.calendar);
         let mut positions = revision.next(customer);
         positions.extend(revision.removed);
@@ -179,7 +185,8 @@ impl History {
 
     /// Evaluates the entries at positions in order, and remembers how stable they are.
     fn evaluate_for_good(&mut self, slot: u32, positions: &[Position]) -> Vec<Evaluation> {
-        if !self.customers.get(slot).entries.is_long() {
+        let customer = self.customers.get(slot);
+        if !customer.entries.is_long() || customer.has_others() {
             return self.evaluate(slot, positions);
         }
         let (customer, evaluator) = self.evaluator(slot);
@@ -189,7 +196,7 @@ impl History {
         let mut leeways = Vec::with_capacity(positions.len());
         for position in positions {
             let evaluation = walk.evaluate(*position);
-            leeways.push((*position, walk.earlier, walk.leeway(&evaluation.verdict)));
+            leeways.push((*position, walk.earlier.sums, walk.leeway(&evaluation.verdict)));
             evaluations.push(evaluation);
         }
         let entries = &mut self.customers.get_mut(slot).entries;

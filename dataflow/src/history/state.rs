@@ -14,11 +14,11 @@ use crate::resume::Resume;
 use crate::roster::{BATCH, Member, OfMember, Roster};
 use crate::score::{Scored, Settled, Verdict};
 use crate::settings::Settings;
-use crate::views::customer_profile::Profile;
+use crate::views::customer_profile::{Profile, ProfileKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use streamflow_model::timestamp::MINUTE;
-use streamflow_model::{Calendar, Entity, Id};
+use streamflow_model::{Calendar, Entity};
 
 /// What is emitted beside the rest where it is wanted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,7 +147,7 @@ impl History {
         self.register(slot, entry.event_time);
         let customer = self.customers.get_mut(slot);
         let end = customer.entries.end();
-        customer.insert(end, entry, &self.calendar);
+        customer.insert(end, entry, version.transaction.currency, &self.calendar);
         self.entries += 1;
         let (customer, evaluator) = self.evaluator(slot);
         let Evaluation { verdict, first_in_minute } = evaluator.evaluate_last(customer);
@@ -162,9 +162,9 @@ impl History {
             let entry = customer.entries.get_mut(end);
             entry.set_hit(true);
             if let Some(alert) = Alert::from_verdict(&scored.transaction, &verdict) {
-                customer.alerts += 1;
                 let sequence = entry.count_alert_change(&mut self.shared);
                 scored.alert_changes = sequence;
+                *customer.alerts_mut(scored.transaction.currency) += 1;
                 let (kind, cause) = (ChangeKind::Raised, Cause::Transaction);
                 out.alert_changes.push(AlertChange { sequence, kind, cause, alert });
             }
@@ -268,8 +268,10 @@ impl History {
         }
         let Self { shared, entries, .. } = self;
         self.customers.get_mut(slot).fold(end, kept_from, self.block_length, &self.calendar, |entry| {
+            let currency = entry.currency(shared);
             entry.release(shared);
             *entries -= 1;
+            currency
         });
     }
 
@@ -290,16 +292,15 @@ impl History {
     }
 
     /// The profiles that have changed since the last call.
-    pub(super) fn take_profiles(&mut self) -> Vec<Upsert<Id, Profile>> {
+    pub(super) fn take_profiles(&mut self) -> Vec<Upsert<ProfileKey, Profile>> {
         let slots = self.touched.take();
         let mut profiles = Vec::with_capacity(slots.len());
         for slots in slots.chunks(BATCH) {
             self.customers.touch(slots.iter().copied());
             self.touch_histories(slots);
-            profiles.extend(slots.iter().map(|slot| {
-                let customer = self.customers.get(*slot);
-                (customer.id().clone(), customer.profile())
-            }));
+            for slot in slots {
+                self.customers.get_mut(*slot).take_profiles(&self.shared, &mut profiles);
+            }
         }
         profiles
     }
@@ -429,7 +430,13 @@ impl History {
         let customer = self.customers.get_mut(slot);
         let entry = customer.entries.get_mut(position);
         entry.set_hit(!scored.verdict.hits.is_empty());
-        customer.alerts = customer.alerts + u32::from(alert.is_some()) - u32::from(before.is_some());
+        if alert.is_some() {
+            *customer.alerts_mut(scored.transaction.currency) += 1;
+        }
+        if let Some(old) = old.as_ref().filter(|_| before.is_some()) {
+            *customer.alerts_mut(old.transaction.currency) -= 1;
+        }
+        let entry = customer.entries.get_mut(position);
         if let Some((kind, alert)) = alert_change(before, alert) {
             let sequence = entry.count_alert_change(&mut self.shared);
             scored.alert_changes = sequence;

@@ -14,10 +14,11 @@ use foldhash::fast::FixedState;
 use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
+use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::Arc;
 use streamflow_model::timestamp::{HOUR, MINUTE};
-use streamflow_model::{Calendar, Id, Transaction};
+use streamflow_model::{Calendar, Transaction};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -130,13 +131,13 @@ impl<'s> Facts<'s> {
     ///
     /// A customer's facts are all on one worker, so nothing is exchanged, and numbers of that worker name
     /// group and customer.
-    pub fn hourly_customers(
+    pub fn hourly_customers<G: Group>(
         &self,
         name: &str,
-        group: impl Fn(&Transaction) -> &Id + 'static,
-    ) -> VecCollection<'s, u64, HourlyGroup, isize> {
+        group: impl Fn(&Transaction) -> G + 'static,
+    ) -> VecCollection<'s, u64, HourlyGroup<G>, isize> {
         let name = format!("{name}: customers");
-        let numbers = Numbers::default();
+        let numbers = Numbers::<G>::default();
         let of_groups = numbers.clone();
         let customer_of = Rc::new(move |hour_start, customer, transaction: &Transaction| HourlyCustomer {
             hour_start,
@@ -150,7 +151,9 @@ impl<'s> Facts<'s> {
         let new = distinct.inner.filter(move |(_, epoch, _)| *epoch >= first_epoch).as_collection();
         // Counted while they are numbers: there are far fewer groups than customers.
         let counted = new.explode(|HourlyCustomer { hour_start, group, .. }| [((hour_start, group), 1)]);
-        counted.map(move |(hour_start, group)| HourlyGroup { hour_start, group: numbers.value(group) })
+        counted.flat_map(move |(hour_start, group)| {
+            numbers.value(group).map(|group| HourlyGroup { hour_start, group })
+        })
     }
 
     /// The customers of facts.
@@ -189,13 +192,18 @@ impl<'s> Facts<'s> {
     }
 }
 
+/// What customers are grouped by beside the hour, such as a store. There are far fewer groups than customers.
+pub trait Group: Clone + Eq + Hash + 'static {}
+
+impl<G: Clone + Eq + Hash + 'static> Group for G {}
+
 /// A group in a local hour.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct HourlyGroup {
+#[derive(Clone, Debug)]
+pub struct HourlyGroup<G> {
     /// Start of the hour, microseconds since 1970.
     pub hour_start: i64,
-    /// What customers are grouped by beside the hour.
-    pub group: Id,
+    /// The group.
+    pub group: G,
 }
 
 /// A customer with facts in an hour and a group, packed: there is one for nearly every transaction of the
@@ -217,17 +225,21 @@ impl Closes for (HourlyCustomer, ()) {
 
 /// The groups' numbers on this worker, shared by the operators of a view. They are as many as there are
 /// groups, such as stores.
-#[derive(Clone, Default)]
-struct Numbers(Rc<RefCell<IndexSet<Id, FixedState>>>);
+#[derive(Clone)]
+struct Numbers<G>(Rc<RefCell<IndexSet<G, FixedState>>>);
 
-impl Numbers {
-    fn number(&self, group: &Id) -> u32 {
-        let mut groups = self.0.borrow_mut();
-        let number = groups.get_index_of(group).unwrap_or_else(|| groups.insert_full(group.clone()).0);
-        number as u32
+impl<G> Default for Numbers<G> {
+    fn default() -> Self {
+        Self(Rc::default())
+    }
+}
+
+impl<G: Group> Numbers<G> {
+    fn number(&self, group: G) -> u32 {
+        self.0.borrow_mut().insert_full(group).0 as u32
     }
 
-    fn value(&self, number: u32) -> Id {
-        self.0.borrow().get_index(number as usize).cloned().unwrap_or_default()
+    fn value(&self, number: u32) -> Option<G> {
+        self.0.borrow().get_index(number as usize).cloned()
     }
 }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Law: at a complete epoch the last upsert of each open key is the sum of what all current transactions
-//! contribute to it. A key whose bucket ends before settled is forgotten; its row in the table stays.
+//! contribute to it. Amounts of different currencies are never added: a key of a sum that holds money names
+//! its currency. A key whose bucket ends before settled is forgotten; its row in the table stays.
 //!
 //! A new view is a module with a type that implements [`View`], and its line in
 //! [`for_each_view`](crate::for_each_view).
@@ -26,7 +27,7 @@ pub mod rule_performance;
 mod sales;
 pub mod store_performance;
 
-pub use fact::{Fact, Facts, HourlyGroup};
+pub use fact::{Fact, Facts, Group, HourlyGroup};
 pub use registry::{PerView, Registered, Take, Update, ViewRow, Views, Visit, VisitBoth, maintain_all};
 pub use sales::{CustomerSales, Sales};
 

@@ -1,7 +1,5 @@
 //! `gold.payment_performance`: what was paid by each method on each day, and how much of it was alerted?
 //!
-//! Amounts of different currencies are never added, so the currency is part of the key.
-//!
 //! ```sql
 //! SELECT payment_method, date_key, currency, count(*), sum(amount), sum(is_fraud::int)
 //! FROM gold.fact_transactions GROUP BY 1, 2, 3

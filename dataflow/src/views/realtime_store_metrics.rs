@@ -1,27 +1,29 @@
-//! `gold.realtime_metrics` by store: what happened in each store in each minute?
+//! `gold.realtime_metrics` by store: what happened in each store in each minute, in each currency?
 //!
 //! ```sql
-//! SELECT date_trunc('minute', transaction_at), store_key, count(*), sum(amount), sum(is_fraud::int)
-//! FROM gold.fact_transactions GROUP BY 1, 2
+//! SELECT date_trunc('minute', transaction_at), store_key, currency, count(*), sum(amount), sum(is_fraud::int)
+//! FROM gold.fact_transactions GROUP BY 1, 2, 3
 //! ```
 
 use super::{Facts, Sales, View};
 use crate::operators::sums::Key;
 use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
-use streamflow_model::Id;
 use streamflow_model::timestamp::MINUTE;
+use streamflow_model::{Currency, Id};
 
 /// The view.
 pub struct RealtimeStoreMetrics;
 
-/// A store's minute.
+/// A store's minute, in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StoreMinute {
     /// Start of the minute, microseconds since 1970.
     pub minute_start: i64,
     /// The store.
     pub store: Id,
+    /// The currency of the amounts.
+    pub currency: Currency,
 }
 
 impl Key for StoreMinute {
@@ -37,8 +39,9 @@ impl View for RealtimeStoreMetrics {
 
     fn sums<'s>(facts: &Facts<'s>) -> VecCollection<'s, u64, StoreMinute, Sales> {
         facts.sum(Self::NAME, |fact| {
-            let store = fact.scored.transaction.store.clone();
-            [(StoreMinute { minute_start: fact.minute_start, store }, fact.sales())]
+            let transaction = &fact.scored.transaction;
+            let (store, currency) = (transaction.store.clone(), transaction.currency);
+            [(StoreMinute { minute_start: fact.minute_start, store, currency }, fact.sales())]
         })
     }
 }

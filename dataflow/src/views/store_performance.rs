@@ -1,7 +1,9 @@
-//! `gold.store_performance`: what did each store sell on each day, and how much of it was alerted?
+//! `gold.store_performance`: what did each store sell on each day in each currency, and how much of it was
+//! alerted?
 //!
 //! ```sql
-//! SELECT store_key, date_key, count(*), sum(amount), sum(is_fraud::int) FROM gold.fact_transactions GROUP BY 1, 2
+//! SELECT store_key, date_key, currency, count(*), sum(amount), sum(is_fraud::int)
+//! FROM gold.fact_transactions GROUP BY 1, 2, 3
 //! ```
 
 use super::sales::day_end;
@@ -9,18 +11,20 @@ use super::{Facts, Sales, View};
 use crate::operators::sums::Key;
 use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
-use streamflow_model::Id;
+use streamflow_model::{Currency, Id};
 
 /// The view.
 pub struct StorePerformance;
 
-/// A store's local day.
+/// A store's local day, in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StoreDay {
     /// The day, days since 1970-01-01.
     pub day: i32,
     /// The store.
     pub store: Id,
+    /// The currency of the amounts.
+    pub currency: Currency,
 }
 
 impl Key for StoreDay {
@@ -36,8 +40,9 @@ impl View for StorePerformance {
 
     fn sums<'s>(facts: &Facts<'s>) -> VecCollection<'s, u64, StoreDay, Sales> {
         facts.sum(Self::NAME, |fact| {
-            let store = fact.scored.transaction.store.clone();
-            [(StoreDay { day: fact.day, store }, fact.sales())]
+            let transaction = &fact.scored.transaction;
+            let (store, currency) = (transaction.store.clone(), transaction.currency);
+            [(StoreDay { day: fact.day, store, currency }, fact.sales())]
         })
     }
 }

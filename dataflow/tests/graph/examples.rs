@@ -152,6 +152,61 @@ fn three_and_a_half_times_the_mean_is_below_the_threshold() {
 }
 
 #[test]
+fn an_amount_is_compared_with_earlier_ones_in_its_currency_only() {
+    let yen = json!({"currency": "JPY"});
+    let mut story = Story::new();
+    five_days(&mut story);
+    story.pay("foreign", 5 * DAY + 10 * HOUR, "350.00", &yen);
+    for day in 6..10 {
+        story.pay(&format!("yen-{day}"), day * DAY + 10 * HOUR, "100.00", &yen);
+    }
+    story.pay("sixth in yen", 10 * DAY + 10 * HOUR, "600.00", &yen);
+    story.pay("sixth in reais", 11 * DAY + 10 * HOUR, "600.00", &json!({}));
+    let outcome = story.outcome();
+    assert_eq!(outcome.rules("foreign"), []);
+    // 600 of 3 * 150 and of 3 * 100.
+    assert_eq!(outcome.rules("sixth in yen"), [("FR-001", 833)]);
+    assert_eq!(outcome.rules("sixth in reais"), [("FR-001", 1000)]);
+}
+
+#[test]
+fn small_payments_in_another_currency_try_out_no_card() {
+    let mut story = Story::new();
+    story.case.rules.card_testing_enabled = true;
+    for (number, currency) in ["USD", "USD", "BRL", "USD", "BRL", "BRL"].iter().enumerate() {
+        let currency = json!({"currency": currency});
+        story.pay(&format!("small-{number}"), number as i64 * 4 * MINUTE, "1.00", &currency);
+        story.pay(&format!("large-{number}"), (number as i64 * 4 + 1) * MINUTE, "20.00", &currency);
+    }
+    let outcome = story.outcome();
+    let hits = |number: i64| outcome.rules(&format!("large-{number}")).contains(&("FR-006", 1000));
+    assert_eq!([0, 1, 2, 3, 4, 5].map(hits), [false, false, false, true, false, true]);
+}
+
+#[test]
+fn the_hour_is_compared_with_earlier_ones_in_any_currency() {
+    let mut story = Story::new();
+    for (number, currency) in (0..).zip(["BRL", "USD", "JPY", "USD", "BRL"]) {
+        let at = number * DAY + 14 * HOUR + number * 10 * MINUTE;
+        story.pay(&format!("p-{number}"), at, "100.00", &json!({"currency": currency}));
+    }
+    story.pay("night", 5 * DAY + 3 * HOUR, "100.00", &json!({"currency": "EUR"}));
+    assert_eq!(story.outcome().rules("night"), [("FR-004", 1000)]);
+}
+
+#[test]
+fn a_corrected_currency_moves_the_amount() {
+    let dollars = json!({"currency": "USD", "revision": 1});
+    let mut story = Story::new();
+    five_days(&mut story);
+    story.pay("sixth", 5 * DAY + 10 * HOUR, "500.00", &json!({}));
+    story.pay_late("sixth", 5 * DAY + 10 * HOUR, 5 * DAY + 10 * HOUR + MINUTE, "500.00", &dollars);
+    let outcome = story.outcome();
+    assert_eq!(outcome.rows["sixth"].currency, "USD");
+    assert_eq!(outcome.rules("sixth"), []);
+}
+
+#[test]
 fn nine_payments_within_ten_minutes() {
     let mut story = Story::new();
     for number in 1..=9 {

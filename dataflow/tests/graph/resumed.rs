@@ -11,7 +11,7 @@ use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume}
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;
 use streamflow_dataflow::views::Facts;
-use streamflow_dataflow::views::customer_profile::Profile;
+use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
 use streamflow_model::{Id, PartitionId};
 
 /// The state from which a graph resumes: what all changes before its first epoch add up to.
@@ -29,7 +29,7 @@ pub(crate) struct Past {
 #[derive(Default)]
 struct Rows {
     scored: BTreeMap<Id, Scored>,
-    profiles: BTreeMap<Id, Profile>,
+    profiles: BTreeMap<ProfileKey, Profile>,
     partitions: BTreeMap<PartitionId, PartitionPosition>,
     /// The last row of each key, by the key's text.
     views: BTreeMap<String, ViewChange>,
@@ -70,9 +70,15 @@ impl Past {
             let announcement = resume.announcement(partition_id(sent.topic, sent.partition));
             Clock { time: announcement.time.max(sent.time), ..announcement }
         });
-        let last_folded = |customer: &Id| {
-            let own = rows.scored.values().map(|scored| &scored.transaction);
-            let own = own.filter(|transaction| transaction.customer == *customer && !transaction.voided);
+        // As the tables are read: a row of its own is looked for only where the profile does not say it.
+        let last_folded = |key: &ProfileKey, profile: &Profile| {
+            if profile.last_seen < folded_before {
+                return Some(profile.last_seen);
+            }
+            let own = rows.scored.values().map(|scored| &scored.transaction).filter(|transaction| {
+                (&transaction.customer, transaction.currency) == (&key.customer, key.currency)
+                    && !transaction.voided
+            });
             own.map(|transaction| transaction.event_time).filter(|time| *time < folded_before).max()
         };
         Some(Self {
@@ -81,10 +87,11 @@ impl Past {
             customers: rows
                 .profiles
                 .iter()
-                .map(|(id, profile)| RestoredCustomer {
-                    id: id.clone(),
+                .map(|(key, profile)| RestoredCustomer {
+                    id: key.customer.clone(),
+                    currency: key.currency,
                     profile: *profile,
-                    last_folded: last_folded(id),
+                    last_folded: last_folded(key, profile),
                 })
                 .collect(),
             transactions: rows
@@ -106,7 +113,7 @@ impl Past {
 /// The longest stretch that any version of the rules looks back, microseconds.
 fn look_back(case: &Case, settings: &Settings) -> i64 {
     let versions = case.rules_versions.iter().map(|version| graph_rules(&version.rules));
-    let reach = versions.chain([settings.rules.clone()]);
+    let reach = versions.chain([graph_rules(&case.rules), settings.rules.clone()]);
     let minute = 60_000_000;
     reach.map(|rules| rules.look_back().farthest()).max().unwrap_or(0).max(minute)
 }
@@ -131,11 +138,11 @@ impl Rows {
             ViewChange::Scored(scored, _) => {
                 self.scored.remove(&scored.transaction.id);
             }
-            ViewChange::Profile((id, Some(profile))) => {
-                self.profiles.insert(id, profile);
+            ViewChange::Profile((key, Some(profile))) => {
+                self.profiles.insert(key, profile);
             }
-            ViewChange::Profile((id, None)) => {
-                self.profiles.remove(&id);
+            ViewChange::Profile((key, None)) => {
+                self.profiles.remove(&key);
             }
             ViewChange::Progress(progress) => {
                 self.partitions.insert(progress.partition, progress);

@@ -54,7 +54,10 @@ impl Tables {
             ViewChange::AlertChange(change) => self.alert(&change, wrong),
             ViewChange::AlertEvidence(evidence) => self.evidence(&evidence),
             ViewChange::Scored(scored, diff) => *self.scored.entry(scored).or_default() += i64::from(diff),
-            ViewChange::Profile((id, row)) => upsert(&mut views.profiles, id.into(), row.map(profile)),
+            ViewChange::Profile((key, row)) => {
+                let key = (key.customer.into(), key.currency.to_string());
+                upsert(&mut views.profiles, key, row.map(profile));
+            }
             ViewChange::Row(row) => apply_row(row, views),
             ViewChange::Quality((key, count)) => {
                 upsert(&mut views.quality, (key.window_start, measure(key)), count);
@@ -212,10 +215,12 @@ fn dead_letter(letter: DeadLetter, views: &mut Expected, wrong: &mut Differences
 fn apply_row(row: ViewRow, views: &mut Expected) {
     match row {
         ViewRow::AggHourlySales((key, row)) => {
-            upsert(&mut views.hourly, (key.hour_start, key.store.into()), row.map(customer_sales));
+            let key = (key.hour_start, key.store.into(), key.currency.to_string());
+            upsert(&mut views.hourly, key, row.map(customer_sales));
         }
         ViewRow::StorePerformance((key, row)) => {
-            upsert(&mut views.store_days, (date_key(key.day), key.store.into()), row.map(sales));
+            let key = (date_key(key.day), key.store.into(), key.currency.to_string());
+            upsert(&mut views.store_days, key, row.map(sales));
         }
         ViewRow::PaymentPerformance((key, row)) => {
             let key = (date_key(key.day), key.method.into(), key.currency.to_string());
@@ -239,11 +244,12 @@ fn apply_row(row: ViewRow, views: &mut Expected) {
             });
             upsert(&mut views.rule_performance, (date_key(key.day), key.rule.id().to_owned()), row);
         }
-        ViewRow::RealtimeMetrics((start, row)) => {
-            upsert(&mut views.minutes, start.0, row.map(customer_sales));
+        ViewRow::RealtimeMetrics((key, row)) => {
+            upsert(&mut views.minutes, (key.start, key.currency.to_string()), row.map(customer_sales));
         }
         ViewRow::RealtimeStoreMetrics((key, row)) => {
-            upsert(&mut views.store_minutes, (key.minute_start, key.store.into()), row.map(sales));
+            let key = (key.minute_start, key.store.into(), key.currency.to_string());
+            upsert(&mut views.store_minutes, key, row.map(sales));
         }
     }
 }

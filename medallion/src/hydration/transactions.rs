@@ -8,7 +8,7 @@ use postgres::types::Type;
 use std::sync::Arc;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::resume::RestoredTransaction;
-use streamflow_model::{Cents, Currency, PartitionId, Place, Source, Transaction};
+use streamflow_model::{Cents, PartitionId, Place, Source, Transaction};
 
 const QUERY: &str = "SELECT t.transaction_id, c.customer_id, s.store_id, p.product_id, t.payment_method, \
      t.amount_cents, t.currency, t.latitude, t.longitude, t.transaction_at, t.revision, t.voided, o.topic, \
@@ -63,8 +63,7 @@ fn transaction(row: &mut Fields<'_>, topics: &Topics) -> Result<RestoredTransact
     let product = row.get::<Option<&str>>()?.map(Into::into);
     let payment_method = row.get::<Option<&str>>()?.map(Into::into);
     let amount = Cents(row.get()?);
-    let currency = row.get::<&str>()?;
-    let currency = Currency::parse(currency).ok_or_else(|| impossible(format!("currency `{currency}`")))?;
+    let currency = row.currency()?;
     let place = match (row.get()?, row.get()?) {
         (Some(latitude), Some(longitude)) => Some(Place { latitude, longitude }),
         _ => None,

@@ -13,6 +13,7 @@ pub static TABLE: Aggregate<StoreHour, CustomerSales> = Aggregate {
         &[
             Column { name: "hour_timestamp", value: Value::Instant(|key| key.hour_start) },
             Column { name: "store_key", value: Value::Store(|key| &key.store) },
+            Column { name: "currency", value: Value::Text(|key| key.currency.as_str()) },
         ],
         &[
             Column { name: "transaction_count", value: Value::Count(|hour| hour.sales.transactions) },
@@ -27,10 +28,10 @@ pub static TABLE: Aggregate<StoreHour, CustomerSales> = Aggregate {
     ),
     bucket: HOUR,
     read: |row| {
-        let key = StoreHour { hour_start: row.instant()?, store: row.id()? };
+        let key = StoreHour { hour_start: row.instant()?, store: row.id()?, currency: row.currency()? };
         Ok((key, CustomerSales { sales: sales(row)?, customers: row.get()? }))
     },
-    expected: "SELECT date_trunc('hour', transaction_at, (SELECT streamflow.time_zone())), store_key, count(*), \
-             sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), count(DISTINCT customer_key) \
-         FROM {transactions} GROUP BY 1, 2",
+    expected: "SELECT date_trunc('hour', transaction_at, (SELECT streamflow.time_zone())), store_key, currency, \
+             count(*), sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), count(DISTINCT customer_key) \
+         FROM {transactions} GROUP BY 1, 2, 3",
 };

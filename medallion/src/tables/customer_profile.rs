@@ -1,14 +1,16 @@
 //! `gold.customer_totals`, and `gold.customer_profile` over it.
 
 use super::view::{Column, Table, Value};
-use streamflow_dataflow::views::customer_profile::Profile;
-use streamflow_model::Id;
+use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
 
 /// The table.
-pub static TABLE: Table<Id, Profile> = Table::new(
+pub static TABLE: Table<ProfileKey, Profile> = Table::new(
     "gold.customer_totals",
     "gold.customer_profile",
-    &[Column { name: "customer_key", value: Value::Customer(|customer| customer) }],
+    &[
+        Column { name: "customer_key", value: Value::Customer(|key| &key.customer) },
+        Column { name: "currency", value: Value::Text(|key| key.currency.as_str()) },
+    ],
     &[
         Column { name: "first_seen", value: Value::Instant(|profile| profile.first_seen) },
         Column { name: "last_seen", value: Value::Instant(|profile| profile.last_seen) },

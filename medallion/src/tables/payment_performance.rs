@@ -1,10 +1,8 @@
 //! `gold.payment_performance`.
 
 use super::view::{Aggregate, Column, Table, Value, sales};
-use crate::copy_out::impossible;
 use streamflow_dataflow::views::Sales;
 use streamflow_dataflow::views::payment_performance::MethodDay;
-use streamflow_model::Currency;
 use streamflow_model::calendar::day_of_key;
 use streamflow_model::timestamp::DAY;
 
@@ -27,11 +25,9 @@ pub static TABLE: Aggregate<MethodDay, Sales> = Aggregate {
     ),
     bucket: DAY,
     read: |row| {
-        let (day, method, currency) = (day_of_key(row.get()?), row.id()?, row.get()?);
-        let currency =
-            Currency::parse(currency).ok_or_else(|| impossible(format!("currency `{currency}`")))?;
-        let sales = sales(row)?;
-        Ok((MethodDay { day, method, currency }, sales))
+        let (day, method) = (day_of_key(row.get()?), row.id()?);
+        let key = MethodDay { day, method, currency: row.currency()? };
+        Ok((key, sales(row)?))
     },
     expected: "SELECT date_key, coalesce(payment_method, 'unknown'), currency, count(*), sum(amount_cents) / 100, \
              count(*) FILTER (WHERE is_fraud), round(count(*) FILTER (WHERE is_fraud) / count(*)::numeric, 4) \

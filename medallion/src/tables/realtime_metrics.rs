@@ -2,16 +2,17 @@
 
 use super::view::{Aggregate, Column, Table, Value, sales};
 use streamflow_dataflow::views::CustomerSales;
-use streamflow_dataflow::views::realtime_metrics::MinuteStart;
+use streamflow_dataflow::views::realtime_metrics::Minute;
 use streamflow_model::timestamp::MINUTE;
 
 /// The table.
-pub static TABLE: Aggregate<MinuteStart, CustomerSales> = Aggregate {
+pub static TABLE: Aggregate<Minute, CustomerSales> = Aggregate {
     table: Table::of_windows(
         "gold.realtime_metrics",
         &[
-            Column { name: "window_start", value: Value::Instant(|start| start.0) },
+            Column { name: "window_start", value: Value::Instant(|minute| minute.start) },
             Column { name: "store_key", value: Value::Nothing },
+            Column { name: "currency", value: Value::Text(|minute| minute.currency.as_str()) },
         ],
         &[
             Column { name: "transaction_count", value: Value::Count(|minute| minute.sales.transactions) },
@@ -24,17 +25,17 @@ pub static TABLE: Aggregate<MinuteStart, CustomerSales> = Aggregate {
             Column { name: "distinct_customers", value: Value::Count(|minute| minute.customers) },
             Column { name: "changed_frontier", value: Value::ChangedFrontier },
         ],
-        |start| start.0,
+        |minute| minute.start,
     ),
     bucket: MINUTE,
     read: |row| {
-        let start = MinuteStart(row.instant()?);
-        Ok((start, CustomerSales { sales: sales(row)?, customers: row.get()? }))
+        let minute = Minute { start: row.instant()?, currency: row.currency()? };
+        Ok((minute, CustomerSales { sales: sales(row)?, customers: row.get()? }))
     },
-    expected: "SELECT date_trunc('minute', transaction_at), NULL::integer, count(*), sum(amount_cents) / 100, \
-             round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), count(DISTINCT customer_key) \
+    expected: "SELECT date_trunc('minute', transaction_at), NULL::integer, currency, count(*), \
+             sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), count(DISTINCT customer_key) \
          FROM {transactions} \
          WHERE transaction_at >= coalesce( \
              (SELECT date_trunc('minute', watermark) - interval '24 hours' FROM streamflow.progress), '-infinity') \
-         GROUP BY 1",
+         GROUP BY 1, 3",
 };

@@ -12,6 +12,7 @@ pub static TABLE: Aggregate<StoreMinute, Sales> = Aggregate {
         &[
             Column { name: "window_start", value: Value::Instant(|key| key.minute_start) },
             Column { name: "store_key", value: Value::Store(|key| &key.store) },
+            Column { name: "currency", value: Value::Text(|key| key.currency.as_str()) },
         ],
         &[
             Column { name: "transaction_count", value: Value::Count(|sales| sales.transactions) },
@@ -25,13 +26,14 @@ pub static TABLE: Aggregate<StoreMinute, Sales> = Aggregate {
     ),
     bucket: MINUTE,
     read: |row| {
-        let key = StoreMinute { minute_start: row.instant()?, store: row.id()? };
+        let (minute_start, store) = (row.instant()?, row.id()?);
+        let key = StoreMinute { minute_start, store, currency: row.currency()? };
         Ok((key, sales(row)?))
     },
-    expected: "SELECT date_trunc('minute', transaction_at), store_key, count(*), sum(amount_cents) / 100, \
-             round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), NULL::integer \
+    expected: "SELECT date_trunc('minute', transaction_at), store_key, currency, count(*), \
+             sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), NULL::integer \
          FROM {transactions} \
          WHERE transaction_at >= coalesce( \
              (SELECT date_trunc('minute', watermark) - interval '24 hours' FROM streamflow.progress), '-infinity') \
-         GROUP BY 1, 2",
+         GROUP BY 1, 2, 3",
 };

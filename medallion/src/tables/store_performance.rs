@@ -14,6 +14,7 @@ pub static TABLE: Aggregate<StoreDay, Sales> = Aggregate {
         &[
             Column { name: "date_key", value: Value::Day(|key| key.day) },
             Column { name: "store_key", value: Value::Store(|key| &key.store) },
+            Column { name: "currency", value: Value::Text(|key| key.currency.as_str()) },
         ],
         &[
             Column { name: "transaction_count", value: Value::Count(|sales| sales.transactions) },
@@ -25,11 +26,12 @@ pub static TABLE: Aggregate<StoreDay, Sales> = Aggregate {
     ),
     bucket: DAY,
     read: |row| {
-        let key = StoreDay { day: day_of_key(row.get()?), store: row.id()? };
+        let (day, store) = (day_of_key(row.get()?), row.id()?);
+        let key = StoreDay { day, store, currency: row.currency()? };
         Ok((key, sales(row)?))
     },
-    expected: "SELECT date_key, store_key, count(*), sum(amount_cents) / 100, \
+    expected: "SELECT date_key, store_key, currency, count(*), sum(amount_cents) / 100, \
              round(avg(amount_cents) / 100, 2), count(*) FILTER (WHERE is_fraud), \
              round(count(*) FILTER (WHERE is_fraud) / count(*)::numeric, 4) \
-         FROM {transactions} GROUP BY 1, 2",
+         FROM {transactions} GROUP BY 1, 2, 3",
 };

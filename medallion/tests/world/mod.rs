@@ -185,7 +185,7 @@ impl World {
             product: self.rng.random::<bool>().then(|| self.id("prod", 9)),
             payment_method: self.rng.random::<bool>().then(|| Id::from(self.hostile())),
             amount: Cents(self.rng.random_range(1..99_999_999_999_900)),
-            currency: Currency::BRL,
+            currency: Currency::parse(["BRL", "BRL", "USD", "AUD"][self.rng.random_range(0..4)]).unwrap(),
             place: place.filter(|_| self.rng.random()),
             event_time: self.now - self.rng.random_range(0..10 * MINUTE),
             revision: 0,

@@ -5,9 +5,9 @@ use streamflow_dataflow::changes::{Upsert, ViewChange};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
-use streamflow_dataflow::views::customer_profile::Profile;
+use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
 use streamflow_dataflow::views::payment_performance::{MethodDay, UNKNOWN};
-use streamflow_dataflow::views::realtime_metrics::MinuteStart;
+use streamflow_dataflow::views::realtime_metrics::Minute;
 use streamflow_dataflow::views::realtime_store_metrics::StoreMinute;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
 use streamflow_dataflow::views::store_performance::StoreDay;
@@ -17,15 +17,15 @@ use streamflow_model::{Calendar, Id};
 
 #[derive(Default)]
 pub struct Views {
-    profiles: BTreeMap<Id, Profile>,
+    profiles: BTreeMap<ProfileKey, Profile>,
     hours: BTreeMap<StoreHour, CustomerSales>,
     days: BTreeMap<StoreDay, Sales>,
     payments: BTreeMap<MethodDay, Sales>,
     daily: BTreeMap<Day, DailyFraud>,
     rules: BTreeMap<RuleDay, Hits>,
-    minutes: BTreeMap<MinuteStart, CustomerSales>,
+    minutes: BTreeMap<Minute, CustomerSales>,
     store_minutes: BTreeMap<StoreMinute, Sales>,
-    visitors: BTreeSet<(i64, Id)>,
+    visitors: BTreeSet<(Minute, Id)>,
     store_visitors: BTreeSet<(StoreHour, Id)>,
 }
 
@@ -43,23 +43,25 @@ impl Views {
         let (at, cents) = (transaction.event_time, transaction.amount.0);
         let day = calendar.day(at);
         let minute_start = at - at.rem_euclid(MINUTE);
-        let store = transaction.store.clone();
+        let (store, currency) = (transaction.store.clone(), transaction.currency);
         let alerts = i64::from(scored.verdict.alert);
         let sales = Sales { transactions: 1, cents: i128::from(cents), alerts };
-        let hour = StoreHour { hour_start: calendar.hour_start(at), store: store.clone() };
+        let hour = StoreHour { hour_start: calendar.hour_start(at), store: store.clone(), currency };
         let hourly = self.hours.entry(hour.clone()).or_default();
         add(&mut hourly.sales, sales);
         hourly.customers += i64::from(self.store_visitors.insert((hour, transaction.customer.clone())));
-        add(self.days.entry(StoreDay { day, store: store.clone() }).or_default(), sales);
+        add(self.days.entry(StoreDay { day, store: store.clone(), currency }).or_default(), sales);
         let method = transaction.payment_method.clone().unwrap_or_else(|| UNKNOWN.into());
-        let payment = MethodDay { day, method, currency: transaction.currency };
+        let payment = MethodDay { day, method, currency };
         add(self.payments.entry(payment).or_default(), sales);
-        add(self.store_minutes.entry(StoreMinute { minute_start, store }).or_default(), sales);
-        let minute = self.minutes.entry(MinuteStart(minute_start)).or_default();
-        add(&mut minute.sales, sales);
-        minute.customers += i64::from(self.visitors.insert((minute_start, transaction.customer.clone())));
+        add(self.store_minutes.entry(StoreMinute { minute_start, store, currency }).or_default(), sales);
+        let minute = Minute { start: minute_start, currency };
+        let row = self.minutes.entry(minute).or_default();
+        add(&mut row.sales, sales);
+        row.customers += i64::from(self.visitors.insert((minute, transaction.customer.clone())));
         let unseen = Profile { first_seen: at, last_seen: at, ..Profile::default() };
-        let profile = self.profiles.entry(transaction.customer.clone()).or_insert(unseen);
+        let key = ProfileKey { customer: transaction.customer.clone(), currency };
+        let profile = self.profiles.entry(key).or_insert(unseen);
         profile.sums.add(cents, calendar.minute_of_day(at));
         profile.first_seen = profile.first_seen.min(at);
         profile.last_seen = profile.last_seen.max(at);

@@ -159,12 +159,13 @@ impl Filler {
         }
         (self.alerts, self.letters) = (self.alerts + alerts, self.letters + letters);
         let minute = START / 60_000 + self.frontier % MINUTES;
-        let windows = "INSERT INTO gold.realtime_metrics (window_start, store_key, transaction_count, total_amount, \
-                 alert_count, distinct_customers, changed_frontier) \
-             SELECT to_timestamp($1::int8 * 60), store_key, $2::int8, $2 * 1.01, 0, \
+        let windows = "INSERT INTO gold.realtime_metrics (window_start, store_key, currency, transaction_count, \
+                 total_amount, alert_count, distinct_customers, changed_frontier) \
+             SELECT to_timestamp($1::int8 * 60), store_key, currency, $2::int8, $2 * 1.01, 0, \
                  CASE WHEN store_key IS NULL THEN 1 END, $2 \
-             FROM unnest('{NULL, 1, 2, 3}'::int4[]) AS stores (store_key) \
-             ON CONFLICT (window_start, store_key) DO UPDATE SET total_amount = excluded.total_amount, \
+             FROM unnest('{NULL, 1, 2, 3}'::int4[]) AS stores (store_key), \
+                 unnest('{BRL, USD}'::text[]) AS currencies (currency) \
+             ON CONFLICT (window_start, store_key, currency) DO UPDATE SET total_amount = excluded.total_amount, \
                  transaction_count = excluded.transaction_count, changed_frontier = excluded.changed_frontier";
         transaction.execute(windows, &[&minute, &self.frontier]).unwrap();
         // One store's window is emptied now and then, and filled again later.

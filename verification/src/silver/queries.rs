@@ -138,9 +138,9 @@ const CUSTOMER_PROFILE: Query = Query {
     table: "gold.customer_profile",
     by: Some(By::Customers),
     stored: Cow::Borrowed(
-        "SELECT customer_id, transaction_count, total_amount, avg_amount, first_seen, last_seen, hour_mean, hour_std, alert_count, minute_sum, minute_square_sum FROM gold.customer_profile WHERE {filter}",
+        "SELECT customer_id, currency, transaction_count, total_amount, avg_amount, first_seen, last_seen, hour_mean, hour_std, alert_count, minute_sum, minute_square_sum FROM gold.customer_profile WHERE {filter}",
     ),
-    expected: "SELECT c.customer_id, count(*), sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), \
+    expected: "SELECT c.customer_id, currency, count(*), sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), \
              min(transaction_at), max(transaction_at), round(avg(minute) / 60, 2), \
              round(sqrt(var_samp(minute)) / 60, 2), count(*) FILTER (WHERE is_fraud), \
              sum(minute)::bigint, sum(minute * minute)::bigint \
@@ -148,7 +148,7 @@ const CUSTOMER_PROFILE: Query = Query {
                FROM (SELECT *, transaction_at AT TIME ZONE (SELECT streamflow.time_zone()) AS local \
                      FROM {transactions}) AS l) AS t \
          JOIN gold.dim_customer AS c ON c.customer_key = t.customer_key \
-         GROUP BY c.customer_id",
+         GROUP BY c.customer_id, currency",
 };
 
 const CURRENT_ALERTS: Query = Query {

@@ -36,6 +36,8 @@ pub(crate) struct Generator {
     files: bool,
     /// Event times are on a coarse grid, so that ties and round deviations are frequent.
     grid: i64,
+    /// One of [`FOREIGN`].
+    foreign: &'static [&'static str],
     /// Typical step of the clock.
     step: i64,
     customers: usize,
@@ -59,6 +61,9 @@ const ZONES: [chrono_tz::Tz; 4] = [
     chrono_tz::Australia::Lord_Howe,
     chrono_tz::Asia::Kolkata,
 ];
+
+/// Currencies in which some pay, beside the default one.
+const FOREIGN: [&[&str]; 3] = [&[], &["USD"], &["USD", "JPY", "AUD"]];
 
 /// The case of a seed.
 pub(crate) fn case(seed: u64, scope: Scope) -> Case {
@@ -91,6 +96,7 @@ fn of_customers(seed: u64, scope: Scope, customers: usize) -> Case {
             *dice.pick(&[SECOND, horizon / 100, horizon / 30, horizon / 8])
         },
         customers,
+        foreign: FOREIGN[dice.below(FOREIGN.len())],
         now: *dice.pick(&STARTS) + dice.between(0, DAY),
         live: Vec::new(),
         events: Vec::new(),
@@ -223,7 +229,7 @@ impl Generator {
             product: self.dice.chance(60).then(|| format!("p-{}", self.dice.below(3))),
             payment_method: self.dice.chance(60).then(|| (*self.dice.pick(&["pix", ""])).to_owned()),
             cents: self.cents(),
-            currency: if self.dice.chance(30) { Some(*self.dice.pick(&["BRL", "USD"])) } else { None },
+            currency: self.currency(),
             place: if self.dice.chance(60) { Some(*self.dice.pick(&PLACES)) } else { None },
             event_time: self.event_time(partition),
             schema_version: if self.dice.chance(3) { 2 } else { 1 },
@@ -250,6 +256,13 @@ impl Generator {
             1 => self.dice.between(1, 100_000),
             _ => 99_999_999_999_900,
         }
+    }
+
+    /// Rarely written where all pay in one currency, which is the default or not.
+    fn currency(&mut self) -> Option<&'static str> {
+        let written = self.dice.chance(if self.foreign.is_empty() { 15 } else { 60 });
+        let foreign = !self.foreign.is_empty() && self.dice.chance(50);
+        written.then(|| if foreign { *self.dice.pick(self.foreign) } else { "BRL" })
     }
 
     /// The record time that the partition's next record would have.
@@ -308,6 +321,9 @@ impl Generator {
         }
         if self.dice.chance(25) {
             draft.place = if self.dice.chance(60) { Some(*self.dice.pick(&PLACES)) } else { None };
+        }
+        if self.dice.chance(15) {
+            draft.currency = self.currency();
         }
         if self.dice.chance(25) {
             draft.store = format!("s-{}", self.dice.below(3));
