@@ -202,3 +202,188 @@ FROM others AS o
 JOIN gold.realtime_metrics AS m
     ON m.window_start = o.window_start AND m.store_key IS NOT DISTINCT FROM o.store_key;
 DELETE FROM gold.realtime_metrics WHERE transaction_count = 0;
+
+-- Rates by which views convert. Users fill them; nothing in the pipeline reads or writes them.
+
+CREATE TABLE gold.exchange_rates (
+    reporting_currency text COLLATE "C" NOT NULL DEFAULT 'BRL' CHECK (reporting_currency ~ '^[A-Z]{3}$'),
+    currency           text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    valid_from         date NOT NULL,
+    -- Neither infinite nor NaN, which is above everything; with so many decimals all products below are exact.
+    rate               numeric NOT NULL CHECK (rate > 0 AND rate < 'Infinity' AND scale(rate) <= 12),
+    PRIMARY KEY (reporting_currency, currency, valid_from),
+    CHECK (currency <> reporting_currency)
+);
+COMMENT ON TABLE gold.exchange_rates IS
+    'What one unit of a currency is worth in a reporting currency from a day on; filled by members of streamflow_loader';
+COMMENT ON COLUMN gold.exchange_rates.reporting_currency IS 'ISO 4217 code of the currency to convert to';
+COMMENT ON COLUMN gold.exchange_rates.currency IS 'ISO 4217 code of the currency to convert from';
+COMMENT ON COLUMN gold.exchange_rates.valid_from IS 'First local day on which the rate holds, until the next one';
+COMMENT ON COLUMN gold.exchange_rates.rate IS 'Units of the reporting currency for one unit of the currency, at most 12 decimals';
+
+CREATE VIEW gold.reporting_currencies AS
+SELECT 'BRL' COLLATE "C" AS reporting_currency UNION SELECT reporting_currency FROM gold.exchange_rates;
+COMMENT ON VIEW gold.reporting_currencies IS 'Currencies to which amounts can be converted: BRL, and those for which there are rates';
+COMMENT ON COLUMN gold.reporting_currencies.reporting_currency IS 'ISO 4217 code';
+
+CREATE FUNCTION streamflow.exchange_rate(of_currency text, to_currency text, on_day date) RETURNS numeric
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN of_currency = to_currency THEN 1::numeric ELSE (
+        SELECT r.rate FROM gold.exchange_rates AS r
+        WHERE r.reporting_currency = to_currency AND r.currency = of_currency AND r.valid_from <= on_day
+        ORDER BY r.valid_from DESC LIMIT 1) END;
+COMMENT ON FUNCTION streamflow.exchange_rate(text, text, date) IS
+    'The rate of gold.exchange_rates with the latest valid_from up to the day; 1 for a currency and itself, null without a rate';
+
+-- Amounts are multiplied and added exactly, and rounded once, half away from zero. A sum that lacks a rate is null.
+
+CREATE VIEW gold.hourly_sales_converted AS
+SELECT s.hour_timestamp,
+       s.store_key,
+       c.reporting_currency,
+       sum(s.transaction_count)::bigint AS transaction_count,
+       CASE WHEN count(*) = count(e.rate) THEN round(sum(s.total_amount * e.rate), 2) END AS total_amount,
+       CASE WHEN count(*) = count(e.rate) THEN
+           streamflow.ratio(sum(s.total_amount * e.rate), sum(s.transaction_count)::bigint, 2) END AS avg_amount,
+       sum(s.fraud_count)::bigint AS fraud_count,
+       coalesce(array_agg(s.currency ORDER BY s.currency) FILTER (WHERE e.rate IS NULL), '{}') AS missing_rates
+FROM gold.agg_hourly_sales AS s
+CROSS JOIN gold.reporting_currencies AS c
+CROSS JOIN LATERAL (SELECT streamflow.exchange_rate(
+    s.currency, c.reporting_currency, (s.hour_timestamp AT TIME ZONE streamflow.time_zone())::date) AS rate) AS e
+GROUP BY 1, 2, 3;
+COMMENT ON VIEW gold.hourly_sales_converted IS
+    'gold.agg_hourly_sales over all currencies, converted at the rates of the day; one row for each reporting currency';
+COMMENT ON COLUMN gold.hourly_sales_converted.hour_timestamp IS 'Start of the local hour';
+COMMENT ON COLUMN gold.hourly_sales_converted.store_key IS 'gold.dim_store';
+COMMENT ON COLUMN gold.hourly_sales_converted.reporting_currency IS 'ISO 4217 code of the amounts';
+COMMENT ON COLUMN gold.hourly_sales_converted.transaction_count IS 'Current transactions, in any currency';
+COMMENT ON COLUMN gold.hourly_sales_converted.total_amount IS 'Sum of their amounts, 2 decimals; null where a rate is missing';
+COMMENT ON COLUMN gold.hourly_sales_converted.avg_amount IS 'Their average amount, 2 decimals; null where a rate is missing';
+COMMENT ON COLUMN gold.hourly_sales_converted.fraud_count IS 'Those alerted';
+COMMENT ON COLUMN gold.hourly_sales_converted.missing_rates IS 'Currencies without a rate on that day; empty where all is converted';
+
+CREATE VIEW gold.store_performance_converted AS
+SELECT p.date_key,
+       p.store_key,
+       c.reporting_currency,
+       sum(p.transaction_count)::bigint AS transaction_count,
+       CASE WHEN count(*) = count(e.rate) THEN round(sum(p.total_amount * e.rate), 2) END AS total_amount,
+       CASE WHEN count(*) = count(e.rate) THEN
+           streamflow.ratio(sum(p.total_amount * e.rate), sum(p.transaction_count)::bigint, 2) END AS avg_ticket,
+       sum(p.alert_count)::bigint AS alert_count,
+       streamflow.ratio(sum(p.alert_count), sum(p.transaction_count)::bigint, 4) AS fraud_rate,
+       coalesce(array_agg(p.currency ORDER BY p.currency) FILTER (WHERE e.rate IS NULL), '{}') AS missing_rates
+FROM gold.store_performance AS p
+CROSS JOIN gold.reporting_currencies AS c
+CROSS JOIN LATERAL (SELECT streamflow.exchange_rate(
+    p.currency, c.reporting_currency, make_date(p.date_key / 10000, p.date_key / 100 % 100, p.date_key % 100)) AS rate) AS e
+GROUP BY 1, 2, 3;
+COMMENT ON VIEW gold.store_performance_converted IS
+    'gold.store_performance over all currencies, converted at the rates of the day; one row for each reporting currency';
+COMMENT ON COLUMN gold.store_performance_converted.date_key IS 'gold.dim_date: local day, YYYYMMDD';
+COMMENT ON COLUMN gold.store_performance_converted.store_key IS 'gold.dim_store';
+COMMENT ON COLUMN gold.store_performance_converted.reporting_currency IS 'ISO 4217 code of the amounts';
+COMMENT ON COLUMN gold.store_performance_converted.transaction_count IS 'Current transactions, in any currency';
+COMMENT ON COLUMN gold.store_performance_converted.total_amount IS 'Sum of their amounts, 2 decimals; null where a rate is missing';
+COMMENT ON COLUMN gold.store_performance_converted.avg_ticket IS 'Their average amount, 2 decimals; null where a rate is missing';
+COMMENT ON COLUMN gold.store_performance_converted.alert_count IS 'Those alerted';
+COMMENT ON COLUMN gold.store_performance_converted.fraud_rate IS 'Alerts / transactions, 4 decimals';
+COMMENT ON COLUMN gold.store_performance_converted.missing_rates IS 'Currencies without a rate on that day; empty where all is converted';
+
+CREATE VIEW gold.payment_performance_converted AS
+SELECT p.date_key,
+       p.payment_method,
+       c.reporting_currency,
+       sum(p.transaction_count)::bigint AS transaction_count,
+       CASE WHEN count(*) = count(e.rate) THEN round(sum(p.total_amount * e.rate), 2) END AS total_amount,
+       sum(p.alert_count)::bigint AS alert_count,
+       streamflow.ratio(sum(p.alert_count), sum(p.transaction_count)::bigint, 4) AS fraud_rate,
+       coalesce(array_agg(p.currency ORDER BY p.currency) FILTER (WHERE e.rate IS NULL), '{}') AS missing_rates
+FROM gold.payment_performance AS p
+CROSS JOIN gold.reporting_currencies AS c
+CROSS JOIN LATERAL (SELECT streamflow.exchange_rate(
+    p.currency, c.reporting_currency, make_date(p.date_key / 10000, p.date_key / 100 % 100, p.date_key % 100)) AS rate) AS e
+GROUP BY 1, 2, 3;
+COMMENT ON VIEW gold.payment_performance_converted IS
+    'gold.payment_performance over all currencies, converted at the rates of the day; one row for each reporting currency';
+COMMENT ON COLUMN gold.payment_performance_converted.date_key IS 'gold.dim_date: local day, YYYYMMDD';
+COMMENT ON COLUMN gold.payment_performance_converted.payment_method IS 'How it was paid; unknown where not told';
+COMMENT ON COLUMN gold.payment_performance_converted.reporting_currency IS 'ISO 4217 code of the amounts';
+COMMENT ON COLUMN gold.payment_performance_converted.transaction_count IS 'Current transactions, in any currency';
+COMMENT ON COLUMN gold.payment_performance_converted.total_amount IS 'Sum of their amounts, 2 decimals; null where a rate is missing';
+COMMENT ON COLUMN gold.payment_performance_converted.alert_count IS 'Those alerted';
+COMMENT ON COLUMN gold.payment_performance_converted.fraud_rate IS 'Alerts / transactions, 4 decimals';
+COMMENT ON COLUMN gold.payment_performance_converted.missing_rates IS 'Currencies without a rate on that day; empty where all is converted';
+
+-- Distinct customers are left out: they cannot be added over currencies.
+CREATE VIEW gold.realtime_metrics_converted AS
+SELECT m.window_start,
+       m.store_key,
+       c.reporting_currency,
+       sum(m.transaction_count)::bigint AS transaction_count,
+       CASE WHEN count(*) = count(e.rate) THEN round(sum(m.total_amount * e.rate), 2) END AS total_amount,
+       CASE WHEN count(*) = count(e.rate) THEN
+           streamflow.ratio(sum(m.total_amount * e.rate), sum(m.transaction_count)::bigint, 2) END AS avg_amount,
+       sum(m.alert_count)::bigint AS alert_count,
+       coalesce(array_agg(m.currency ORDER BY m.currency) FILTER (WHERE e.rate IS NULL), '{}') AS missing_rates
+FROM gold.realtime_metrics AS m
+CROSS JOIN gold.reporting_currencies AS c
+CROSS JOIN LATERAL (SELECT streamflow.exchange_rate(
+    m.currency, c.reporting_currency, (m.window_start AT TIME ZONE streamflow.time_zone())::date) AS rate) AS e
+GROUP BY 1, 2, 3;
+COMMENT ON VIEW gold.realtime_metrics_converted IS
+    'gold.realtime_metrics over all currencies, converted at the rates of the day; one row for each reporting currency';
+COMMENT ON COLUMN gold.realtime_metrics_converted.window_start IS 'Start of the minute';
+COMMENT ON COLUMN gold.realtime_metrics_converted.store_key IS 'gold.dim_store; null = all stores';
+COMMENT ON COLUMN gold.realtime_metrics_converted.reporting_currency IS 'ISO 4217 code of the amounts';
+COMMENT ON COLUMN gold.realtime_metrics_converted.transaction_count IS 'Current transactions, in any currency';
+COMMENT ON COLUMN gold.realtime_metrics_converted.total_amount IS 'Sum of their amounts, 2 decimals; null where a rate is missing';
+COMMENT ON COLUMN gold.realtime_metrics_converted.avg_amount IS 'Their average amount, 2 decimals; null where a rate is missing';
+COMMENT ON COLUMN gold.realtime_metrics_converted.alert_count IS 'Those alerted';
+COMMENT ON COLUMN gold.realtime_metrics_converted.missing_rates IS 'Currencies without a rate on that day; empty where all is converted';
+
+CREATE VIEW gold.fact_transactions_converted AS
+SELECT t.transaction_id,
+       t.date_key,
+       t.customer_key,
+       t.store_key,
+       t.transaction_at,
+       t.amount,
+       t.currency,
+       c.reporting_currency,
+       e.rate,
+       t.amount * e.rate AS converted_amount
+FROM gold.fact_transactions AS t
+CROSS JOIN gold.reporting_currencies AS c
+CROSS JOIN LATERAL (SELECT streamflow.exchange_rate(
+    t.currency, c.reporting_currency, make_date(t.date_key / 10000, t.date_key / 100 % 100, t.date_key % 100)) AS rate) AS e;
+COMMENT ON VIEW gold.fact_transactions_converted IS
+    'gold.fact_transactions with each amount converted at the rate of its day; one row for each reporting currency';
+COMMENT ON COLUMN gold.fact_transactions_converted.transaction_id IS 'Identity';
+COMMENT ON COLUMN gold.fact_transactions_converted.date_key IS 'gold.dim_date: local day, YYYYMMDD';
+COMMENT ON COLUMN gold.fact_transactions_converted.customer_key IS 'gold.dim_customer';
+COMMENT ON COLUMN gold.fact_transactions_converted.store_key IS 'gold.dim_store';
+COMMENT ON COLUMN gold.fact_transactions_converted.transaction_at IS 'Event time';
+COMMENT ON COLUMN gold.fact_transactions_converted.amount IS 'Amount in the currency, 2 decimals';
+COMMENT ON COLUMN gold.fact_transactions_converted.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN gold.fact_transactions_converted.reporting_currency IS 'ISO 4217 code of the converted amount';
+COMMENT ON COLUMN gold.fact_transactions_converted.rate IS 'Rate of the day; null where it is missing';
+COMMENT ON COLUMN gold.fact_transactions_converted.converted_amount IS
+    'Amount in the reporting currency, exact: round after adding; null where the rate is missing, which sum() passes over';
+
+-- Only those who load rates change them. Another database of the server may have the role already.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'streamflow_loader') THEN
+        BEGIN
+            CREATE ROLE streamflow_loader NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA gold TO streamflow_loader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON gold.exchange_rates TO streamflow_loader;
+REVOKE INSERT, UPDATE, DELETE ON gold.exchange_rates FROM streamflow_writer;

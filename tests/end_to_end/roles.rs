@@ -121,9 +121,14 @@ fn a_writer_runs_the_pipeline_and_changes_no_schema() {
     let parts = start();
     let mut client = login(&parts, "pipeline");
     for right in rights(&mut client) {
-        let is_given = ["streamflow.schema_migrations", "streamflow.retention", "silver.quality_checks"]
-            .iter()
-            .any(|table| right.starts_with(&format!("{table}:")));
+        let is_given = [
+            "streamflow.schema_migrations",
+            "streamflow.retention",
+            "silver.quality_checks",
+            "gold.exchange_rates",
+        ]
+        .iter()
+        .any(|table| right.starts_with(&format!("{table}:")));
         let expected = if is_given { ": SELECT" } else { ": SELECT INSERT UPDATE DELETE" };
         assert!(right.ends_with(expected), "{right}");
     }
