@@ -55,6 +55,14 @@ pub enum SourceEvent<T = Record> {
         /// of this host.
         as_of: u64,
     },
+    /// The partition is ahead and waits: all records before its next one have been delivered, and that one is of
+    /// this time, ms since 1970. So where all partitions have a gap, the slowest knows how far it is from the next.
+    NextRecord {
+        /// Which partition.
+        partition: PartitionId,
+        /// The next record's time, ms since 1970.
+        time: i64,
+    },
     /// Reading has stopped for good; the last event.
     Failed(SourceError),
 }

@@ -27,6 +27,7 @@ fn read(path: &Path, settings: &FileSettings) -> (Vec<Vec<Record>>, u64) {
     loop {
         match source.events().recv_timeout(WITHIN).unwrap() {
             SourceEvent::Batch(batch) => batches.push(batch),
+            SourceEvent::NextRecord { .. } => {}
             SourceEvent::EndOfPartition { offset, .. } => return (batches, offset),
             SourceEvent::Failed(error) => panic!("{error}"),
         }

@@ -47,6 +47,7 @@ fn records_pass_through_the_embedded_broker() {
         match source.events().recv_timeout(WITHIN).unwrap() {
             SourceEvent::Batch(batch) => records += batch.len(),
             SourceEvent::EndOfPartition { .. } => ends += 1,
+            SourceEvent::NextRecord { .. } => {}
             SourceEvent::Failed(error) => panic!("{error}"),
         }
     }

@@ -78,7 +78,7 @@ fn read(settings: &KafkaSettings, topic: &str) -> Vec<u8> {
     loop {
         match source.events().recv_timeout(PATIENCE).unwrap() {
             SourceEvent::Batch(records) => return records[0].payload.as_deref().unwrap().to_vec(),
-            SourceEvent::EndOfPartition { .. } => {}
+            SourceEvent::EndOfPartition { .. } | SourceEvent::NextRecord { .. } => {}
             SourceEvent::Failed(error) => panic!("{error}"),
         }
     }

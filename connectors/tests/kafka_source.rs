@@ -45,6 +45,7 @@ fn read_to_end(source: &KafkaSource, ends: usize) -> Vec<Record> {
     while ended.len() < ends {
         match next_event(source.events()) {
             SourceEvent::Batch(batch) => records.extend(batch),
+            SourceEvent::NextRecord { .. } => {}
             SourceEvent::EndOfPartition { partition, offset, .. } => drop(ended.insert(partition, offset)),
             SourceEvent::Failed(error) => panic!("{error}"),
         }

@@ -22,7 +22,7 @@ use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::graph::{self, Stages, Wanted};
 use streamflow_dataflow::inputs::{Inputs, RestoredHandles};
-use streamflow_dataflow::operators::watermark::CurrentWatermark;
+use streamflow_dataflow::operators::watermark::{Clock, CurrentWatermark};
 use streamflow_model::{PartitionId, Record};
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::Probe;
@@ -175,6 +175,10 @@ impl Feeder<'_> {
                     self.idle.busy(&records);
                     self.give(epoch, records);
                     batches += 1;
+                }
+                Ok(SourceEvent::NextRecord { partition, time }) => {
+                    let clock = Clock { partition, time: time.saturating_mul(1000), end: None };
+                    self.inbound.handles.clocks.send(clock);
                 }
                 Ok(SourceEvent::EndOfPartition { partition, offset, as_of }) => {
                     self.idle.ended(partition, offset, as_of);

@@ -168,6 +168,7 @@ fn load_dimensions(worker: &mut Worker, file: &InputFile, inputs: &mut InputHand
     for event in source.events() {
         match event {
             SourceEvent::Batch(mut records) => inputs.dimensions.send_batch(&mut records),
+            SourceEvent::NextRecord { .. } => {}
             SourceEvent::EndOfPartition { .. } => break,
             SourceEvent::Failed(error) => return Err(error.into()),
         }
@@ -204,6 +205,7 @@ fn fill(sources: &mut [Source]) -> Result<bool> {
         while source.waiting.is_none() && !source.ended {
             match source.source.events().try_recv() {
                 Ok(SourceEvent::Batch(records)) => source.waiting = Some(records),
+                Ok(SourceEvent::NextRecord { .. }) => {}
                 Ok(SourceEvent::EndOfPartition { .. }) | Err(TryRecvError::Disconnected) => {
                     source.ended = true;
                 }

@@ -70,6 +70,8 @@ struct Cursor {
     taken: u64,
     /// Messages that are later than what is to be read. While there are any, the partition is paused.
     waiting: VecDeque<OwnedMessage>,
+    /// The time of the first waiting message that was told, ms since 1970.
+    told: Option<i64>,
     /// How far past its first message it is read before it is told up to which time, ms; `None` if none waits.
     ahead: Option<i64>,
     /// The time of the first message, ms since 1970.
@@ -117,6 +119,7 @@ impl Reader {
             at_end: false,
             taken: 0,
             waiting: VecDeque::new(),
+            told: None,
             ahead: assignment.ahead,
             first: None,
         };
@@ -157,6 +160,9 @@ impl Reader {
                 self.tell_ends()?;
             }
             self.take_waiting()?;
+            if self.batch.is_empty() {
+                self.tell_next()?;
+            }
             self.poll(wait)?;
         }
     }
@@ -204,6 +210,22 @@ impl Reader {
             }
         }
         ready.into_iter().try_for_each(|number| self.resume(number))
+    }
+
+    /// Tells the times of the first messages that wait, once each. Everything before them must have been sent.
+    fn tell_next(&mut self) -> Result<(), End> {
+        for index in 0..self.partitions.len() {
+            let cursor = &mut self.partitions[index];
+            let Some(time) = cursor.waiting.front().and_then(|message| message.timestamp().to_millis())
+            else {
+                continue;
+            };
+            if cursor.told.replace(time) != Some(time) {
+                let partition = cursor.partition;
+                self.send(SourceEvent::NextRecord { partition, time })?;
+            }
+        }
+        Ok(())
     }
 
     /// Stops fetching a partition that is ahead. What the client has fetched beyond is fetched again.
