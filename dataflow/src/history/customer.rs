@@ -112,7 +112,8 @@ impl Customer {
         if entry.voided() {
             self.voided += 1;
         } else {
-            self.add(currency, entry.cents(), calendar.minute_of_day(entry.event_time));
+            let minute = calendar.minute_of_day(entry.event_time);
+            self.change_total(currency, |total| total.add(entry.cents(), minute));
         }
         self.entries.insert(position, entry, calendar);
     }
@@ -123,30 +124,19 @@ impl Customer {
             self.voided -= 1;
         } else {
             let minute = calendar.minute_of_day(entry.event_time);
-            self.take_out(entry.currency(shared), entry.cents(), minute);
+            self.change_total(entry.currency(shared), |total| total.remove(entry.cents(), minute));
         }
         entry
     }
 
-    /// Adds a transaction to the sums in its currency.
-    fn add(&mut self, currency: Currency, cents: i64, minute: u16) {
+    /// Changes the sums over all current transactions in a currency.
+    fn change_total(&mut self, currency: Currency, change: impl FnOnce(&mut Sums)) {
         if self.is_first(currency) {
             let mut total = self.total();
-            total.add(cents, minute);
+            change(&mut total);
             self.set_total(total);
         } else {
-            self.other_mut(currency).total.add(cents, minute);
-        }
-    }
-
-    /// Takes a transaction out of the sums in its currency.
-    fn take_out(&mut self, currency: Currency, cents: i64, minute: u16) {
-        if self.is_first(currency) {
-            let mut total = self.total();
-            total.remove(cents, minute);
-            self.set_total(total);
-        } else {
-            self.other_mut(currency).total.remove(cents, minute);
+            change(&mut self.other_mut(currency).total);
         }
     }
 
