@@ -12,8 +12,8 @@ const EARLIEST_START: i64 = 1_577_836_800_000_000;
 /// 2100-01-01T00:00:00Z.
 const LATEST_START: i64 = 4_102_444_800_000_000;
 
-/// What to generate. Rates are fractions of transactions unless they say otherwise, from 0 to 1; a transaction meets at most one
-/// of the disturbances, so their rates add up to at most 1.
+/// What to generate. Rates are fractions of transactions unless they say otherwise, from 0 to 1; a transaction
+/// meets at most one of the disturbances, so their rates add up to at most 1.
 ///
 /// Ordinary traffic stays clear of a velocity rule only while it is thin: a customer paying more than
 /// about five times in ten minutes is a burst. At `transactions_per_second` = 1000 that takes a

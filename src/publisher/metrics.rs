@@ -93,7 +93,7 @@ mod tests {
         };
         let expected = json!({
             "window_start": "2026-02-01T05:00:00.000000Z", "store_key": 4, "store_id": "store-b559f40b",
-            "currency": "BRL",            "transaction_count": 0, "total_amount": "0.00", "avg_amount": null, "alert_count": 0,
+            "currency": "BRL", "transaction_count": 0, "total_amount": "0.00", "avg_amount": null, "alert_count": 0,
             "distinct_customers": null, "frontier": 1_769_922_060_123_i64,
         });
         assert_eq!(value(&window), expected);
