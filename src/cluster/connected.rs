@@ -119,7 +119,7 @@ fn lost(process: usize, address: String, stop: &Arc<Stop>) -> Lost {
 mod tests {
     use super::*;
     use anyhow::bail;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::thread::JoinHandle;
 
     fn hosts(processes: usize) -> Vec<String> {
@@ -127,18 +127,18 @@ mod tests {
         listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect()
     }
 
+    /// The settings of one of two or more processes that wait so long for each other that no slow machine
+    /// makes them give up.
+    fn settings(hosts: &[String], process: usize) -> ClusterSettings {
+        ClusterSettings { hosts: hosts.to_vec(), process: Some(process), ..ClusterSettings::default() }
+    }
+
     /// A process with `workers` workers, which says what all agreed on; the first one decides that.
-    fn start(hosts: &[String], process: usize, workers: usize) -> JoinHandle<Result<String>> {
-        let settings = ClusterSettings {
-            hosts: hosts.to_vec(),
-            process: Some(process),
-            join_seconds: 2,
-            ..ClusterSettings::default()
-        };
+    fn start(settings: ClusterSettings, workers: usize, stop: Arc<Stop>) -> JoinHandle<Result<String>> {
         std::thread::spawn(move || {
             let members = Members::new(&settings, None)?.context("alone")?;
             let identity = Identity::new(&"settings", workers)?;
-            let Some(mut cluster) = Cluster::join(&settings, members, &identity, &Stop::default())? else {
+            let Some(mut cluster) = Cluster::join(&settings, members, &identity, &stop)? else {
                 bail!("stopped");
             };
             let ProcessIndex { index, count } = cluster.process();
@@ -152,19 +152,34 @@ mod tests {
     #[test]
     fn all_go_on_from_what_the_first_decides_whoever_comes_first() {
         let hosts = hosts(3);
-        let processes: Vec<_> = [2, 0, 1].map(|process| start(&hosts, process, 1)).into();
+        let processes =
+            [2, 0, 1].map(|process| start(settings(&hosts, process), 1, Arc::new(Stop::default())));
         for process in processes {
             assert_eq!(process.join().unwrap().unwrap(), "decided by 0 of 3");
         }
     }
 
     #[test]
-    fn who_is_not_alike_is_told_why_and_waited_for_no_longer_than_set() {
+    fn who_is_not_alike_is_told_why_and_waited_for() {
         let hosts = hosts(2);
-        let (first, other) = (start(&hosts, 0, 1), start(&hosts, 1, 2));
+        let stop = Arc::new(Stop::default());
+        let first = start(settings(&hosts, 0), 1, Arc::clone(&stop));
+        // It tries again until its time is over: what it says then is what it was told last.
+        while TcpStream::connect(&hosts[0]).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let impatient = ClusterSettings { join_seconds: 2, ..settings(&hosts, 1) };
+        let other = start(impatient, 2, Arc::new(Stop::default()));
         let told = other.join().unwrap().unwrap_err().to_string();
         assert!(told.contains("process 0") && told.contains("another number of workers"), "{told}");
-        let told = first.join().unwrap().unwrap_err().to_string();
-        assert!(told.contains("waiting for peers: process 1") && told.contains("join_seconds = 2"), "{told}");
+        stop.ask();
+        assert_eq!(first.join().unwrap().unwrap_err().to_string(), "stopped");
+    }
+
+    #[test]
+    fn who_does_not_come_is_waited_for_no_longer_than_set() {
+        let alone = ClusterSettings { join_seconds: 1, ..settings(&hosts(2), 0) };
+        let told = start(alone, 1, Arc::new(Stop::default())).join().unwrap().unwrap_err().to_string();
+        assert!(told.contains("waiting for peers: process 1") && told.contains("join_seconds = 1"), "{told}");
     }
 }
