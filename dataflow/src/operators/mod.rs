@@ -1,10 +1,11 @@
-//! What the stages of the graph have in common: buffering by epoch, order, the watermark, sums, arrangements
-//! that forget, and the log of state sizes.
+//! What the stages of the graph have in common: buffering by epoch, order, the watermark and what is settled,
+//! sums, arrangements that forget, and the log of state sizes.
 
 pub mod forgetting;
 
 pub mod ordered;
 pub mod output;
+pub mod settled_before;
 pub mod stash;
 pub mod state_size;
 pub mod sums;
