@@ -48,8 +48,11 @@ pub enum ViewChange {
     Scored(Scored, i8),
     /// `gold.customer_profile`.
     Profile(Upsert<ProfileKey, Profile>),
-    /// A view over facts.
+    /// The row of an open bucket in a view over facts.
     Row(ViewRow),
+    /// What an amendment of final transactions adds to the row of a closed bucket; a row that becomes zero is
+    /// none. In an epoch there is one of a key at most, and no [`Self::Row`] of the key follows it.
+    RowDifference(ViewRow),
     /// `silver.quality_check_results`, the counts behind it.
     Quality(Upsert<QualityKey, i64>),
     /// The books.

@@ -72,9 +72,10 @@ use crate::settings::Settings;
 use crate::views::books::books;
 use crate::views::quality::quality;
 use crate::views::{Facts, maintain_all};
-use differential_dataflow::VecCollection;
+use differential_dataflow::{AsCollection, VecCollection};
 use std::sync::Arc;
 use streamflow_model::{Received, Transaction};
+use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
@@ -152,13 +153,17 @@ pub fn build<'s>(
     let optional = Optional { settled: wanted.settled, evidence: wanted.transactions };
     let histories =
         history(settings, optional, resume, &restored, identified.versions, controls, times.clone());
+    let amended = empty(scope).as_collection();
     let facts = Facts::new(
         settings,
         resume.settled(settings),
         &forgetting,
         histories.restored,
         histories.scored.clone(),
+        amended,
+        times.clone(),
     );
+    let views = maintain_all(&facts, &restored.rows());
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
     let tallies = scope.concatenate([events.clone(), dimensions.tallies]);
 
@@ -182,7 +187,8 @@ pub fn build<'s>(
         into_changes(watermark, ViewChange::Watermark),
         into_changes(alert_changes, ViewChange::AlertChange),
         into_changes(histories.profiles, ViewChange::Profile),
-        into_changes(maintain_all(&facts, &restored.rows()), ViewChange::Row),
+        into_changes(views.rows, ViewChange::Row),
+        into_changes(views.differences, ViewChange::RowDifference),
         into_changes(books(&forgetting, restored.books(), tallies), ViewChange::Books),
         into_changes(quality(&forgetting, restored.quality(), events), ViewChange::Quality),
     ];

@@ -72,6 +72,19 @@ pub struct Settled {
     pub verdict: Verdict,
 }
 
+/// A version of a final transaction, which an amendment retracts or asserts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Amended {
+    /// The version with its verdict. `first_in_minute` says here: it is its customer's only final one in its
+    /// minute and currency.
+    pub scored: Scored,
+    /// The detectors that triggered, by rule id; of a version that is read back with what is stored of their
+    /// evidence, which is only that of alerts.
+    pub hits: Vec<Hit>,
+    /// It is its customer's only final transaction in its local hour, store and currency.
+    pub sole_in_hour: bool,
+}
+
 /// The verdict of `rules` on a transaction in its context.
 pub fn verdict(rules: &Rules, context: &Context<'_>) -> Verdict {
     let hits = rules.hits(context);

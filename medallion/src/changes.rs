@@ -12,6 +12,7 @@ use streamflow_connectors::postgres::{Batch, CopyRows};
 use streamflow_dataflow::alerts::{AlertChange, AlertEvidence};
 use streamflow_dataflow::changes::{PartitionPosition, Upsert, ViewChange};
 use streamflow_dataflow::detectors::RulesChange;
+use streamflow_dataflow::operators::sums::{self, Key, Sum};
 use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
 use streamflow_dataflow::views::quality::QualityKey;
 use streamflow_dataflow::views::{PerView, RowOf, Take, Update, View, Views, Visit};
@@ -36,27 +37,74 @@ pub(crate) type Evidence = HashMap<Id, At<AlertEvidence>, RandomState>;
 /// The last row of each key; `None` deletes it.
 pub(crate) type Latest<K, V> = HashMap<K, At<Option<V>>, RandomState>;
 
-/// The last rows of each view.
+/// What stored rows change by; none is zero.
+pub(crate) type Differences<K, V> = HashMap<K, At<V>, RandomState>;
+
+/// What a view's rows become, and what closed ones change by. No key is in both: a difference that follows a
+/// row is added to it, and no row follows a difference.
+pub(crate) struct ViewRows<K, V> {
+    pub(crate) latest: Latest<K, V>,
+    pub(crate) differences: Differences<K, V>,
+}
+
+impl<K, V> Default for ViewRows<K, V> {
+    fn default() -> Self {
+        Self { latest: Latest::default(), differences: Differences::default() }
+    }
+}
+
+impl<K: Key, V: Sum> ViewRows<K, V> {
+    fn add(&mut self, key: K, At { time, value: difference }: At<V>) {
+        if let Some(row) = self.latest.get_mut(&key) {
+            sums::add(&mut row.value, &difference);
+            row.time = time;
+            return;
+        }
+        let mut sum = self.differences.remove(&key).map(|before| before.value);
+        sums::add(&mut sum, &difference);
+        if let Some(value) = sum {
+            self.differences.insert(key, At { time, value });
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        later.differences.into_iter().for_each(|(key, difference)| self.add(key, difference));
+        merge(&mut self.latest, later.latest);
+    }
+}
+
+/// The changes of each view.
 pub(crate) struct Rows;
 
 impl PerView for Rows {
-    type Of<V: View> = Latest<V::Key, V::Sum>;
+    type Of<V: View> = ViewRows<V::Key, V::Sum>;
 }
 
 /// Puts rows of an ingest time, ms since 1970.
 struct PutAt(u64);
 
 impl Take<Rows> for PutAt {
-    fn take<V: View>(&mut self, into: &mut Latest<V::Key, V::Sum>, row: RowOf<V>) {
-        put(into, self.0, row);
+    fn take<V: View>(&mut self, into: &mut ViewRows<V::Key, V::Sum>, row: RowOf<V>) {
+        put(&mut into.latest, self.0, row);
+    }
+}
+
+/// Adds differences of an ingest time, ms since 1970.
+struct AddAt(u64);
+
+impl Take<Rows> for AddAt {
+    fn take<V: View>(&mut self, into: &mut ViewRows<V::Key, V::Sum>, (key, difference): RowOf<V>) {
+        if let Some(value) = difference {
+            into.add(key, At { time: self.0, value });
+        }
     }
 }
 
 struct MergeRows;
 
 impl Update<Rows, Rows> for MergeRows {
-    fn update<V: View>(&mut self, rows: &mut Latest<V::Key, V::Sum>, later: &mut Latest<V::Key, V::Sum>) {
-        merge(rows, std::mem::take(later));
+    fn update<V: View>(&mut self, rows: &mut ViewRows<V::Key, V::Sum>, later: &mut ViewRows<V::Key, V::Sum>) {
+        rows.merge(std::mem::take(later));
     }
 }
 
@@ -65,8 +113,8 @@ struct CountRows(usize);
 impl Visit<Rows> for CountRows {
     type Error = Infallible;
 
-    fn visit<V: View>(&mut self, rows: &Latest<V::Key, V::Sum>) -> Result<(), Infallible> {
-        self.0 += rows.len();
+    fn visit<V: View>(&mut self, rows: &ViewRows<V::Key, V::Sum>) -> Result<(), Infallible> {
+        self.0 += rows.latest.len() + rows.differences.len();
         Ok(())
     }
 }
@@ -134,6 +182,9 @@ impl Changes {
             ViewChange::Scored(scored, change) => self.scored.push(time, scored, change),
             ViewChange::Profile(upsert) => put(&mut self.profiles, time, upsert),
             ViewChange::Row(row) => row.take_into(&mut self.views, &mut PutAt(time)),
+            ViewChange::RowDifference(difference) => {
+                difference.take_into(&mut self.views, &mut AddAt(time));
+            }
             ViewChange::Quality(upsert) => put(&mut self.quality, time, upsert),
             ViewChange::Books(upsert) => put(&mut self.books, time, upsert),
             ViewChange::Customer(upsert) => put(&mut self.customers, time, upsert),

@@ -1,6 +1,6 @@
 //! The writer: all changes before a frontier in one transaction.
 
-use crate::changes::{Changes, Latest, Rows};
+use crate::changes::{Changes, Latest, Rows, ViewRows};
 use crate::keys::Dimensions;
 use crate::output::{Output, Statements};
 use crate::progress::{Progress, fenced};
@@ -143,7 +143,7 @@ impl Writer for Medallion {
     }
 }
 
-/// Writes the latest rows of views.
+/// Writes the latest rows of views, then the differences of closed ones.
 struct WriteRows<'a, 'b, 'c> {
     output: &'a mut Output<'b, 'c>,
     dimensions: &'a mut Dimensions,
@@ -166,9 +166,10 @@ impl VisitBoth<Tables, Rows> for WriteRows<'_, '_, '_> {
     fn visit<V: View>(
         &mut self,
         aggregate: &&'static Aggregate<V::Key, V::Sum>,
-        rows: &Latest<V::Key, V::Sum>,
+        rows: &ViewRows<V::Key, V::Sum>,
     ) -> Result<(), PostgresError> {
-        self.write(&aggregate.table, rows)
+        self.write(&aggregate.table, &rows.latest)?;
+        aggregate.table.add(self.output, &rows.differences, self.dimensions, self.commit)
     }
 }
 

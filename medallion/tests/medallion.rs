@@ -21,8 +21,9 @@ use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::views::realtime_metrics::Minute;
 use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
 use streamflow_medallion::{Changes, Medallion, Progress, Topics, migrations};
-use streamflow_model::Score;
+use streamflow_model::{Currency, Score};
 use streamflow_verification::against_silver;
+use world::closing::Closing;
 use world::{START, World};
 
 /// An ingest time of the partitions' test: 2026-02-01T02:40Z.
@@ -213,6 +214,31 @@ fn tables_hold_what_was_pushed() {
             ),
             1
         );
+    }
+}
+
+#[test]
+fn rows_of_closed_keys_grow_by_differences() {
+    let mut bench = Bench::start();
+    let (mut world, mut closing) = (World::new(11), Closing::new(11));
+    let mut medallion = bench.medallion();
+    let mut frontier = now();
+    for round in 0..40u64 {
+        // Merged with what comes before and after them.
+        let mut changes = bench.changes(frontier, closing.apply(world.step()));
+        for _ in 0..round % 4 {
+            frontier += 7;
+            changes.merge(bench.changes(frontier, closing.apply(world.step())));
+        }
+        frontier += 1;
+        if round % 5 == 2 {
+            bench.write(&mut medallion, frontier, &changes, false).unwrap();
+        }
+        bench.write(&mut medallion, frontier, &changes, true).unwrap();
+        if round % 10 == 9 {
+            bench.check_recomputation();
+            medallion = bench.medallion();
+        }
     }
 }
 
@@ -408,8 +434,7 @@ fn windows_leave_24_hours_behind_the_watermark() {
     let hour = 3_600_000_000;
     let window = |hours: i64| {
         let minute = CustomerSales { sales: Sales { transactions: 3, cents: 5, alerts: 0 }, customers: 2 };
-        let key = Minute { start: START + hours * hour, currency: streamflow_model::Currency::BRL };
-        ViewChange::Row(ViewRow::RealtimeMetrics((key, Some(minute))))
+        ViewChange::Row(ViewRow::RealtimeMetrics((minute_key(hours), Some(minute))))
     };
     let changes = vec![window(0), window(1), ViewChange::Watermark(START + hour)];
     let changes = bench.changes(EPOCH, changes);
@@ -418,4 +443,57 @@ fn windows_leave_24_hours_behind_the_watermark() {
     let changes = bench.changes(EPOCH + 2, vec![window(0), ViewChange::Watermark(START + 25 * hour)]);
     bench.write(&mut medallion, EPOCH + 3, &changes, true).unwrap();
     assert_eq!(bench.count("SELECT count(*) FROM gold.realtime_metrics"), 1);
+}
+
+/// The first minute so many hours after the start.
+fn minute_key(hours: i64) -> Minute {
+    Minute { start: START + hours * 3_600_000_000, currency: Currency::BRL }
+}
+
+fn minute(hours: i64, transactions: i64) -> ViewRow {
+    let sales = Sales { transactions, cents: 5 * i128::from(transactions), alerts: transactions };
+    let row = CustomerSales { sales, customers: 2 * transactions };
+    ViewRow::RealtimeMetrics((minute_key(hours), Some(row)))
+}
+
+/// What is added to a minute's row, hours after the start.
+fn minute_difference(hours: i64, transactions: i64) -> ViewChange {
+    ViewChange::RowDifference(minute(hours, transactions))
+}
+
+#[test]
+fn a_difference_makes_changes_and_empties_a_row() {
+    let mut bench = Bench::start();
+    let mut medallion = bench.medallion();
+    let add = |transactions| minute_difference(0, transactions);
+    let none = ViewRow::RealtimeMetrics((minute_key(0), None));
+    for (frontier, batches, expected) in [
+        (11, vec![add(4)], "4 0.20 0.05 4 8 11"),
+        (12, vec![add(-2)], "2 0.10 0.05 2 4 12"),
+        (13, vec![add(5), add(-5)], "2 0.10 0.05 2 4 12"),
+        (14, vec![add(3), add(1)], "6 0.30 0.05 6 12 14"),
+        (15, vec![add(-6)], ""),
+        (16, vec![ViewChange::Row(minute(0, 2)), add(-1)], "1 0.05 0.05 1 2 16"),
+        (17, vec![ViewChange::Row(none), add(3)], "3 0.15 0.05 3 6 17"),
+    ] {
+        let mut changes = bench.changes(1, Vec::new());
+        batches.into_iter().for_each(|batch| changes.merge(bench.changes(1, vec![batch])));
+        bench.write(&mut medallion, frontier, &changes, true).unwrap();
+        let rows = "SELECT coalesce(string_agg(concat_ws(' ', transaction_count, total_amount, avg_amount, \
+             alert_count, distinct_customers, changed_frontier), ', '), '') FROM gold.realtime_metrics";
+        let rows: String = bench.client.query_one(rows, &[]).unwrap().get(0);
+        assert_eq!(rows, expected, "{frontier}");
+    }
+    assert_eq!(bench.count("SELECT changed_frontier FROM streamflow.emptied_windows"), 15);
+}
+
+#[test]
+fn a_difference_of_a_dropped_window_is_dropped() {
+    let mut bench = Bench::start();
+    let mut medallion = bench.medallion();
+    let watermark = ViewChange::Watermark(START + 25 * 3_600_000_000);
+    let changes = bench.changes(EPOCH, vec![watermark, minute_difference(0, 1), minute_difference(1, 2)]);
+    bench.write(&mut medallion, EPOCH + 1, &changes, true).unwrap();
+    assert_eq!(bench.count("SELECT sum(transaction_count)::int8 FROM gold.realtime_metrics"), 2);
+    assert_eq!(bench.count("SELECT count(*) FROM streamflow.emptied_windows"), 0);
 }

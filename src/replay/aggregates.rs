@@ -1,10 +1,10 @@
 //! The views over facts as lines of JSON, with the columns of their tables.
 
 use super::line::{self, Line};
-use super::views::{KeyMap, Rows};
+use super::views::KeyMap;
 use anyhow::Result;
 use std::collections::BTreeMap;
-use streamflow_dataflow::views::{View, VisitBoth};
+use streamflow_dataflow::views::{Rows, View, VisitBoth};
 use streamflow_medallion::tables::Tables;
 use streamflow_medallion::tables::view::{Aggregate, Column, Value};
 use streamflow_model::calendar::date_key;

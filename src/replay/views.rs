@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use streamflow_dataflow::changes::{Upsert, ViewChange};
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
-use streamflow_dataflow::views::{PerView, RowOf, Take, Update, View};
+use streamflow_dataflow::views::{Rows, Update, View};
 use streamflow_medallion::tables::view::Aggregate;
 use streamflow_medallion::tables::{Tables, tables};
 use streamflow_model::timestamp::{DAY, MINUTE};
@@ -35,21 +35,6 @@ impl KeyMap {
     }
 }
 
-/// The rows of each view by key, as last upserted.
-pub struct Rows;
-
-impl PerView for Rows {
-    type Of<V: View> = BTreeMap<V::Key, V::Sum>;
-}
-
-struct Put;
-
-impl Take<Rows> for Put {
-    fn take<V: View>(&mut self, into: &mut BTreeMap<V::Key, V::Sum>, row: RowOf<V>) {
-        put(into, row);
-    }
-}
-
 /// Drops the windows before an instant, microseconds since 1970.
 struct DropWindows {
     kept_from: i64,
@@ -67,7 +52,7 @@ impl Update<Rows, Tables> for DropWindows {
     }
 }
 
-/// The views by key, as last upserted; profiles are kept with the customers.
+/// The views by key, as they are now; profiles are kept with the customers.
 #[derive(Default)]
 pub struct Views {
     pub rows: streamflow_dataflow::views::Views<Rows>,
@@ -85,7 +70,11 @@ impl Views {
     /// Takes note of a change.
     pub fn apply(&mut self, change: ViewChange) {
         match change {
-            ViewChange::Row(row) => row.take_into(&mut self.rows, &mut Put),
+            ViewChange::Row(row) => self.rows.put(row),
+            // One of a window that is dropped already is dropped likewise.
+            ViewChange::RowDifference(difference) => {
+                self.rows.add(difference);
+            }
             ViewChange::Books(upsert) => put(&mut self.books, upsert),
             ViewChange::Customer(upsert) => put(&mut self.customers, upsert),
             ViewChange::Store(upsert) => put(&mut self.stores, upsert),
@@ -168,4 +157,51 @@ fn put<K: Ord, V>(view: &mut BTreeMap<K, V>, (key, value): Upsert<K, V>) {
         Some(value) => view.insert(key, value),
         None => view.remove(&key),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use streamflow_dataflow::detectors::Rule;
+    use streamflow_dataflow::views::realtime_metrics::Minute;
+    use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
+    use streamflow_model::Currency;
+
+    fn hits(rule: Rule, alerts: i64) -> ViewRow {
+        let row = Hits { hits: alerts, alerts, alone: 0, score_thousandths: 700 * alerts };
+        ViewRow::RulePerformance((RuleDay { day: 3, rule }, Some(row)))
+    }
+
+    fn minute(start: i64, transactions: i64) -> ViewRow {
+        let sales = Sales { transactions, cents: 5 * i128::from(transactions), alerts: 0 };
+        let minute = Minute { start, currency: Currency::BRL };
+        ViewRow::RealtimeMetrics((minute, Some(CustomerSales { sales, customers: transactions })))
+    }
+
+    #[test]
+    fn differences_reach_rows_and_what_is_derived_from_them() {
+        let mut views = Views::default();
+        views.apply(ViewChange::Row(hits(Rule::Velocity, 3)));
+        views.apply(ViewChange::RowDifference(hits(Rule::HighValue, 2)));
+        assert_eq!(views.top_rules(), BTreeMap::from([(3, "FR-002")]));
+        views.apply(ViewChange::RowDifference(hits(Rule::Velocity, -2)));
+        assert_eq!(views.top_rules(), BTreeMap::from([(3, "FR-001")]));
+        views.apply(ViewChange::RowDifference(hits(Rule::Velocity, -1)));
+        assert_eq!(views.rows.rule_performance.len(), 1);
+    }
+
+    #[test]
+    fn a_difference_of_a_dropped_window_is_dropped() {
+        let mut views = Views { watermark: 2 * DAY, ..Views::default() };
+        views.apply(ViewChange::Row(minute(DAY, 3)));
+        views.apply(ViewChange::RowDifference(minute(DAY, -1)));
+        views.apply(ViewChange::RowDifference(minute(DAY - MINUTE, -1)));
+        views.forget_minutes();
+        let transactions = views
+            .rows
+            .realtime_metrics
+            .into_iter()
+            .map(|(minute, row)| (minute.start, row.sales.transactions));
+        assert_eq!(transactions.collect::<Vec<_>>(), [(DAY, 2)]);
+    }
 }

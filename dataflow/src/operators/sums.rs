@@ -23,11 +23,13 @@
 use super::forgetting::{Closes, Forgetting};
 use crate::operators::Upsert;
 use crate::operators::output::VecBuilder;
+use crate::operators::stash::Stash;
+use differential_dataflow::consolidation::consolidate_updates;
 use differential_dataflow::difference::{Abelian, Multiply};
-use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
+use differential_dataflow::{AsCollection, ExchangeData, Hashable, VecCollection};
 use std::hash::Hash;
 use std::rc::Rc;
-use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::{Stream, StreamVec};
 
@@ -46,6 +48,13 @@ impl<K: Key> Closes for (K, ()) {
 /// A value of an aggregate: an abelian group with multiplicities.
 pub trait Sum: ExchangeData + Abelian + Multiply<isize, Output = Self> {}
 impl<S: ExchangeData + Abelian + Multiply<isize, Output = Self>> Sum for S {}
+
+/// Adds a difference to the sum of a key; no sum is zero.
+pub fn add<V: Sum>(sum: &mut Option<V>, difference: &V) {
+    let mut total = sum.take().unwrap_or_else(V::zero);
+    total.plus_equals(difference);
+    *sum = (!total.is_zero()).then_some(total);
+}
 
 /// Multiplication by an integer, such as a difference of -1 or 2.
 pub trait Scale {
@@ -157,4 +166,28 @@ pub fn totals<'s, K: Key, V: Sum, D: Clone + 'static>(
     row: impl Fn(Upsert<K, V>) -> D + 'static,
 ) -> StreamVec<'s, u64, D> {
     forgetting.arrange_by_self(name, contributions.concat(restored)).totals(name, row)
+}
+
+/// The sum of each epoch's `contributions` by key, as what `row` makes of it: one for each key and epoch, none
+/// where it is zero. Nothing is kept.
+pub fn differences<'s, K: Key, V: Sum, D: Clone + 'static>(
+    name: &str,
+    contributions: VecCollection<'s, u64, K, V>,
+    row: impl Fn((K, V)) -> D + 'static,
+) -> StreamVec<'s, u64, D> {
+    let by_key = Exchange::new(|(key, _, _): &(K, u64, V)| key.hashed());
+    let name = format!("{name}: differences");
+    contributions.inner.unary_frontier::<VecBuilder<D>, _, _, _>(by_key, &name, move |_, _| {
+        let mut stash = Stash::<(K, u64, V)>::new(1);
+        move |(input, frontier), output| {
+            input.for_each(|capability, contributions| stash.hold_first(&capability, contributions));
+            while let Some(mut epoch) = stash.next_complete(&[frontier]) {
+                consolidate_updates(&mut epoch.first);
+                if let Some(capability) = epoch.capabilities.first() {
+                    let sums = epoch.first.into_iter().map(|(key, _, sum)| row((key, sum)));
+                    output.session(capability).give_iterator(sums);
+                }
+            }
+        }
+    })
 }

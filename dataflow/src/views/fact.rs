@@ -4,9 +4,11 @@ use super::Sales;
 use crate::operators::forgetting::{Closes, Forgetting};
 use crate::operators::ordered;
 use crate::operators::output::VecBuilder;
+use crate::operators::settled_before::{Settling, settled_before};
 use crate::operators::sums::{self, Key, SharedCollection, Sum};
+use crate::operators::watermark::PartitionTime;
 use crate::roster::OfMember;
-use crate::score::Scored;
+use crate::score::{Amended, Scored};
 use crate::settings::Settings;
 use chrono_tz::Tz;
 use differential_dataflow::{AsCollection, VecCollection};
@@ -22,6 +24,7 @@ use streamflow_model::{Calendar, Transaction};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Concat;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Filter;
 
@@ -38,6 +41,11 @@ pub struct Fact {
     pub hour_start: i64,
     /// Start of its minute, microseconds since 1970.
     pub minute_start: i64,
+    /// Buckets that end by then were closed when it came, microseconds since 1970; `i64::MIN` where it is not
+    /// amended, as then all its buckets are open.
+    closed_before: i64,
+    /// It is amended, and its customer's only final one in its local hour at its store.
+    sole_in_hour: bool,
 }
 
 impl Fact {
@@ -49,7 +57,19 @@ impl Fact {
             minute_start: event_time - event_time.rem_euclid(MINUTE),
             scored,
             customer_slot: slot,
+            closed_before: i64::MIN,
+            sole_in_hour: false,
         }
+    }
+
+    fn amended(calendar: &Calendar, amended: OfMember<Amended>, closed_before: i64) -> Self {
+        let OfMember { slot, value: Amended { scored, sole_in_hour, .. } } = amended;
+        Self { closed_before, sole_in_hour, ..Self::new(calendar, OfMember { slot, value: scored }) }
+    }
+
+    /// Start of its local hour, if that was closed when it came.
+    fn closed_hour(&self) -> Option<i64> {
+        is_closed(self.closed_before, || hour_end(self.hour_start)).then_some(self.hour_start)
     }
 
     /// What it adds to sales.
@@ -63,9 +83,20 @@ impl Fact {
     }
 }
 
-/// The collection of all facts, shared by reference among the views.
+/// Whether a bucket that ends at `closes_at` was closed. Nothing is for all but amended facts, so this is asked
+/// first.
+fn is_closed(closed_before: i64, closes_at: impl FnOnce() -> Option<i64>) -> bool {
+    closed_before != i64::MIN && closes_at().is_some_and(|end| end <= closed_before)
+}
+
+/// The collection of facts, shared by reference among the views, and which of their buckets are looked at.
 pub struct Facts<'s> {
+    /// All facts, or only amended ones where closed buckets are looked at.
     current: SharedCollection<'s, Fact>,
+    /// Those that a correction or void of a final transaction retracts or asserts.
+    amended: SharedCollection<'s, Fact>,
+    /// The closed buckets are looked at, or else the open ones.
+    closed: bool,
     /// Transactions of before the first epoch.
     restored: StreamVec<'s, u64, OfMember<Arc<Transaction>>>,
     time_zone: Tz,
@@ -78,16 +109,20 @@ impl<'s> Facts<'s> {
     /// How far before settled restored transactions are still needed, microseconds.
     pub const RESTORED: i64 = HOUR;
 
-    /// The facts of scored transactions. `restored` are the transactions behind what the tables hold, at
-    /// least those since [`Self::RESTORED`] before `restored_settled`.
+    /// The facts of scored transactions, and of `amended` versions of final ones, in open buckets. `restored`
+    /// are the transactions behind what the tables hold, at least those since [`Self::RESTORED`] before
+    /// `restored_settled`; `times` are the partition times, on every worker.
     pub fn new(
         settings: &Settings,
         restored_settled: i64,
         forgetting: &Forgetting,
         restored: StreamVec<'s, u64, OfMember<Arc<Transaction>>>,
         scored: VecCollection<'s, u64, OfMember<Scored>, isize>,
+        amended: VecCollection<'s, u64, OfMember<Amended>, isize>,
+        times: StreamVec<'s, u64, PartitionTime>,
     ) -> Self {
         let calendar = Calendar::new(settings.time_zone);
+        let amended = amended_facts(settings, restored_settled, amended, times);
         let fact = move |(scored, time, diff)| (Fact::new(&calendar, scored), time, diff);
         let current = scored.inner.unary::<CapacityContainerBuilder<Rc<Vec<_>>>, _, _, _>(
             Pipeline,
@@ -104,11 +139,28 @@ impl<'s> Facts<'s> {
             },
         );
         Self {
-            current,
+            current: current.concat(amended.clone()),
+            amended,
+            closed: false,
             restored,
             time_zone: settings.time_zone,
             forgetting: forgetting.clone(),
             restored_settled,
+        }
+    }
+
+    /// The same facts in closed buckets, whose sums are forgotten: there only amended ones contribute, and
+    /// what they contribute is the difference of a stored row.
+    #[must_use]
+    pub fn closed(&self) -> Self {
+        Self {
+            current: self.amended.clone(),
+            amended: self.amended.clone(),
+            closed: true,
+            restored: self.restored.clone(),
+            time_zone: self.time_zone,
+            forgetting: self.forgetting.clone(),
+            restored_settled: self.restored_settled,
         }
     }
 
@@ -117,17 +169,28 @@ impl<'s> Facts<'s> {
         &self.forgetting
     }
 
+    /// The name of an operator of a view.
+    fn named(&self, view: &str) -> String {
+        format!("{view}{}", if self.closed { ": closed" } else { "" })
+    }
+
     /// A collection of keys whose difference is the sum of what facts contribute to them.
     pub fn sum<K: Key, V: Sum, I: IntoIterator<Item = (K, V)>>(
         &self,
         name: &str,
         contributions: impl Fn(&Fact) -> I + 'static,
     ) -> VecCollection<'s, u64, K, V> {
-        sums::sum_by(name, self.current.clone(), contributions)
+        let closed = self.closed;
+        sums::sum_by(&self.named(name), self.current.clone(), move |fact| {
+            let closed_before = fact.closed_before;
+            let is_wanted = move |(key, _): &(K, V)| is_closed(closed_before, || key.closes_at()) == closed;
+            contributions(fact).into_iter().filter(is_wanted)
+        })
     }
 
     /// The groups of each local hour, as often as they have customers with a fact there. Customers of before
-    /// the first epoch are not emitted: stored sums count them.
+    /// the first epoch are not emitted: stored sums count them. In a closed hour the set of customers is
+    /// forgotten; there history says whether a fact is its customer's only one at its store.
     ///
     /// A customer's facts are all on one worker, so nothing is exchanged, and numbers of that worker name
     /// group and customer.
@@ -136,6 +199,9 @@ impl<'s> Facts<'s> {
         name: &str,
         group: impl Fn(&Transaction) -> G + 'static,
     ) -> VecCollection<'s, u64, HourlyGroup<G>, isize> {
+        if self.closed {
+            return self.closed_hourly_customers(name, group);
+        }
         let name = format!("{name}: customers");
         let numbers = Numbers::<G>::default();
         let of_groups = numbers.clone();
@@ -156,7 +222,29 @@ impl<'s> Facts<'s> {
         })
     }
 
-    /// The customers of facts.
+    /// The groups of closed hours, as often as they gain or lose a customer.
+    fn closed_hourly_customers<G: Group>(
+        &self,
+        name: &str,
+        group: impl Fn(&Transaction) -> G + 'static,
+    ) -> VecCollection<'s, u64, HourlyGroup<G>, isize> {
+        let name = format!("{}: customers", self.named(name));
+        let data = self.current.clone().unary::<VecBuilder<_>, _, _, _>(Pipeline, &name, move |_, _| {
+            move |input, output| {
+                input.for_each(|capability, facts| {
+                    let sole = facts.iter().filter(|(fact, _, _)| fact.sole_in_hour);
+                    let data = sole.filter_map(|(fact, epoch, diff)| {
+                        let group = group(&fact.scored.transaction);
+                        Some((HourlyGroup { hour_start: fact.closed_hour()?, group }, *epoch, *diff))
+                    });
+                    output.session(&capability).give_iterator(data);
+                });
+            }
+        });
+        data.as_collection()
+    }
+
+    /// The customers of facts in open hours.
     fn current(
         &self,
         name: &str,
@@ -165,7 +253,8 @@ impl<'s> Facts<'s> {
         let data = self.current.clone().unary::<VecBuilder<_>, _, _, _>(Pipeline, name, move |_, _| {
             move |input, output| {
                 input.for_each(|capability, facts| {
-                    let data = facts.iter().map(|(fact, epoch, diff)| {
+                    let open = facts.iter().filter(|(fact, _, _)| fact.closed_hour().is_none());
+                    let data = open.map(|(fact, epoch, diff)| {
                         let transaction = &fact.scored.transaction;
                         (customer_of(fact.hour_start, fact.customer_slot, transaction), *epoch, *diff)
                     });
@@ -197,6 +286,27 @@ pub trait Group: Clone + Eq + Hash + 'static {}
 
 impl<G: Clone + Eq + Hash + 'static> Group for G {}
 
+/// The facts of amended versions, each with what was closed when it came.
+fn amended_facts<'s>(
+    settings: &Settings,
+    restored_settled: i64,
+    amended: VecCollection<'s, u64, OfMember<Amended>, isize>,
+    times: StreamVec<'s, u64, PartitionTime>,
+) -> SharedCollection<'s, Fact> {
+    let calendar = Calendar::new(settings.time_zone);
+    let settling = Settling { restored: restored_settled, horizon: settings.correction_horizon };
+    let fact = move |(amended, epoch, diff): (OfMember<Amended>, _, _), settled| {
+        let counts = !amended.value.scored.transaction.voided;
+        counts.then(|| (Fact::amended(&calendar, amended, settled), epoch, diff))
+    };
+    settled_before("amended facts", settling, amended.inner, times, fact)
+}
+
+/// The first instant after a local hour, microseconds since 1970.
+fn hour_end(hour_start: i64) -> Option<i64> {
+    hour_start.checked_add(HOUR)
+}
+
 /// A group in a local hour.
 #[derive(Clone, Debug)]
 pub struct HourlyGroup<G> {
@@ -219,7 +329,7 @@ struct HourlyCustomer {
 
 impl Closes for (HourlyCustomer, ()) {
     fn closes_at(&self) -> Option<i64> {
-        self.0.hour_start.checked_add(HOUR)
+        hour_end(self.0.hour_start)
     }
 }
 

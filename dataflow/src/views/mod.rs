@@ -1,14 +1,19 @@
 //! The maintained views over facts: a file each, named like its table in gold.
 //!
 //! ```text
-//! scored ── facts ──┬── sums of agg_daily_fraud ──────── arrange (forgets) ── totals ──┐
-//!                   ├── sums of agg_hourly_sales ─────── arrange (forgets) ── totals ──┼── ViewRow
-//!                   └── ...                                                            ┘
+//! scored ───┬── facts ──┬── sums of agg_daily_fraud ──────── arrange (forgets) ── totals ──┐
+//!           │           ├── sums of agg_hourly_sales ─────── arrange (forgets) ── totals ──┼── rows
+//!           │           └── ...                                                            ┘
+//! amended ──┴── facts in closed buckets ──┬── sums of agg_daily_fraud ───── differences ───┐
+//!                                         └── ...                                          ┴── differences
 //! ```
 //!
-//! Law: at a complete epoch the last upsert of each open key is the sum of what all current transactions
-//! contribute to it. Amounts of different currencies are never added: a key of a sum that holds money names
-//! its currency. A key whose bucket ends before settled is forgotten; its row in the table stays.
+//! Law: at a complete epoch the row of each key, which is its last upsert and the differences after it, is the
+//! sum of what all current transactions contribute to it. Amounts of different currencies are never added: a key
+//! of a sum that holds money names its currency. A key whose bucket ends before settled is forgotten
+//! and its row in the table stays; an amended version of a final transaction still reaches it, as a difference
+//! of that row. What was settled in the epochs before the version's own decides between the two: then an
+//! arrangement still has every key that is open, and no upsert of a key follows a difference.
 //!
 //! A new view is a module with a type that implements [`View`], and its line in
 //! [`for_each_view`](crate::for_each_view).
@@ -23,12 +28,16 @@ pub mod quality;
 pub mod realtime_metrics;
 pub mod realtime_store_metrics;
 mod registry;
+mod rows;
 pub mod rule_performance;
 mod sales;
 pub mod store_performance;
+#[cfg(test)]
+mod tests;
 
 pub use fact::{Fact, Facts, Group, HourlyGroup};
 pub use registry::{PerView, Registered, Take, Update, ViewRow, Views, Visit, VisitBoth, maintain_all};
+pub use rows::Rows;
 pub use sales::{CustomerSales, Sales};
 
 use crate::operators::Upsert;
@@ -74,13 +83,20 @@ pub trait View: Registered {
 /// The new row of a key of `V`; `None` removes it.
 pub type RowOf<V> = Upsert<<V as View>::Key, <V as View>::Sum>;
 
-/// Maintains one view: its rows as they change. `restored` are the rows that the tables hold.
-fn maintain<'s, V: View>(
-    facts: &Facts<'s>,
-    restored: &StreamVec<'s, u64, ViewRow>,
-) -> StreamVec<'s, u64, ViewRow> {
+/// The output of maintained views.
+pub struct Maintained<'s> {
+    /// The rows of open keys, as they change.
+    pub rows: StreamVec<'s, u64, ViewRow>,
+    /// What amended facts add to the rows of closed keys: of each key one an epoch at most.
+    pub differences: StreamVec<'s, u64, ViewRow>,
+}
+
+/// Maintains one view. `restored` are the rows that the tables hold.
+fn maintain<'s, V: View>(facts: &Facts<'s>, restored: &StreamVec<'s, u64, ViewRow>) -> Maintained<'s> {
     let restored = restored.clone().flat_map(|row| V::of(row).and_then(|(key, sum)| Some((key, 0, sum?))));
-    sums::totals(V::NAME, facts.forgetting(), restored.as_collection(), V::sums(facts), V::row)
+    let rows = sums::totals(V::NAME, facts.forgetting(), restored.as_collection(), V::sums(facts), V::row);
+    let difference = |(key, sum)| V::row((key, Some(sum)));
+    Maintained { rows, differences: sums::differences(V::NAME, V::sums(&facts.closed()), difference) }
 }
 
 /// Maintains the number of events by key: those of `tallies` that have a key, and the `restored` numbers that

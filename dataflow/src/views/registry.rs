@@ -1,6 +1,6 @@
 //! Types and functions generated from the list of views.
 
-use super::{Facts, RowOf, View, maintain};
+use super::{Facts, Maintained, RowOf, View, maintain};
 use crate::for_each_view;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -152,13 +152,17 @@ macro_rules! registry {
             }
         })+
 
-        /// Maintains all views: their rows as they change. `restored` are the rows that the tables hold.
+        /// Maintains all views. `restored` are the rows that the tables hold.
         pub fn maintain_all<'s>(
             facts: &Facts<'s>,
             restored: &StreamVec<'s, u64, ViewRow>,
-        ) -> StreamVec<'s, u64, ViewRow> {
-            let rows = [$(maintain::<$View>(facts, restored),)+];
-            restored.scope().concatenate(rows)
+        ) -> Maintained<'s> {
+            let (rows, differences): (Vec<_>, Vec<_>) = [$(maintain::<$View>(facts, restored),)+]
+                .into_iter()
+                .map(|Maintained { rows, differences }| (rows, differences))
+                .unzip();
+            let scope = restored.scope();
+            Maintained { rows: scope.concatenate(rows), differences: scope.concatenate(differences) }
         }
     };
 }

@@ -10,8 +10,8 @@ use streamflow_dataflow::operators::watermark::Clock;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;
-use streamflow_dataflow::views::Facts;
 use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
+use streamflow_dataflow::views::{self, Facts, Views};
 use streamflow_model::{Id, PartitionId};
 
 /// The state from which a graph resumes: what all changes before its first epoch add up to.
@@ -33,6 +33,8 @@ struct Rows {
     partitions: BTreeMap<PartitionId, PartitionPosition>,
     /// The last row of each key, by the key's text.
     views: BTreeMap<String, ViewChange>,
+    /// The rows of views over facts, to which differences are added.
+    sums: Views<views::Rows>,
     controls: Vec<ControlChange>,
     watermark: Option<i64>,
     /// Event times of transactions whose rows another one with their id has overwritten.
@@ -120,6 +122,16 @@ fn look_back(case: &Case, settings: &Settings) -> i64 {
 
 impl Rows {
     fn apply(&mut self, change: ViewChange) {
+        let change = match change {
+            ViewChange::RowDifference(difference) => {
+                let Some(row) = self.sums.add(difference) else { return };
+                ViewChange::Row(row)
+            }
+            change => change,
+        };
+        if let ViewChange::Row(row) = &change {
+            self.sums.put(row.clone());
+        }
         let key = match &change {
             ViewChange::Row(row) => format!("{}: {:?}", row.view(), row.key()),
             ViewChange::Quality((key, _)) => format!("{key:?}"),

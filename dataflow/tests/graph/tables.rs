@@ -9,7 +9,7 @@ use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_dataflow::views::quality::{Measure, QualityKey};
-use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
+use streamflow_dataflow::views::{CustomerSales, Rows, Sales, ViewRow, Views};
 use streamflow_model::timestamp::civil_from_days;
 use streamflow_model::{
     Account, BooksEntry, Customer, DeadLetter, Entity, Id, ListChange, Product, Received, Source, Store,
@@ -24,6 +24,8 @@ use streamflow_oracle::{
 pub(crate) struct Tables {
     /// Everything but transactions and alerts.
     pub views: Expected,
+    /// The rows of views over facts in the graph's terms, to which differences are added.
+    rows: Views<Rows>,
     pub scored: BTreeMap<Scored, i64>,
     /// The alerts by id; several where an id was used again.
     pub alerts: BTreeMap<String, Vec<AlertState>>,
@@ -58,7 +60,13 @@ impl Tables {
                 let key = (key.customer.into(), key.currency.to_string());
                 upsert(&mut views.profiles, key, row.map(profile));
             }
-            ViewChange::Row(row) => apply_row(row, views),
+            ViewChange::Row(row) => {
+                self.rows.put(row.clone());
+                apply_row(row, views);
+            }
+            ViewChange::RowDifference(difference) => {
+                self.rows.add(difference).into_iter().for_each(|row| apply_row(row, views));
+            }
             ViewChange::Quality((key, count)) => {
                 upsert(&mut views.quality, (key.window_start, measure(key)), count);
             }

@@ -1,6 +1,6 @@
 //! How the rows of a view are stored: everything is derived from the list of columns.
 
-use crate::changes::Latest;
+use crate::changes::{At, Differences, Latest};
 use crate::copy_out::{self, CENTS, literal};
 use crate::encoding::{Columns, Fields, micros};
 use crate::keys::Dimensions;
@@ -28,6 +28,7 @@ pub struct Table<K: 'static, S: 'static> {
     /// 1970.
     pub window: Option<fn(&K) -> i64>,
     statements: OnceLock<Statements>,
+    additions: OnceLock<Additions>,
 }
 
 /// The table of a view over facts.
@@ -108,6 +109,11 @@ impl<T> Value<T> {
         }
     }
 
+    /// A difference adds to the column; other columns that are written take its value.
+    fn is_sum(&self) -> bool {
+        matches!(self, Self::Count(_) | Self::Exact(_) | Self::Money(_))
+    }
+
     /// The expression that reads the column back and the type that it then has; `None` where a restart needs
     /// no such column.
     fn read_as(&self, name: &str) -> Option<(String, Type)> {
@@ -166,6 +172,12 @@ pub(crate) struct Statements {
     expire: String,
 }
 
+/// The statements over differences; their columns are those of [`Statements`].
+struct Additions {
+    add: String,
+    delete_zero: String,
+}
+
 /// Which rows of windows are kept, and the frontier of the commit.
 #[derive(Clone, Copy)]
 pub(crate) struct Commit {
@@ -185,7 +197,15 @@ impl<K, S> Table<K, S> {
         key: &'static [Column<K>],
         values: &'static [Column<S>],
     ) -> Self {
-        Self { stored, shown, key, values, window: None, statements: OnceLock::new() }
+        Self {
+            stored,
+            shown,
+            key,
+            values,
+            window: None,
+            statements: OnceLock::new(),
+            additions: OnceLock::new(),
+        }
     }
 
     /// A table whose rows are dropped a day behind the watermark, by the start of their `window`.
@@ -195,7 +215,15 @@ impl<K, S> Table<K, S> {
         values: &'static [Column<S>],
         window: fn(&K) -> i64,
     ) -> Self {
-        Self { stored, shown: stored, key, values, window: Some(window), statements: OnceLock::new() }
+        Self {
+            stored,
+            shown: stored,
+            key,
+            values,
+            window: Some(window),
+            statements: OnceLock::new(),
+            additions: OnceLock::new(),
+        }
     }
 
     /// Writes the latest rows.
@@ -213,27 +241,63 @@ impl<K, S> Table<K, S> {
         if latest.is_empty() {
             return Ok(());
         }
-        let is_kept = |key: &K| match (self.window, commit.first_window) {
-            (Some(window), Some(first)) => window(key) >= first,
-            _ => true,
-        };
         let mut kept = Columns::new(&statements.row);
         let mut removed = Columns::new(&statements.key);
         let mut context = RowContext { dimensions, time: 0, frontier: commit.frontier };
         for (key, change) in self.ordered(latest, context.dimensions) {
-            if !is_kept(key) {
+            if !self.is_kept(key, commit) {
                 continue;
             }
             context.time = change.time;
             let columns = if change.value.is_some() { &mut kept } else { &mut removed };
-            columns.begin();
-            self.key.iter().for_each(|column| column.push(columns, key, &mut context));
+            self.push_key(columns, key, &mut context);
             if let Some(sum) = &change.value {
-                self.values.iter().for_each(|column| column.push(columns, sum, &mut context));
+                self.push_values(columns, sum, &mut context);
             }
         }
         output.write(self.shown, &statements.upsert, &kept)?;
         output.write(self.shown, &statements.delete, &removed)
+    }
+
+    /// Adds differences to stored rows; a row that becomes zero is deleted.
+    pub(crate) fn add(
+        &'static self,
+        output: &mut Output<'_, '_>,
+        differences: &Differences<K, S>,
+        dimensions: &mut Dimensions,
+        commit: Commit,
+    ) -> Result<(), PostgresError> {
+        let statements = self.statements.get_or_init(|| self.generate());
+        let mut added = Columns::new(&statements.row);
+        let mut keys = Columns::new(&statements.key);
+        let mut context = RowContext { dimensions, time: 0, frontier: commit.frontier };
+        for (key, At { time, value }) in differences.iter().filter(|(key, _)| self.is_kept(key, commit)) {
+            context.time = *time;
+            self.push_key(&mut added, key, &mut context);
+            self.push_values(&mut added, value, &mut context);
+            self.push_key(&mut keys, key, &mut context);
+        }
+        let additions = self.additions.get_or_init(|| self.generate_additions());
+        output.write(self.shown, &additions.add, &added)?;
+        output.write(self.shown, &additions.delete_zero, &keys)
+    }
+
+    /// Whether the window of a row, if it has one, is still kept.
+    fn is_kept(&self, key: &K, commit: Commit) -> bool {
+        match (self.window, commit.first_window) {
+            (Some(window), Some(first)) => window(key) >= first,
+            _ => true,
+        }
+    }
+
+    /// Begins a row with its key.
+    fn push_key(&self, columns: &mut Columns, key: &K, context: &mut RowContext<'_>) {
+        columns.begin();
+        self.key.iter().for_each(|column| column.push(columns, key, context));
+    }
+
+    fn push_values(&self, columns: &mut Columns, sum: &S, context: &mut RowContext<'_>) {
+        self.values.iter().for_each(|column| column.push(columns, sum, context));
     }
 
     /// Rows in the order of a customer's key, where they have one, so that neighbours share pages of index
@@ -242,7 +306,7 @@ impl<K, S> Table<K, S> {
         &self,
         latest: &'a Latest<K, S>,
         dimensions: &mut Dimensions,
-    ) -> Vec<(&'a K, &'a crate::changes::At<Option<S>>)> {
+    ) -> Vec<(&'a K, &'a At<Option<S>>)> {
         let mut rows: Vec<_> = latest.iter().collect();
         if let [Column { value: Value::Customer(id), .. }, ..] = self.key {
             rows.sort_by_cached_key(|(key, _)| dimensions.customers.of(id(key)));
@@ -254,31 +318,51 @@ impl<K, S> Table<K, S> {
     fn generate(&self) -> Statements {
         let key = written(self.key);
         let all: Vec<_> = key.iter().cloned().chain(written(self.values)).collect();
+        let window = self.key.first().map_or("", |column| column.name);
+        Statements {
+            row: types(&all),
+            key: types(&key),
+            upsert: self.insert(&sets(&written(self.values))),
+            delete: self.delete(),
+            expire: format!("DELETE FROM {} WHERE {window} < $1", self.stored),
+        }
+    }
+
+    /// Add, and delete what has become zero, over the same arrays.
+    fn generate_additions(&self) -> Additions {
+        let sums = self.values.iter().filter(|column| column.value.is_sum());
+        let zero: String = sums.map(|column| format!(" AND t.{} = 0", column.name)).collect();
+        Additions { add: self.insert(&additions(self.values)), delete_zero: self.delete() + &zero }
+    }
+
+    /// Inserts rows; `sets` says what happens to one that is there.
+    fn insert(&self, sets: &str) -> String {
+        let key = written(self.key);
+        let all: Vec<_> = key.iter().cloned().chain(written(self.values)).collect();
+        format!(
+            "INSERT INTO {} AS t ({}) SELECT * FROM unnest({}) ON CONFLICT ({}) DO UPDATE SET {sets}",
+            self.stored,
+            names(&all),
+            arrays(&all),
+            names(&key),
+        )
+    }
+
+    /// Deletes the rows of keys.
+    fn delete(&self) -> String {
         // Only equality is found by index.
         let same = self.key.iter().map(|Column { name, value }| match value {
             Value::Nothing => format!("t.{name} IS NULL"),
             _ => format!("t.{name} = k.{name}"),
         });
-        let stored = self.stored;
-        let window = self.key.first().map_or("", |column| column.name);
-        Statements {
-            row: types(&all),
-            key: types(&key),
-            upsert: format!(
-                "INSERT INTO {stored} ({}) SELECT * FROM unnest({}) ON CONFLICT ({}) DO UPDATE SET {}",
-                names(&all),
-                arrays(&all),
-                names(&key),
-                sets(&written(self.values)),
-            ),
-            delete: format!(
-                "DELETE FROM {stored} AS t USING unnest({}) AS k ({}) WHERE {}",
-                arrays(&key),
-                names(&key),
-                same.collect::<Vec<_>>().join(" AND "),
-            ),
-            expire: format!("DELETE FROM {stored} WHERE {window} < $1"),
-        }
+        let key = written(self.key);
+        format!(
+            "DELETE FROM {} AS t USING unnest({}) AS k ({}) WHERE {}",
+            self.stored,
+            arrays(&key),
+            names(&key),
+            same.collect::<Vec<_>>().join(" AND "),
+        )
     }
 }
 
@@ -353,6 +437,16 @@ fn names(columns: &[(&str, Type)]) -> String {
 pub(super) fn arrays(columns: &[(&str, Type)]) -> String {
     let array = |(index, (_, of)): (usize, &(&str, Type))| format!("${}::{}[]", index + 1, of.name());
     columns.iter().enumerate().map(array).collect::<Vec<_>>().join(", ")
+}
+
+/// Each sum grows by the value that could not be inserted; other columns take it.
+fn additions<T: 'static>(columns: &'static [Column<T>]) -> String {
+    let is_written = |column: &&Column<T>| column.value.written_as().is_some();
+    let set = |Column { name, value }: &Column<T>| match value.is_sum() {
+        true => format!("{name} = t.{name} + excluded.{name}"),
+        false => format!("{name} = excluded.{name}"),
+    };
+    columns.iter().filter(is_written).map(set).collect::<Vec<_>>().join(", ")
 }
 
 /// Each column takes the value that could not be inserted.

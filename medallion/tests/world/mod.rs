@@ -1,6 +1,7 @@
 //! A random world of transactions, and what each step changes in every view: recomputed from scratch each
 //! time.
 
+pub mod closing;
 mod views;
 
 use rand::{RngExt, SeedableRng};
