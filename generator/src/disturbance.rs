@@ -61,6 +61,25 @@ impl Disturbance {
         }
     }
 
+    /// Draws whether a transaction without another disturbance is refunded, in whole or in part, at any age: all
+    /// orders of magnitude between a minute and the set age are as likely.
+    pub(crate) fn draw_refund(
+        settings: &GeneratorSettings,
+        cents: u64,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Self> {
+        if rng.random::<f64>() >= settings.refunded_rate {
+            return None;
+        }
+        let longest = f64::from(settings.refunded_within) * SECOND as f64;
+        let shortest = MINUTE as f64;
+        let after = (shortest * (longest / shortest).powf(rng.random())) as i64;
+        if rng.random_bool(0.5) {
+            return Some(Self::Void { after });
+        }
+        Some(Self::Correction { after, cents: another_amount(cents, rng) })
+    }
+
     /// The final amount in cents; none where the transaction is voided or not accepted.
     pub(crate) fn final_cents(disturbance: Option<Self>, cents: u64) -> Option<u64> {
         match disturbance {

@@ -12,6 +12,7 @@ pub(crate) enum Stream {
     Purchases,
     Fraud,
     Disturbance,
+    Refunds,
 }
 
 /// The stream of `concern` under `seed`.

@@ -48,6 +48,11 @@ pub struct GeneratorSettings {
     pub corrected_rate: f64,
     /// Fraction voided (next revision, `voided`) within ten minutes. Default 0.001.
     pub voided_rate: f64,
+    /// Fraction of the transactions without a disturbance that are voided or corrected at any age, up to
+    /// `refunded_within`. Default 0.
+    pub refunded_rate: f64,
+    /// Largest age at which a transaction is refunded, seconds, 120 to 31,536,000. Default 30 days.
+    pub refunded_within: u32,
     /// Fraction that cannot be accepted as it is: broken, incomplete, out of range. Default 0.001.
     pub malformed_rate: f64,
     /// Fraud episodes per ordinary transaction; an episode is 1 to 12 transactions. An episode that
@@ -75,6 +80,8 @@ impl Default for GeneratorSettings {
             duplicate_rate: 0.005,
             corrected_rate: 0.002,
             voided_rate: 0.001,
+            refunded_rate: 0.0,
+            refunded_within: 2_592_000,
             malformed_rate: 0.001,
             fraud_episode_rate: 0.0005,
             foreign_customer_rate: 0.0,
@@ -109,6 +116,9 @@ impl GeneratorSettings {
         let start_allowed = "microseconds since 1970, in the years 2020 to 2099";
         check("start", self.start, (EARLIEST_START..LATEST_START).contains(&self.start), start_allowed)?;
         check("late_by_max", self.late_by_max, (1..=3600).contains(&self.late_by_max), "1 to 3600 seconds")?;
+        let within = self.refunded_within;
+        let ages = "120 to 31536000 seconds";
+        check("refunded_within", within, (120..=31_536_000).contains(&within), ages)?;
         let count = self.patterns.len();
         check("patterns", format!("a list of {count}"), count > 0, "a list of at least one")?;
         self.validate_rates()
@@ -126,6 +136,7 @@ impl GeneratorSettings {
         let others = [
             ("fraud_episode_rate", self.fraud_episode_rate),
             ("foreign_customer_rate", self.foreign_customer_rate),
+            ("refunded_rate", self.refunded_rate),
         ];
         for (key, rate) in disturbances.into_iter().chain(others) {
             check(key, rate, (0.0..=1.0).contains(&rate), "a fraction from 0 to 1")?;

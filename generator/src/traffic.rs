@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Purchases happen in order of event time, so that histories are exact; only emission is out of order.
-//! State is bounded: the purchases of open episodes, and transactions pending for at most two hours.
+//! State is bounded: the purchases of open episodes, and transactions pending for at most two hours, or until
+//! they are refunded.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -44,6 +45,7 @@ pub struct Traffic {
     purchase_rng: ChaCha8Rng,
     fraud_rng: ChaCha8Rng,
     disturbance_rng: ChaCha8Rng,
+    refund_rng: ChaCha8Rng,
     /// Event time of the next arrival, microseconds after the start.
     arrival: f64,
     transactions: u64,
@@ -82,6 +84,7 @@ impl Traffic {
             purchase_rng: rng(Stream::Purchases),
             fraud_rng: rng(Stream::Fraud),
             disturbance_rng: rng(Stream::Disturbance),
+            refund_rng: rng(Stream::Refunds),
             arrival: 0.0,
             transactions: 0,
             episodes: 0,
@@ -173,7 +176,10 @@ impl Traffic {
         let number = scatter(self.transactions, self.id_salt, 64);
         self.transactions += 1;
         let rng = &mut self.disturbance_rng;
-        let disturbance = Disturbance::draw(&self.settings, purchase.cents, mark.is_some(), rng);
+        let mut disturbance = Disturbance::draw(&self.settings, purchase.cents, mark.is_some(), rng);
+        if self.settings.refunded_rate > 0.0 && mark.is_none() && disturbance.is_none() {
+            disturbance = Disturbance::draw_refund(&self.settings, purchase.cents, &mut self.refund_rng);
+        }
         if let Some(cents) = Disturbance::final_cents(disturbance, purchase.cents) {
             self.histories.add(purchase.customer, purchase.at, cents, purchase.foreign.is_some());
         }
