@@ -1,8 +1,9 @@
 //! What the stages of the graph have in common: buffering by epoch, order, the watermark and what is settled,
 //! sums, arrangements that forget, and the log of state sizes.
 
+pub mod earliest;
 pub mod forgetting;
-
+pub mod hold;
 pub mod ordered;
 pub mod output;
 pub mod settled_before;
