@@ -12,6 +12,7 @@ pub mod high_value;
 pub mod hit;
 pub mod impossible_travel;
 pub mod leeway;
+pub mod stored;
 pub mod unusual_hour;
 pub mod velocity;
 
@@ -164,6 +165,8 @@ pub enum Evidence {
     Blacklist(blacklist::BlacklistEvidence),
     /// Of FR-006.
     CardTesting(card_testing::CardTestingEvidence),
+    /// Of any, read back from the tables.
+    Stored(stored::StoredEvidence),
 }
 
 impl Evidence {
@@ -176,6 +179,7 @@ impl Evidence {
             Self::UnusualHour(evidence) => evidence,
             Self::Blacklist(evidence) => evidence,
             Self::CardTesting(evidence) => evidence,
+            Self::Stored(evidence) => evidence,
         }
     }
 }
