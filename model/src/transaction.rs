@@ -15,8 +15,17 @@ impl Currency {
 
     /// `None` unless `code` is three letters A to Z.
     pub fn parse(code: &str) -> Option<Self> {
-        let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
-        letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))
+        Self::from_bytes(code.as_bytes().try_into().ok()?)
+    }
+
+    /// As [`Currency::parse`].
+    pub fn from_bytes(code: [u8; 3]) -> Option<Self> {
+        code.iter().all(u8::is_ascii_uppercase).then_some(Self(code))
+    }
+
+    /// The code in ASCII.
+    pub fn as_bytes(&self) -> &[u8; 3] {
+        &self.0
     }
 
     /// The code as text.
