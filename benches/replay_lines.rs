@@ -62,7 +62,7 @@ fn ids<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Erro
 
 impl<'a> Row<'a> {
     fn new(settled: &'a Settled) -> Self {
-        let Settled { transaction, verdict } = settled;
+        let Settled { transaction, verdict, .. } = settled;
         Self {
             transaction_id: &transaction.id,
             customer_id: &transaction.customer,
@@ -99,7 +99,7 @@ fn settled(number: usize) -> Settled {
     );
     let decoded = decode_payload(payload.as_bytes(), Source::new(PartitionId::FIRST, number as u64)).unwrap();
     let verdict = Verdict { score: Score::ZERO, alert: false, hits: Vec::new() };
-    Settled { transaction: decoded.transaction.as_ref().clone(), verdict }
+    Settled { transaction: decoded.transaction.as_ref().clone(), verdict, alert_changes: 0 }
 }
 
 /// What is written, and nanoseconds a line.

@@ -161,7 +161,15 @@ def page():
         ),
     )
     screen.put(
-        5,
+        3,
+        graph(
+            "Undecided",
+            "Corrections and voids of transactions that memory does not hold. Above 0 for minutes: something holds finality back.",
+            [(f"sum by (topic) ({metric('streamflow_pending_events')})", "{{topic}}")],
+        ),
+    )
+    screen.put(
+        4,
         graph(
             "Published",
             "Records in transactions that Kafka has acknowledged, by topic; transactions.",
@@ -173,7 +181,7 @@ def page():
         ),
     )
     screen.put(
-        4,
+        3,
         graph(
             "Bytes",
             "Values read from Kafka, rows copied into PostgreSQL.",
@@ -185,7 +193,7 @@ def page():
         ),
     )
     screen.put(
-        4,
+        3,
         graph(
             "Troubles",
             "Connections to Kafka that broke, attempts of the publisher and of the committer that were repeated.",

@@ -13,7 +13,7 @@ use streamflow_connectors::postgres::PostgresSettings;
 use streamflow_dataflow::detectors::Rules;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::settings::Settings;
-use streamflow_model::timestamp::SECOND;
+use streamflow_model::timestamp::{DAY, SECOND};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +24,8 @@ pub struct Config {
     pub correction_horizon_seconds: u32,
     /// How long ids are remembered beyond the correction horizon, in seconds; at least as long as that.
     pub identity_retention_seconds: u32,
+    /// How old a transaction can be that is still corrected or voided, days.
+    pub correction_retention_days: u32,
     /// How far an event's time may be past its record's time, in seconds.
     pub future_allowance_seconds: u32,
     pub workers: usize,
@@ -129,6 +131,7 @@ impl Default for Config {
             time_zone: chrono_tz::America::Sao_Paulo,
             correction_horizon_seconds: 3600,
             identity_retention_seconds: 3600,
+            correction_retention_days: 120,
             future_allowance_seconds: 300,
             workers: 1,
             topics: TopicNames::default(),
@@ -287,6 +290,7 @@ impl Config {
         let limits = [
             ("correction_horizon_seconds", u64::from(self.correction_horizon_seconds), 60, 7 * 86_400),
             ("identity_retention_seconds", u64::from(self.identity_retention_seconds), 0, 7 * 86_400),
+            ("correction_retention_days", u64::from(self.correction_retention_days), 1, 3650),
             ("future_allowance_seconds", u64::from(self.future_allowance_seconds), 0, 86_400),
             ("workers", self.workers as u64, 1, 256),
             ("topics.transactions (number of topics)", self.topics.transactions.len() as u64, 1, 12),
@@ -343,6 +347,7 @@ impl Config {
         Settings {
             correction_horizon: i64::from(self.correction_horizon_seconds) * SECOND,
             identity_retention: i64::from(self.identity_retention_seconds) * SECOND,
+            correction_retention: i64::from(self.correction_retention_days) * DAY,
             future_allowance: i64::from(self.future_allowance_seconds) * SECOND,
             time_zone: self.time_zone,
             rules: self.rules.clone(),

@@ -1,12 +1,14 @@
 //! Admission: which events of transaction topics are taken, partition by partition, in the order of offsets.
 //!
-//! Law: an event is too late if it is older than its partition time less the horizon. A partition time is the
+//! Law: an event is too late if it is older than its partition time less the horizon, unless it corrects or
+//! voids: then `identity` decides. A partition time is the
 //! largest record timestamp in the partition up to the event, or a later clock that was given in an earlier
 //! epoch, because the partition had been read to its end. A clock that is right is never past a record that is
 //! still to come, so the partition's prefix alone decides, and any replay decides the same. Where a clock was
 //! wrong, what the graph has made final by it stays final. In files a line's record timestamp is its own event
 //! time.
 
+use crate::admitted_event::AdmittedEvent;
 use crate::changes::PartitionPosition;
 use crate::decode::{Decoded, Event, Refusal};
 use crate::operators::output;
@@ -16,60 +18,13 @@ use crate::partitions::Partitions;
 use crate::resume::Resume;
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
 use streamflow_model::record::Record;
 use streamflow_model::timestamp::{Rfc3339, SECOND};
-use streamflow_model::{DeadLetter, Reason, Received, Transaction};
+use streamflow_model::{DeadLetter, Reason};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-
-/// An event that is neither refused nor too late; whether it is a duplicate is not known yet.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AdmittedEvent {
-    /// The transaction.
-    pub transaction: Arc<Transaction>,
-    /// The record's timestamp, microseconds since 1970; `None` in files.
-    pub record_time: Option<i64>,
-    /// The partition time at this event, microseconds since 1970.
-    pub partition_time: i64,
-    /// The schema version that the payload states.
-    pub schema_version: u32,
-    /// The record's key.
-    pub key: Option<Bytes>,
-    /// The JSON as received.
-    pub payload: Bytes,
-}
-
-impl AdmittedEvent {
-    /// The event as a dead letter.
-    pub fn dead_letter(self, reason: Reason, message: String) -> DeadLetter {
-        DeadLetter {
-            source: self.transaction.source,
-            record_time: self.record_time,
-            reason,
-            message,
-            key: self.key,
-            full_length: self.payload.len() as u64,
-            payload: Some(self.payload),
-        }
-    }
-
-    /// The event as a row of bronze, and its transaction.
-    pub fn received(self) -> (Received, Arc<Transaction>) {
-        let received = Received {
-            source: self.transaction.source,
-            record_time: self.record_time,
-            event_time: self.transaction.event_time,
-            schema_version: self.schema_version,
-            payload: self.payload,
-        };
-        (received, self.transaction)
-    }
-}
 
 /// The outputs of [`admit`].
 pub struct Admitted<'s> {
@@ -170,7 +125,9 @@ impl Admission {
             // A line in the future must not make all others late, so its time counts only from here on.
             partition.observe(record.appended_at.unwrap_or(event_time));
             let partition_time = partition.time().unwrap_or(event_time);
-            late(event_time, partition_time, self.horizon)?;
+            if !decoded.transaction.amends() {
+                late(event_time, partition_time, self.horizon)?;
+            }
             Ok((decoded, partition_time))
         });
         // Before a file's first readable line there is no time to count under.
@@ -206,11 +163,12 @@ fn future(event_time: i64, now: i64, allowance: i64) -> Result<(), Refusal> {
 
 fn late(event_time: i64, partition_time: i64, horizon: i64) -> Result<(), Refusal> {
     let limit = partition_time.saturating_sub(horizon);
-    if event_time >= limit {
-        return Ok(());
-    }
-    let message = format!("timestamp {}: must be at or after {}", Rfc3339(event_time), Rfc3339(limit));
-    Err(Refusal::new(Reason::TooLate, message))
+    if event_time >= limit { Ok(()) } else { Err(Refusal::new(Reason::TooLate, too_late(event_time, limit))) }
+}
+
+/// Says that an event at `event_time` had to be at or after `limit`, both microseconds since 1970.
+pub(crate) fn too_late(event_time: i64, limit: i64) -> String {
+    format!("timestamp {}: must be at or after {}", Rfc3339(event_time), Rfc3339(limit))
 }
 
 fn admitted(record: Record, decoded: Decoded, partition_time: i64) -> AdmittedEvent {

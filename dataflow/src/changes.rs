@@ -1,6 +1,7 @@
 //! The output of the graph: changes of every table.
 
 use crate::alerts::{AlertChange, AlertEvidence};
+use crate::amendments::Pending;
 use crate::detectors::RulesChange;
 pub use crate::operators::Upsert;
 use crate::operators::watermark::PartitionTime;
@@ -10,7 +11,7 @@ use crate::views::customer_profile::{Profile, ProfileKey};
 use crate::views::quality::QualityKey;
 use serde::{Deserialize, Serialize};
 use streamflow_model::{
-    BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Store,
+    BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Source, Store,
 };
 
 /// How far a partition has been read, and the largest record time seen in it.
@@ -46,6 +47,8 @@ pub enum ViewChange {
     /// A version of a transaction is retracted (-1) or emitted (+1). A transaction never disappears: each -1
     /// is followed by a +1.
     Scored(Scored, i8),
+    /// `streamflow.pending_events`: an event begins to wait for an answer, or no longer does.
+    Pending(Upsert<Source, Pending>),
     /// `gold.customer_profile`.
     Profile(Upsert<ProfileKey, Profile>),
     /// The row of an open bucket in a view over facts.

@@ -59,23 +59,23 @@ use crate::admission::admit;
 use crate::changes::ViewChange;
 use crate::controls::controls;
 use crate::dimensions::{Role, clocks_of, decode_dimensions};
-use crate::history::{Optional, history};
+use crate::history::{Optional, Replacements, history};
 use crate::identity::identify;
 use crate::inputs::Inputs;
 use crate::operators::forgetting::Forgetting;
+use crate::operators::hold::hold;
 use crate::operators::watermark::{CurrentWatermark, PartitionTime};
 use crate::operators::{ordered, watermark};
 use crate::resume::Resume;
 use crate::roster::OfMember;
-use crate::score::{Scored, Settled};
+use crate::score::{Alerted, Amended, Scored, Settled};
 use crate::settings::Settings;
 use crate::views::books::books;
 use crate::views::quality::quality;
 use crate::views::{Facts, maintain_all};
-use differential_dataflow::{AsCollection, VecCollection};
+use differential_dataflow::VecCollection;
 use std::sync::Arc;
 use streamflow_model::{Received, Transaction};
-use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
@@ -99,6 +99,9 @@ pub struct Outputs<'s> {
     pub received: VecCollection<'s, u64, Received, isize>,
     /// Current transactions with their verdicts, voided ones included, each on its customer's worker.
     pub scored: VecCollection<'s, u64, OfMember<Scored>, isize>,
+    /// Versions of final transactions that amendments retract or assert: with `scored` they add up to the current
+    /// ones.
+    pub amended: VecCollection<'s, u64, OfMember<Amended>, isize>,
     /// Transactions that have become final, if wanted.
     pub settled: StreamVec<'s, u64, Settled>,
     /// The watermark.
@@ -110,12 +113,15 @@ pub struct Outputs<'s> {
 impl<'s> Outputs<'s> {
     /// Current transactions, voided ones included.
     pub fn transactions(&self) -> VecCollection<'s, u64, Arc<Transaction>, isize> {
-        self.scored.clone().map(|scored| scored.value.transaction)
+        let amended = self.amended.clone().map(|amended| amended.value.scored.transaction);
+        self.scored.clone().map(|scored| scored.value.transaction).concat(amended)
     }
 
     /// Current transactions with an alert: what the log of alert changes adds up to.
-    pub fn alerts(&self) -> VecCollection<'s, u64, Scored, isize> {
-        self.scored.clone().map(|scored| scored.value).filter(|scored| scored.verdict.alert)
+    pub fn alerts(&self) -> VecCollection<'s, u64, Alerted, isize> {
+        let amended = self.amended.clone().map(|amended| amended.value.scored);
+        let scored = self.scored.clone().map(|scored| scored.value).concat(amended);
+        scored.flat_map(Scored::alerted)
     }
 }
 
@@ -136,7 +142,7 @@ pub fn build<'s>(
     resume: &Resume,
     inputs: Inputs<'s>,
 ) -> Outputs<'s> {
-    let Inputs { transactions, dimensions, rules, clocks, restored } = inputs;
+    let Inputs { transactions, dimensions, rules, clocks, answers, settle, restored } = inputs;
     let scope = transactions.scope();
     let forgetting = Forgetting::new(resume.first_epoch());
 
@@ -148,20 +154,23 @@ pub fn build<'s>(
     let times = [of_watermark, admitted.partition_times, dimensions.partition_times];
     let times = watermark::broadcast(scope.concatenate(times));
     let identified =
-        identify(settings, wanted.transactions, resume, &restored, admitted.events, times.clone());
+        identify(settings, wanted.transactions, resume, &restored, admitted.events, answers, times.clone());
+    // Nothing becomes final that an event waiting for an answer may still amend.
+    let held_times = hold(times.clone(), ordered::broadcast("holds", identified.holds));
     let controls = controls(dimensions.list_changes.clone(), rules.clone());
+    let replacements =
+        Replacements { versions: identified.versions, amendments: identified.amendments, settle };
     let optional = Optional { settled: wanted.settled, evidence: wanted.transactions };
     let histories =
-        history(settings, optional, resume, &restored, identified.versions, controls, times.clone());
-    let amended = empty(scope).as_collection();
+        history(settings, optional, resume, &restored, replacements, controls, held_times.clone());
     let facts = Facts::new(
         settings,
         resume.settled(settings),
         &forgetting,
         histories.restored,
         histories.scored.clone(),
-        amended,
-        times.clone(),
+        histories.amended.clone(),
+        held_times.clone(),
     );
     let views = maintain_all(&facts, &restored.rows());
     let events = scope.concatenate([admitted.tallies, identified.tallies]);
@@ -187,6 +196,7 @@ pub fn build<'s>(
         into_changes(watermark, ViewChange::Watermark),
         into_changes(alert_changes, ViewChange::AlertChange),
         into_changes(histories.profiles, ViewChange::Profile),
+        into_changes(identified.pending, ViewChange::Pending),
         into_changes(views.rows, ViewChange::Row),
         into_changes(views.differences, ViewChange::RowDifference),
         into_changes(books(&forgetting, restored.books(), tallies), ViewChange::Books),
@@ -198,13 +208,18 @@ pub fn build<'s>(
         let received = |(received, _, _)| ViewChange::Received(received);
         changes.push(into_changes(identified.received.inner.clone(), received));
         changes.push(into_changes(histories.scored.inner.clone(), scored));
+        let amended = |(amended, _, diff): (OfMember<Amended>, _, isize)| {
+            ViewChange::Scored(amended.value.scored, diff as i8)
+        };
+        changes.push(into_changes(histories.amended.inner.clone(), amended));
         changes.push(into_changes(histories.evidence, ViewChange::AlertEvidence));
     }
-    forgetting.settle(settings.correction_horizon, times);
+    forgetting.settle(settings.correction_horizon, held_times);
     Outputs {
         changes: scope.concatenate(changes),
         received: identified.received,
         scored: histories.scored,
+        amended: histories.amended,
         settled: histories.settled,
         watermark: current_watermark,
         stages,

@@ -1,5 +1,6 @@
 //! The inputs of the graph on one worker, and the handles that feed them.
 
+use crate::amendments::{Answer, Pending, SettleCustomer};
 use crate::changes::ViewChange;
 use crate::decode::Event;
 use crate::detectors::RulesChange;
@@ -21,6 +22,10 @@ pub struct Inputs<'s> {
     /// Announcements of partitions, clocks of those that have been read to their end, and ends: each on the
     /// worker that reads the partition.
     pub clocks: StreamVec<'s, u64, Clock>,
+    /// What the tables hold about events that wait, from any worker.
+    pub answers: StreamVec<'s, u64, Answer>,
+    /// Customers whose transactions are to be settled early, from any worker.
+    pub settle: StreamVec<'s, u64, SettleCustomer>,
     /// State read back from the tables.
     pub restored: Restored<'s>,
 }
@@ -35,6 +40,10 @@ pub struct InputHandles {
     pub rules: Handle<u64, RulesChange>,
     /// Announcements of this worker's partitions, clocks of those that have been read to their end, and ends.
     pub clocks: Handle<u64, Clock>,
+    /// What the tables hold about events that wait.
+    pub answers: Handle<u64, Answer>,
+    /// Customers whose transactions are to be settled early.
+    pub settle: Handle<u64, SettleCustomer>,
 }
 
 /// The handles of [`Restored`]. The graph decides nothing before all workers have dropped theirs.
@@ -45,6 +54,8 @@ pub struct RestoredHandles {
     pub customers: Handle<u64, RestoredCustomer>,
     /// Rows of aggregates that can still change, the counts of quality and the books.
     pub views: Handle<u64, ViewChange>,
+    /// Events that wait for an answer.
+    pub pending: Handle<u64, Pending>,
 }
 
 impl<'s> Inputs<'s> {
@@ -55,22 +66,32 @@ impl<'s> Inputs<'s> {
         let (dimensions_in, dimensions) = scope.new_input();
         let (rules_in, rules) = scope.new_input();
         let (clocks_in, clocks) = scope.new_input();
+        let (answers_in, answers) = scope.new_input();
+        let (settle_in, settle) = scope.new_input();
         let (restored_transactions_in, restored_transactions) = scope.new_input();
         let (customers_in, customers) = scope.new_input();
         let (views_in, views) = scope.new_input();
+        let (pending_in, pending) = scope.new_input();
         let handles = InputHandles {
             transactions: transactions_in,
             dimensions: dimensions_in,
             rules: rules_in,
             clocks: clocks_in,
+            answers: answers_in,
+            settle: settle_in,
         };
         let restored_handles = RestoredHandles {
             transactions: restored_transactions_in,
             customers: customers_in,
             views: views_in,
+            pending: pending_in,
         };
-        let restored = Restored { transactions: restored_transactions, customers, views };
-        (handles, restored_handles, Self { transactions, dimensions, rules, clocks, restored })
+        let restored = Restored { transactions: restored_transactions, customers, views, pending };
+        (
+            handles,
+            restored_handles,
+            Self { transactions, dimensions, rules, clocks, answers, settle, restored },
+        )
     }
 }
 
@@ -81,5 +102,7 @@ impl InputHandles {
         self.dimensions.advance_to(epoch);
         self.rules.advance_to(epoch);
         self.clocks.advance_to(epoch);
+        self.answers.advance_to(epoch);
+        self.settle.advance_to(epoch);
     }
 }

@@ -3,7 +3,9 @@
 //! It does no input or output: [`graph::build`] turns streams of records into streams of changes.
 
 pub mod admission;
+pub mod admitted_event;
 pub mod alerts;
+pub mod amendments;
 pub mod changes;
 pub mod controls;
 pub mod decode;

@@ -4,6 +4,7 @@
 //! Restored rows are not emitted again. No event is decided before all state is restored, which is when these
 //! streams have ended.
 
+use crate::amendments::Pending;
 use crate::changes::{PartitionPosition, Upsert, ViewChange};
 use crate::controls::ControlChange;
 use crate::operators::watermark::{self, Clock};
@@ -26,11 +27,13 @@ pub struct Resume {
     pub partitions: Vec<PartitionPosition>,
     /// All changes of the rules and the list, in order.
     pub controls: Vec<ControlChange>,
+    /// The smallest [`Pending::held_before`] of the events that wait for an answer; `i64::MAX` without any.
+    pub held_before: i64,
 }
 
 impl Default for Resume {
     fn default() -> Self {
-        Self { watermark: i64::MIN, partitions: Vec::new(), controls: Vec::new() }
+        Self { watermark: i64::MIN, partitions: Vec::new(), controls: Vec::new(), held_before: i64::MAX }
     }
 }
 
@@ -38,7 +41,7 @@ impl Resume {
     /// The instant before which everything was final, microseconds since 1970.
     #[must_use]
     pub fn settled(&self, settings: &Settings) -> i64 {
-        watermark::settled(self.watermark, settings.correction_horizon)
+        watermark::settled(self.watermark, settings.correction_horizon).min(self.held_before)
     }
 
     /// The first epoch with new input: state is restored in epoch 0.
@@ -90,6 +93,8 @@ pub struct Restored<'s> {
     pub customers: StreamVec<'s, u64, RestoredCustomer>,
     /// Rows of aggregates that can still change, the counts of quality and the books.
     pub views: StreamVec<'s, u64, ViewChange>,
+    /// Events that wait for an answer.
+    pub pending: StreamVec<'s, u64, Pending>,
 }
 
 impl<'s> Restored<'s> {

@@ -63,6 +63,23 @@ pub struct Scored {
     pub alert_changes: u32,
 }
 
+/// A current transaction with an alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Alerted {
+    /// The transaction.
+    pub transaction: Arc<Transaction>,
+    /// Its score and hits.
+    pub verdict: ShownVerdict,
+}
+
+impl Scored {
+    /// The transaction and its verdict, if that is an alert.
+    pub fn alerted(self) -> Option<Alerted> {
+        let Self { transaction, verdict, .. } = self;
+        verdict.alert.then_some(Alerted { transaction, verdict })
+    }
+}
+
 /// A transaction that is final, voided ones included.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Settled {
@@ -70,6 +87,8 @@ pub struct Settled {
     pub transaction: Transaction,
     /// Its score and hits; zero and none for a voided one.
     pub verdict: Verdict,
+    /// Number of changes of its alert, over all versions.
+    pub alert_changes: u32,
 }
 
 /// A version of a final transaction, which an amendment retracts or asserts.

@@ -9,6 +9,8 @@ pub struct Settings {
     pub correction_horizon: i64,
     /// How long ids are remembered after the horizon, microseconds.
     pub identity_retention: i64,
+    /// How old a transaction can be that is still corrected or voided, microseconds.
+    pub correction_retention: i64,
     /// How far after its record's time an event may be, microseconds.
     pub future_allowance: i64,
     /// The zone of local days and hours.
@@ -29,10 +31,11 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        use streamflow_model::timestamp::{HOUR, MINUTE};
+        use streamflow_model::timestamp::{DAY, HOUR, MINUTE};
         Self {
             correction_horizon: HOUR,
             identity_retention: HOUR,
+            correction_retention: 120 * DAY,
             future_allowance: 5 * MINUTE,
             time_zone: chrono_tz::America::Sao_Paulo,
             rules: Rules::default(),

@@ -30,7 +30,7 @@ pub enum Observation {
     DeadLetter(Reason),
 }
 
-const SLOTS: usize = 20;
+const SLOTS: usize = 21;
 
 /// All observations: the inverse of [`slot`].
 const OBSERVATIONS: [Observation; SLOTS] = [
@@ -47,6 +47,7 @@ const OBSERVATIONS: [Observation; SLOTS] = [
     Observation::Ended(Account::Duplicate),
     Observation::Ended(Account::Superseded),
     Observation::Ended(Account::Reference),
+    Observation::Ended(Account::Pending),
     Observation::DeadLetter(Reason::MalformedJson),
     Observation::DeadLetter(Reason::MissingField),
     Observation::DeadLetter(Reason::InvalidField),
@@ -71,8 +72,9 @@ fn slot(observation: Observation) -> usize {
         Observation::Ended(Account::Duplicate) => 10,
         Observation::Ended(Account::Superseded) => 11,
         Observation::Ended(Account::Reference) => 12,
+        Observation::Ended(Account::Pending) => 13,
         Observation::DeadLetter(reason) | Observation::Ended(Account::DeadLetter(reason)) => {
-            13 + reason as usize
+            14 + reason as usize
         }
     }
 }
@@ -112,6 +114,11 @@ impl Tallies {
     /// Counts one event with `observation`.
     pub fn count(&mut self, observation: Observation) {
         self.counts[slot(observation)] += 1;
+    }
+
+    /// Takes back one event that was counted with `observation`.
+    pub fn take_back(&mut self, observation: Observation) {
+        self.counts[slot(observation)] -= 1;
     }
 
     /// The counts since the last call.

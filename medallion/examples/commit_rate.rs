@@ -60,6 +60,7 @@ impl Load {
             minutes.insert((minute_start, transaction.store.clone()));
             let payload = format!("{{\"transaction_id\":\"{:0>320}\"}}", transaction.id);
             changes.push(ViewChange::Received(Received {
+                final_before: None,
                 source: transaction.source,
                 record_time: Some(transaction.event_time),
                 event_time: transaction.event_time,

@@ -10,6 +10,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use streamflow_connectors::postgres::{Batch, CopyRows};
 use streamflow_dataflow::alerts::{AlertChange, AlertEvidence};
+use streamflow_dataflow::amendments::Pending;
 use streamflow_dataflow::changes::{PartitionPosition, Upsert, ViewChange};
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::operators::sums::{self, Key, Sum};
@@ -17,11 +18,11 @@ use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
 use streamflow_dataflow::views::quality::QualityKey;
 use streamflow_dataflow::views::{PerView, RowOf, Take, Update, View, Views, Visit};
 use streamflow_model::{
-    BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Store,
+    BooksEntry, Customer, DeadLetter, Id, ListChange, PartitionId, Product, Received, Source, Store,
 };
 
 /// Columns of `bronze.raw_transactions`, in the order of [`Changes::receive`].
-const RECEIVED_COLUMNS: i16 = 8;
+const RECEIVED_COLUMNS: i16 = 9;
 
 /// A value with its ingest time.
 #[derive(Debug)]
@@ -129,6 +130,7 @@ pub struct Changes {
     pub(crate) alerts: Vec<At<AlertChange>>,
     pub(crate) evidence: Evidence,
     pub(crate) scored: Versions,
+    pub(crate) pending: Latest<Source, Pending>,
     pub(crate) profiles: Latest<ProfileKey, Profile>,
     pub(crate) views: Views<Rows>,
     pub(crate) quality: Latest<QualityKey, i64>,
@@ -154,6 +156,7 @@ impl Changes {
             alerts: Vec::new(),
             evidence: HashMap::default(),
             scored: Versions::default(),
+            pending: Latest::default(),
             profiles: Latest::default(),
             views: Views::default(),
             quality: Latest::default(),
@@ -180,6 +183,7 @@ impl Changes {
                 self.evidence.insert(value.transaction.clone(), At { time, value });
             }
             ViewChange::Scored(scored, change) => self.scored.push(time, scored, change),
+            ViewChange::Pending(upsert) => put(&mut self.pending, time, upsert),
             ViewChange::Profile(upsert) => put(&mut self.profiles, time, upsert),
             ViewChange::Row(row) => row.take_into(&mut self.views, &mut PutAt(time)),
             ViewChange::RowDifference(difference) => {
@@ -224,6 +228,7 @@ impl Changes {
         rows.text(self.topics.name(partition.topic()));
         rows.text(&String::from_utf8_lossy(&received.payload));
         rows.nullable(received.record_time, |rows, time| rows.instant(time));
+        rows.nullable(received.final_before, |rows, time| rows.instant(time));
     }
 }
 
@@ -237,6 +242,7 @@ impl Batch for Changes {
         self.alerts.extend(later.alerts);
         self.evidence.extend(later.evidence);
         self.scored.merge(later.scored);
+        merge(&mut self.pending, later.pending);
         merge(&mut self.profiles, later.profiles);
         self.views.update(&mut later.views, &mut MergeRows);
         merge(&mut self.quality, later.quality);
@@ -256,6 +262,7 @@ impl Batch for Changes {
             + self.alerts.len()
             + self.evidence.len()
             + self.scored.len()
+            + self.pending.len()
             + self.profiles.len()
             + self.rows_of_views()
             + self.quality.len()

@@ -14,6 +14,7 @@
 //! [`PostgresError`]: streamflow_connectors::postgres::PostgresError
 //! [`PostgresError::Fenced`]: streamflow_connectors::postgres::PostgresError::Fenced
 
+pub mod answers;
 mod changes;
 mod copy_out;
 mod encoding;

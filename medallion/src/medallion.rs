@@ -216,6 +216,7 @@ impl Medallion {
             last_number: progress.alert_changes,
         }
         .write(output, changes)?;
+        tables::pending_events::write(output, changes, &self.topics)?;
         tables::lists::write(output, changes)?;
         tables::dimensions::write(output, changes, dimensions, commit)?;
         // Last, as it ends the transaction of a writer whose lease was taken.

@@ -52,7 +52,7 @@ impl OldDatabase {
     fn hydrate(&mut self) -> (Progress, Vec<Row>) {
         let topics = Topics::new(TOPICS);
         let progress = Progress::take_lease(&mut self.client, Sao_Paulo).unwrap();
-        let resume = resume(&mut self.client, &progress, &topics).unwrap();
+        let resume = resume(&mut self.client, &progress, &topics, 3_600_000_000).unwrap();
         let mut rows = Vec::new();
         Hydration::new(&Settings::default(), &resume, &progress, &topics)
             .read(&mut self.client, Share { index: 0, of: 1 }, |row| rows.push(row))
@@ -143,7 +143,9 @@ fn every_row_is_read_back() {
     rows.iter().for_each(|row| *read.entry(row.table()).or_default() += 1);
     let books = read.remove("streamflow.progress");
     assert_eq!(books, Some(progress.books.values().map(|accounts| accounts.len() as i64).sum()));
-    let tables = Row::tables().into_iter().filter(|table| *table != "streamflow.progress");
+    // No event waited in a database that old.
+    let others = ["streamflow.progress", "streamflow.pending_events"];
+    let tables = Row::tables().into_iter().filter(|table| !others.contains(table));
     let stored: BTreeMap<&str, i64> = tables.map(|table| (table, database.count(table))).collect();
     assert_eq!(read, stored);
     let restored_with_hits = rows.iter().filter_map(|row| match row {

@@ -18,6 +18,9 @@ pub enum Account {
     Superseded,
     /// An upsert or deletion of reference data.
     Reference,
+    /// Not decided yet: a correction or void of a transaction that is final or not in memory. It ends in
+    /// another account once the tables have been asked.
+    Pending,
     /// Not accepted.
     DeadLetter(Reason),
 }
@@ -29,7 +32,7 @@ impl Account {
 
     /// The account with this name.
     pub fn named(name: &str) -> Option<Self> {
-        let others = [Self::Reference].into_iter().chain(Reason::ALL.map(Self::DeadLetter));
+        let others = [Self::Reference, Self::Pending].into_iter().chain(Reason::ALL.map(Self::DeadLetter));
         Self::OF_TRANSACTIONS.into_iter().chain(others).find(|account| account.as_str() == name)
     }
 
@@ -47,6 +50,7 @@ impl Account {
             Self::Duplicate => "duplicate",
             Self::Superseded => "superseded",
             Self::Reference => "reference",
+            Self::Pending => "pending",
             Self::DeadLetter(reason) => reason.as_str(),
         }
     }

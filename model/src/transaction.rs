@@ -71,6 +71,11 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// Whether it means to replace another version: it corrects or voids.
+    pub fn amends(&self) -> bool {
+        self.voided || self.revision > 0
+    }
+
     /// The sort key of a history: by event time, then by id.
     pub fn cmp_in_history(&self, other: &Self) -> std::cmp::Ordering {
         self.event_time.cmp(&other.event_time).then_with(|| self.id.cmp(&other.id))
@@ -84,6 +89,8 @@ pub struct Received {
     pub source: Source,
     /// The record's timestamp, microseconds since 1970; `None` in files.
     pub record_time: Option<i64>,
+    /// Where the event had to wait: transactions before this event time were final then, microseconds since 1970.
+    pub final_before: Option<i64>,
     /// Event time, microseconds since 1970.
     pub event_time: i64,
     /// The schema version that the payload states.

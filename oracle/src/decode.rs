@@ -33,6 +33,13 @@ pub struct Decoded {
     pub voided: bool,
 }
 
+impl Decoded {
+    /// Whether it corrects or voids.
+    pub(crate) fn amends(&self) -> bool {
+        self.voided || self.revision > 0
+    }
+}
+
 /// Why a payload is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {

@@ -31,6 +31,9 @@ pub struct Coordinates {
 /// One record of one topic, with the epoch in which it is processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawEvent {
+    /// Before which event time everything was final for it, where that is known and is not to be found out;
+    /// microseconds since 1970.
+    pub final_before: Option<i64>,
     /// The topic's index in the configuration.
     pub topic: u16,
     /// The partition of the topic.

@@ -6,12 +6,60 @@ use crate::event::{Clock, Coordinates, RawEvent, TopicRole};
 use crate::expected::{DeadLetterRow, ListVersion, ProgressRow, ReceivedRow};
 use crate::{OracleSettings, dimensions, instant};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const MINUTE: i64 = 60_000_000;
 const QUARTER: i64 = 15 * MINUTE;
 
-/// The current version of a transaction.
+/// A transaction: the version that is current, and those before it that were final.
+///
+/// A transaction that is not final sees of each other one the last version that became current in time for it: an
+/// amendment counts from the event time on before which everything was final for its partition. An amended
+/// version of a final transaction sees what was there when it was amended.
+#[derive(Clone, Debug)]
+pub(crate) struct Transaction {
+    first: Seen,
+    /// In the order in which they became current.
+    amended: Vec<Seen>,
+}
+
+/// A version, and who sees it.
+#[derive(Clone, Debug)]
+struct Seen {
+    version: Current,
+    /// Those that are not final, from this event time on.
+    from: i64,
+    /// Final ones that are amended in the order of (`from`, this number) later.
+    amendment: usize,
+}
+
+impl Transaction {
+    fn new(version: Current) -> Self {
+        Self { first: Seen { version, from: i64::MIN, amendment: 0 }, amended: Vec::new() }
+    }
+
+    fn last(&self) -> &Seen {
+        self.amended.last().unwrap_or(&self.first)
+    }
+
+    /// The current version.
+    pub(crate) fn current(&self) -> &Current {
+        &self.last().version
+    }
+
+    /// The version that `other` sees.
+    pub(crate) fn seen_by(&self, other: &Self) -> &Current {
+        let viewer = other.last();
+        let event_time = viewer.version.decoded.event_time;
+        let sees = |seen: &&Seen| match event_time < viewer.from {
+            true => (seen.from, seen.amendment) <= (viewer.from, viewer.amendment),
+            false => seen.from <= event_time,
+        };
+        &self.amended.iter().rev().find(sees).unwrap_or(&self.first).version
+    }
+}
+
+/// A version of a transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Current {
     pub decoded: Decoded,
@@ -26,9 +74,15 @@ pub(crate) type Dimension = BTreeMap<String, Map<String, Value>>;
 /// The state after all events so far.
 pub(crate) struct Intake<'a> {
     settings: &'a OracleSettings,
-    /// The index in `currents` of the transaction that an id last named.
+    /// The index in `transactions` of the transaction that an id last named.
     known: HashMap<String, usize>,
-    pub currents: Vec<Current>,
+    pub transactions: Vec<Transaction>,
+    /// Events that are not decided yet.
+    pending: &'a BTreeSet<Coordinates>,
+    /// Amendments of final transactions so far.
+    amendments: usize,
+    /// By id, before which event time everything was final for the last event that had to wait.
+    waited: HashMap<String, i64>,
     pub received: BTreeMap<Coordinates, ReceivedRow>,
     pub dead_letters: BTreeMap<Coordinates, DeadLetterRow>,
     pub books: BTreeMap<(u16, String), i64>,
@@ -47,14 +101,19 @@ pub(crate) struct Intake<'a> {
 enum Slot {
     New,
     Instead(usize),
+    /// Instead of a version, where that or the new one was final before this event time.
+    Amending(usize, i64),
 }
 
 impl<'a> Intake<'a> {
-    pub(crate) fn new(settings: &'a OracleSettings) -> Self {
+    pub(crate) fn new(settings: &'a OracleSettings, pending: &'a BTreeSet<Coordinates>) -> Self {
         Self {
             settings,
             known: HashMap::new(),
-            currents: Vec::new(),
+            transactions: Vec::new(),
+            pending,
+            amendments: 0,
+            waited: HashMap::new(),
             received: BTreeMap::new(),
             dead_letters: BTreeMap::new(),
             books: BTreeMap::new(),
@@ -144,6 +203,7 @@ impl<'a> Intake<'a> {
         let window = instant::floor_to(partition_time.unwrap_or(0), QUARTER);
         self.observe(window, "read");
         match admitted {
+            Ok(_) if self.pending.contains(&event.coordinates()) => self.account(event, "pending"),
             Ok(decoded) => {
                 if let Err(reason) = self.identify(event, decoded, partition_time.unwrap_or(0), window) {
                     self.observe(window, reason);
@@ -171,7 +231,7 @@ impl<'a> Intake<'a> {
             let progress = self.progress.entry((event.topic, event.partition)).or_default();
             progress.partition_time = progress.partition_time.max(Some(own_time));
             let limit = self.partition_time(event).map(|time| time - self.settings.limits(event.epoch).0);
-            if limit.is_some_and(|limit| decoded.event_time < limit) {
+            if !decoded.amends() && limit.is_some_and(|limit| decoded.event_time < limit) {
                 return Err(crate::Refusal::new("too_late"));
             }
             Ok(decoded)
@@ -187,41 +247,72 @@ impl<'a> Intake<'a> {
         window: i64,
     ) -> Result<(), &'static str> {
         let (horizon, retention) = self.settings.limits(event.epoch);
-        let replaceable_from = partition_time - horizon;
-        let remembered_from = replaceable_from - retention;
+        let final_before = match event.final_before {
+            Some(final_before) => final_before,
+            None => self.final_before(&decoded, partition_time - horizon, retention),
+        };
+        let late = decoded.event_time < final_before;
+        let reaches_back_to = if decoded.amends() {
+            (partition_time - self.settings.correction_retention).min(final_before - retention)
+        } else {
+            final_before - retention
+        };
         let known = self.known.get(&decoded.transaction_id).copied();
-        let known = known.filter(|index| self.currents[*index].decoded.event_time >= remembered_from);
-        let accepted = if decoded.voided { "voiding" } else { "new" };
+        let known =
+            known.filter(|index| self.transactions[*index].current().decoded.event_time >= reaches_back_to);
         let Some(index) = known else {
-            self.accept(event, &decoded, accepted, partition_time, window);
+            if late && !decoded.voided {
+                return Err("too_late");
+            }
+            let account = if decoded.voided { "voiding" } else { "new" };
+            self.accept(event, &decoded, account, partition_time, window);
             self.make_current(event, decoded, Slot::New);
             return Ok(());
         };
-        let (current, source) = (&self.currents[index].decoded, self.currents[index].source);
+        let Current { decoded: current, source, .. } = self.transactions[index].current();
         if current.customer_id != decoded.customer_id {
             return Err("conflicting_identity");
         }
-        let replaceable = current.event_time >= replaceable_from;
+        let amending = late || current.event_time < final_before;
         if decoded.revision > current.revision {
-            if !replaceable {
-                return Err("too_late");
-            }
             let account = if decoded.voided { "voiding" } else { "correcting" };
             self.accept(event, &decoded, account, partition_time, window);
-            self.make_current(event, decoded, Slot::Instead(index));
+            let slot = if amending { Slot::Amending(index, final_before) } else { Slot::Instead(index) };
+            self.make_current(event, decoded, slot);
         } else if decoded.revision < current.revision {
             self.account(event, "superseded");
             self.receive(event, &decoded);
         } else {
+            // Of several with the same revision the smallest (topic, partition, offset) wins.
+            let wins = !amending && event.coordinates() < *source;
             self.account(event, "duplicate");
             self.observe(window, "duplicate");
             self.receive(event, &decoded);
-            // Of several with the same revision the smallest (topic, partition, offset) wins.
-            if replaceable && event.coordinates() < source {
+            if wins {
                 self.make_current(event, decoded, Slot::Instead(index));
             }
         }
         Ok(())
+    }
+
+    /// Before which event time everything is final for an event: as its own partition has it, unless an earlier
+    /// event of its transaction has a later line, and so still waits.
+    fn final_before(&mut self, decoded: &Decoded, own: i64, retention: i64) -> i64 {
+        let id = &decoded.transaction_id;
+        let waited = self.waited.get(id).copied().unwrap_or(i64::MIN);
+        let known = self.known.get(id).map(|index| &self.transactions[*index].current().decoded);
+        let remembered = known.filter(|known| known.event_time >= own - retention);
+        let amends_final = |known: &Decoded| {
+            decoded.customer_id == known.customer_id
+                && decoded.revision > known.revision
+                && (decoded.event_time < own || known.event_time < own)
+        };
+        let waits = waited > own || (decoded.amends() && remembered.is_none_or(amends_final));
+        let final_before = own.max(waited);
+        if waits {
+            self.waited.insert(id.clone(), final_before);
+        }
+        final_before
     }
 
     fn make_current(&mut self, event: &RawEvent, decoded: Decoded, slot: Slot) {
@@ -230,10 +321,18 @@ impl<'a> Intake<'a> {
         let current = Current { decoded, source: event.coordinates(), minute };
         match slot {
             Slot::New => {
-                self.known.insert(id, self.currents.len());
-                self.currents.push(current);
+                self.known.insert(id, self.transactions.len());
+                self.transactions.push(Transaction::new(current));
             }
-            Slot::Instead(index) => self.currents[index] = current,
+            Slot::Instead(index) => {
+                let Transaction { first, amended } = &mut self.transactions[index];
+                amended.last_mut().unwrap_or(first).version = current;
+            }
+            Slot::Amending(index, from) => {
+                self.amendments += 1;
+                let seen = Seen { version: current, from, amendment: self.amendments };
+                self.transactions[index].amended.push(seen);
+            }
         }
     }
 

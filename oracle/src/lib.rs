@@ -23,6 +23,8 @@ mod rules;
 mod tables;
 mod views;
 
+use std::collections::BTreeSet;
+
 pub use decode::{Decoded, Refusal, decode};
 pub use event::{Clock, Coordinates, RawEvent, RulesVersion, TopicRole};
 pub use expected::{
@@ -40,6 +42,8 @@ pub struct OracleSettings {
     pub horizon: i64,
     /// How long ids are remembered beyond the horizon, microseconds.
     pub retention: i64,
+    /// How old a transaction can be that is still corrected or voided, microseconds.
+    pub correction_retention: i64,
     /// Other limits from an epoch on.
     pub later: Option<LaterLimits>,
     /// How far after its record's time an event may be, microseconds.
@@ -87,14 +91,21 @@ impl Oracle {
     /// What every view holds once exactly these events, and these changes of the rules, have been taken in.
     ///
     /// Events and clocks may be given in any order; changes of the rules in the order in which they were made.
-    /// Clocks change nothing unless one was past a record that was still to come.
-    pub fn recompute(&self, events: &[RawEvent], rules: &[RulesVersion], clocks: &[Clock]) -> Expected {
+    /// Clocks change nothing unless one was past a record that was still to come. Those in `pending` have been
+    /// read and are not decided.
+    pub fn recompute(
+        &self,
+        events: &[RawEvent],
+        rules: &[RulesVersion],
+        clocks: &[Clock],
+        pending: &BTreeSet<Coordinates>,
+    ) -> Expected {
         let mut ordered: Vec<&RawEvent> = events.iter().collect();
         ordered.sort_by_key(|event| (event.epoch, event.coordinates()));
         let mut clocks: Vec<&Clock> = clocks.iter().collect();
         clocks.sort_by_key(|clock| clock.epoch);
         let mut clocks = clocks.into_iter().peekable();
-        let mut intake = intake::Intake::new(&self.settings);
+        let mut intake = intake::Intake::new(&self.settings, pending);
         for event in ordered {
             while let Some(clock) = clocks.next_if(|clock| clock.epoch < event.epoch) {
                 intake.follow(clock);

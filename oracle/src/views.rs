@@ -8,7 +8,7 @@ use crate::expected::{
     SalesRow, TransactionRow,
 };
 use crate::instant::{date_key, floor_to, hour_start};
-use crate::intake::{Current, Intake};
+use crate::intake::{Current, Intake, Transaction};
 use crate::{OracleSettings, Rules, RulesVersion};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,28 +57,39 @@ fn evaluate_all<'a>(
     intake: &'a Intake<'_>,
     rules: &'a [RulesVersion],
 ) -> Vec<Scored<'a>> {
-    let mut histories: BTreeMap<&str, Vec<&Current>> = BTreeMap::new();
-    for current in intake.currents.iter().filter(|current| !current.decoded.voided) {
-        histories.entry(&current.decoded.customer_id).or_default().push(current);
-    }
-    for history in histories.values_mut() {
-        history.sort_by_key(|current| (current.decoded.event_time, &current.decoded.transaction_id));
+    let mut customers: BTreeMap<&str, Vec<&Transaction>> = BTreeMap::new();
+    for transaction in &intake.transactions {
+        customers.entry(&transaction.current().decoded.customer_id).or_default().push(transaction);
     }
     let mut scored = Vec::new();
-    for history in histories.values() {
-        for (position, current) in history.iter().enumerate() {
+    for transactions in customers.values() {
+        for transaction in transactions {
+            let current = transaction.current();
+            if current.decoded.voided {
+                scored.push(Scored { current, verdict: Verdict::default() });
+                continue;
+            }
             let case = Case {
                 rules: rules_at(settings, rules, current.decoded.event_time),
                 transaction: current,
-                earlier: &history[..position],
+                earlier: &earlier(transactions, transaction),
                 listing: listing(&intake.list_versions, current),
             };
             scored.push(Scored { current, verdict: evaluate(&case) });
         }
     }
-    let voided = intake.currents.iter().filter(|current| current.decoded.voided);
-    scored.extend(voided.map(|current| Scored { current, verdict: Verdict::default() }));
     scored
+}
+
+/// What a transaction sees of its customer's others before it, in order.
+fn earlier<'a>(all: &[&'a Transaction], transaction: &'a Transaction) -> Vec<&'a Current> {
+    let key = |current: &'a Current| (current.decoded.event_time, current.decoded.transaction_id.as_str());
+    let own = key(transaction.current());
+    let others = all.iter().filter(|other| !std::ptr::eq(**other, transaction));
+    let seen = others.map(|other| other.seen_by(transaction));
+    let mut earlier: Vec<_> = seen.filter(|seen| !seen.decoded.voided && key(seen) < own).collect();
+    earlier.sort_by_key(|current| key(current));
+    earlier
 }
 
 /// The latest of the changes that apply at an event time.

@@ -90,7 +90,7 @@ impl Screen {
 
 /// The books of the transaction topics in one line.
 fn books_line(status: &Status) -> String {
-    let mut counts = [0; 4];
+    let mut counts = [0; 5];
     for (entry, events) in status.books() {
         match entry {
             BooksEntry::Read { .. } => counts[0] += events,
@@ -98,11 +98,13 @@ fn books_line(status: &Status) -> String {
                 counts[2] += events;
             }
             BooksEntry::Ended { account: Account::DeadLetter(_), .. } => counts[3] += events,
+            BooksEntry::Ended { account: Account::Pending, .. } => counts[4] += events,
             BooksEntry::Ended { .. } => counts[1] += events,
         }
     }
-    let [read, accepted, copies, dead] = counts;
-    format!("read {read} = accepted {accepted} + copies {copies} + dead letters {dead}")
+    let [read, accepted, copies, dead, pending] = counts;
+    let pending = if pending > 0 { format!(" + pending {pending}") } else { String::new() };
+    format!("read {read} = accepted {accepted} + copies {copies} + dead letters {dead}{pending}")
 }
 
 fn alert_line(change: &AlertChange) -> String {

@@ -12,6 +12,8 @@ pub struct Book {
     pub topic: String,
     /// Events read.
     pub read: i64,
+    /// Events that wait to be decided.
+    pub pending: i64,
     /// Events by account, with all accounts that the topic can have.
     pub ended: Vec<AccountEvents>,
 }
@@ -38,6 +40,7 @@ pub fn look(observed: &Observed, totals: &Totals) -> Vec<Book> {
         Book {
             topic: name.clone(),
             read: events(BooksEntry::Read { topic }),
+            pending: events(BooksEntry::Ended { topic, account: Account::Pending }),
             ended: accounts(*role).into_iter().map(ended).collect(),
         }
     };
@@ -57,6 +60,7 @@ fn outcome(account: Account) -> &'static str {
     match account {
         Account::New | Account::Correcting | Account::Voiding | Account::Reference => "accepted",
         Account::Duplicate | Account::Superseded => "ignored",
+        Account::Pending => "pending",
         Account::DeadLetter(_) => "dead_letter",
     }
 }

@@ -33,6 +33,7 @@ pub fn hydrate(worker: &mut Worker, plan: &Plan, mut inputs: RestoredHandles, st
         *by_table.entry(row.table()).or_default() += 1;
         match row {
             Row::Transaction(row) => inputs.transactions.send(row),
+            Row::Pending(row) => inputs.pending.send(row),
             Row::Customer(row) => inputs.customers.send(row),
             Row::View { row, .. } => inputs.views.send(row),
         }

@@ -11,6 +11,7 @@
 //! other flow control.
 
 mod activity;
+mod answering;
 mod appended;
 mod beginning;
 mod feed;

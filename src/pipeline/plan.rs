@@ -70,9 +70,10 @@ impl Plan {
         sources: &Sources,
         process: ProcessIndex,
     ) -> Result<Self> {
+        let settings = config.graph_settings();
         let topics = config.topics.roles();
         let names = Arc::new(streamflow_medallion::Topics::new(topics.iter().map(|(name, _)| name.clone())));
-        let resume = hydration::resume(client, &progress, &names)?;
+        let resume = hydration::resume(client, &progress, &names, settings.correction_horizon)?;
         let mut assignments = Vec::new();
         for (number, (topic, partitions)) in sources.partitions.iter().enumerate() {
             for partition in 0..*partitions {
@@ -94,7 +95,6 @@ impl Plan {
         if assignments.is_empty() {
             bail!("the topics have no partitions");
         }
-        let settings = config.graph_settings();
         Ok(Self {
             settings,
             pipeline: config.pipeline.clone(),

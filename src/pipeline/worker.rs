@@ -1,6 +1,7 @@
 //! One worker: polls its partitions and feeds the graph within the limits.
 
 use super::activity::Activity;
+use super::answering::Answering;
 use super::feed::{Alignment, Idle, InFlight, Inbound};
 use super::hydrate::hydrate;
 use super::memory_limit::MemoryLimit;
@@ -53,6 +54,8 @@ pub fn run(
     let assignments = plan.assignments(worker.index(), worker.peers());
     let thread = std::thread::current();
     let wake: Wake = Arc::new(move || thread.unpark());
+    let answers = plan.process.commits() && worker.index() == 0;
+    let answering = answers.then(|| Answering::start(plan, stop, Arc::clone(&wake))).transpose()?;
     let source = KafkaSource::start(&plan.kafka, &assignments, clock, &wake)?;
     status.watch_source(worker.index(), source.progress());
     let mut reporter = Reporter::new(worker.index(), status, stages, activity);
@@ -61,6 +64,7 @@ pub fn run(
         inbound,
         durable,
         source,
+        answering,
         in_flight: InFlight::default(),
         memory_limit: MemoryLimit::new(plan.pipeline.memory_limit_mib),
         idle: Idle::default(),
@@ -84,8 +88,8 @@ pub fn run(
     if let Some(farewell) = farewell.filter(|_| stop.failure().is_none()) {
         farewell.announce(format!("process {} was asked to stop: all end", plan.process.index));
     }
-    let Feeder { inbound, source, durable, in_flight, .. } = feeder;
-    drop((inbound, source));
+    let Feeder { inbound, source, answering, durable, in_flight, .. } = feeder;
+    drop((inbound, source, answering));
     while !durable.done() && stop.failure().is_none() {
         worker.step_or_park(Some(heartbeat));
         reporter.report(None, &in_flight);
@@ -137,6 +141,8 @@ struct Feeder<'a> {
     inbound: Inbound,
     durable: ProbeHandle<u64>,
     source: KafkaSource,
+    /// On the first worker.
+    answering: Option<Answering>,
     in_flight: InFlight,
     memory_limit: MemoryLimit,
     idle: Idle,
@@ -187,6 +193,8 @@ impl Feeder<'_> {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
+        let answers = self.answering.as_ref().map(Answering::take).unwrap_or_default();
+        answers.into_iter().for_each(|answer| self.inbound.handles.answers.send(answer));
         self.send_idle();
         self.inbound.complete_epoch();
         Ok(if batches > 0 { Feed::Records } else { Feed::Empty })

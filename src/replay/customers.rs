@@ -72,6 +72,16 @@ impl Customers {
         self.rows.slots(transactions.map(|settled| &settled.transaction.customer))
     }
 
+    /// The slot of a customer.
+    pub fn slot(&mut self, id: &Id) -> u32 {
+        self.rows.slot(id)
+    }
+
+    /// The slot of a customer that is known.
+    pub fn find(&self, id: &Id) -> Option<u32> {
+        self.rows.find(id)
+    }
+
     /// The surrogate key of the customer at a slot.
     pub fn key(&mut self, slot: u32) -> u64 {
         let row = self.rows.get_mut(slot);

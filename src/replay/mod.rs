@@ -2,25 +2,39 @@
 //!
 //! ```text
 //!  reader thread per file ──> workers (the graph) ──> writer thread ──> files
+//!                                      ^                    │            │
+//!                                      └─ answers, in rounds ┴────────────┘
 //! ```
 //!
-//! Batch k of every file is epoch k + 1, whatever the speed of reading, so results depend on the files alone.
-//! Reference files are epoch 0. Transactions are written when they have left the horizon, so memory does not
+//! Batch k of every file is step k + 1, whatever the speed of reading, so results depend on the files alone.
+//! Reference files are step 0. Transactions are written when they have left the horizon, so memory does not
 //! grow with the files.
+//!
+//! An event of a transaction that memory does not hold is answered from what has been written: behind each step
+//! there are rounds, epochs without input but answers, until no event waits that can be answered. So nothing
+//! depends on when answers come, and no more than a step's events wait. Lines that an amendment replaces are
+//! taken out of their files at the end.
 
 mod aggregates;
+mod answers;
+mod archive;
 mod customers;
 mod feed;
 mod line;
+mod lines;
 mod output;
+mod records;
+mod removals;
 mod results;
 mod rows;
 mod views;
+mod waiting;
 mod worker;
 
 use crate::config::Config;
 use anyhow::{Context, Result, anyhow};
 use output::{Message, Writer};
+use results::Results;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,15 +74,18 @@ const QUEUED_MESSAGES: usize = 256;
 pub fn run(config: &Config, now: i64, inputs: &Inputs, out: &Path) -> Result<Summary> {
     let mut settings = config.graph_settings();
     settings.file_now = now;
-    let plan = Arc::new(worker::Plan { settings, files: feed::files(inputs)? });
+    let plan = worker::Plan::new(settings, feed::files(inputs)?, config.workers);
     let (sender, receiver) = crossbeam_channel::bounded::<Message>(QUEUED_MESSAGES);
-    let writer = Writer::create(out, config.time_zone, plan.names())?;
+    let (rounds_out, rounds) = crossbeam_channel::bounded(1);
+    let writer = Writer::new(Results::create(out, &plan.settings, plan.names())?, rounds_out);
     let writing = std::thread::Builder::new()
         .name("write results".to_owned())
         .spawn(move || writer.run(&receiver))
         .context("cannot start a thread")?;
     let timely = timely::Config::process(config.workers);
-    let workers = timely::execute(timely, move |worker| worker::run(worker, &plan, &sender))
+    let plan = Arc::new(plan);
+    let channels = worker::Channels { results: sender, rounds };
+    let workers = timely::execute(timely, move |worker| worker::run(worker, &plan, &channels))
         .map_err(|error| anyhow!("cannot start the workers: {error}"))?;
     let mut failure = None;
     for outcome in workers.join() {

@@ -1,15 +1,13 @@
 //! The writer of results: one thread, everything in an order that the data alone decides.
 
 use super::Summary;
-use super::results::Results;
+use super::answers::Round;
+use super::results::{Epoch, Results};
 use anyhow::Result;
-use chrono_tz::Tz;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
-use std::path::Path;
 use streamflow_dataflow::changes::ViewChange;
-use streamflow_dataflow::score::Settled;
-use streamflow_model::PartitionId;
+use streamflow_dataflow::score::{Amended, Settled};
 
 /// What workers send.
 pub enum Message {
@@ -17,27 +15,25 @@ pub enum Message {
     Changes(u64, Vec<ViewChange>),
     /// Transactions that have become final, in an epoch.
     Settled(u64, Vec<Settled>),
+    /// Versions of final transactions that are retracted (-1) or asserted (1), in an epoch.
+    Amended(u64, Vec<(Amended, isize)>),
     /// All epochs before this one are complete.
     Frontier(u64),
-}
-
-/// What has arrived for an epoch.
-#[derive(Default)]
-struct Epoch {
-    changes: Vec<ViewChange>,
-    settled: Vec<Vec<Settled>>,
+    /// The first worker wants to know what to give to the graph for events that wait.
+    Round,
 }
 
 /// Gathers epochs and writes them once they are complete.
 pub struct Writer {
     epochs: BTreeMap<u64, Epoch>,
     results: Results,
+    rounds: Sender<Round>,
 }
 
 impl Writer {
-    /// Creates the files in `out`.
-    pub fn create(out: &Path, zone: Tz, names: Vec<(PartitionId, String)>) -> Result<Self> {
-        Ok(Self { epochs: BTreeMap::new(), results: Results::create(out, zone, names)? })
+    /// Writes `results`, and sends to `rounds` what is asked for.
+    pub fn new(results: Results, rounds: Sender<Round>) -> Self {
+        Self { epochs: BTreeMap::new(), results, rounds }
     }
 
     /// Writes what arrives until all senders are gone.
@@ -46,7 +42,12 @@ impl Writer {
             match message {
                 Message::Changes(time, mut changes) => self.epoch(time).changes.append(&mut changes),
                 Message::Settled(time, settled) => self.epoch(time).settled.push(settled),
+                Message::Amended(time, mut amended) => self.epoch(time).amended.append(&mut amended),
                 Message::Frontier(frontier) => self.write_before(frontier)?,
+                Message::Round => {
+                    // A worker that has failed takes no more.
+                    let _ = self.rounds.send(self.results.round()?);
+                }
             }
         }
         self.write_before(u64::MAX)?;
@@ -62,8 +63,7 @@ impl Writer {
             if *first.key() >= frontier {
                 break;
             }
-            let Epoch { changes, settled } = first.remove();
-            self.results.write_epoch(changes, &settled)?;
+            self.results.write_epoch(first.remove())?;
         }
         Ok(())
     }

@@ -2,54 +2,34 @@
 
 use super::Summary;
 use super::aggregates::Writer;
+use super::answers::{Answering, Round, Tables};
+use super::archive::Archive;
 use super::customers::{CustomerProfile, Customers};
+use super::lines::Lines;
+use super::removals::Removals;
 use super::rows::{self, SourceRow};
 use super::views::{KeyMap, Views};
 use anyhow::{Context, Result};
-use chrono_tz::Tz;
-use serde::Serialize;
 use serde_json::json;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use streamflow_dataflow::alerts::{Alert, AlertChange};
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::roster::BATCH;
-use streamflow_dataflow::score::Settled;
+use streamflow_dataflow::score::{Amended, Settled, ShownVerdict, Verdict};
+use streamflow_dataflow::settings::Settings;
 use streamflow_medallion::tables::tables;
 use streamflow_model::calendar::date_key;
 use streamflow_model::timestamp::civil_from_days;
 use streamflow_model::{Calendar, DeadLetter, Id, PartitionId};
 
-/// A file of one JSON object a line.
-struct Lines {
-    path: PathBuf,
-    file: BufWriter<File>,
-}
-
-impl Lines {
-    fn create(out: &Path, name: &str) -> Result<Self> {
-        let path = out.join(name);
-        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Self { path, file: BufWriter::with_capacity(1 << 18, file) })
-    }
-
-    fn write(&mut self, row: &impl Serialize) -> Result<()> {
-        let written = serde_json::to_writer(&mut self.file, row).map_err(std::io::Error::from);
-        let written = written.and_then(|()| self.file.write_all(b"\n"));
-        written.with_context(|| format!("cannot write {}", self.path.display()))
-    }
-
-    /// Writes the bytes of a whole line.
-    fn write_line(&mut self, line: &[u8]) -> Result<()> {
-        self.file.write_all(line).with_context(|| format!("cannot write {}", self.path.display()))
-    }
-
-    fn finish(mut self) -> Result<()> {
-        self.file.flush().with_context(|| format!("cannot write {}", self.path.display()))
-    }
+/// What comes out of the graph in an epoch.
+#[derive(Default)]
+pub struct Epoch {
+    pub changes: Vec<ViewChange>,
+    pub settled: Vec<Vec<Settled>>,
+    pub amended: Vec<(Amended, isize)>,
 }
 
 /// The files that grow with the input, and the views that are written at the end.
@@ -69,25 +49,33 @@ pub struct Results {
     product_keys: KeyMap,
     days: BTreeSet<i32>,
     views: Views,
+    answering: Answering,
+    archive: Archive,
+    removals: Removals,
     /// The line being written.
     line: Vec<u8>,
 }
 
 impl Results {
     /// Creates the files.
-    pub fn create(out: &Path, zone: Tz, names: Vec<(PartitionId, String)>) -> Result<Self> {
+    pub fn create(out: &Path, settings: &Settings, names: Vec<(PartitionId, String)>) -> Result<Self> {
         for directory in [out.join("silver"), out.join("gold")] {
             std::fs::create_dir_all(&directory)
                 .with_context(|| format!("cannot create {}", directory.display()))?;
         }
+        let clean_transactions = Lines::create(out, "silver/clean_transactions.jsonl")?;
+        let alerts = Lines::create(out, "alerts.jsonl")?;
         Ok(Self {
             out: out.to_owned(),
             names: names.into_iter().collect(),
-            calendar: Calendar::new(zone),
+            calendar: Calendar::new(settings.time_zone),
             summary: Summary::default(),
-            clean_transactions: Lines::create(out, "silver/clean_transactions.jsonl")?,
+            answering: Answering::new(settings),
+            archive: Archive::create(out, clean_transactions.path(), alerts.path())?,
+            removals: Removals::default(),
+            clean_transactions,
             fact_transactions: Lines::create(out, "gold/fact_transactions.jsonl")?,
-            alerts: Lines::create(out, "alerts.jsonl")?,
+            alerts,
             fact_fraud_alerts: Lines::create(out, "gold/fact_fraud_alerts.jsonl")?,
             alert_changes: Lines::create(out, "alert_changes.jsonl")?,
             dead_letters: Lines::create(out, "dead_letters.jsonl")?,
@@ -101,11 +89,13 @@ impl Results {
     }
 
     /// Writes a complete epoch.
-    pub fn write_epoch(&mut self, changes: Vec<ViewChange>, settled: &[Vec<Settled>]) -> Result<()> {
+    pub fn write_epoch(&mut self, epoch: Epoch) -> Result<()> {
+        let Epoch { changes, settled, amended } = epoch;
         let mut alert_changes = Vec::new();
         let mut dead_letters = Vec::new();
         let mut profiles = Vec::new();
         for change in changes {
+            self.answering.apply(&change);
             match change {
                 ViewChange::Profile(upsert) => profiles.push(upsert),
                 ViewChange::AlertChange(change) => alert_changes.push(change),
@@ -134,7 +124,40 @@ impl Results {
                 self.write_settled(settled, slot)?;
             }
         }
+        self.amend(amended)
+    }
+
+    /// Removes the versions of final transactions that are retracted, and writes those that are asserted.
+    fn amend(&mut self, mut amended: Vec<(Amended, isize)>) -> Result<()> {
+        if amended.is_empty() {
+            return Ok(());
+        }
+        amended.sort_by(|(a, _), (b, _)| a.scored.transaction.cmp_in_history(&b.scored.transaction));
+        for (Amended { scored, .. }, _) in amended.iter().filter(|(_, diff)| *diff < 0) {
+            if let Some(entry) = self.archive.find(&scored.transaction.id)? {
+                self.removals.add(&scored.transaction.id, self.archive.remove(&entry)?);
+            }
+            self.summary.alerts -= u64::from(scored.verdict.alert);
+        }
+        for (Amended { scored, hits, .. }, _) in amended.into_iter().filter(|(_, diff)| *diff > 0) {
+            let slot = self.customers.slot(&scored.transaction.customer);
+            let ShownVerdict { score, alert, .. } = scored.verdict;
+            let settled = Settled {
+                transaction: (*scored.transaction).clone(),
+                verdict: Verdict { score, alert, hits },
+                alert_changes: scored.alert_changes,
+            };
+            self.write_settled(&settled, slot)?;
+        }
         Ok(())
+    }
+
+    /// What is to be given to the graph for events that wait.
+    pub fn round(&mut self) -> Result<Round> {
+        self.clean_transactions.flush()?;
+        self.alerts.flush()?;
+        let Self { archive, customers, store_keys: stores, .. } = self;
+        self.answering.round(Tables { archive, customers, stores })
     }
 
     fn write_dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
@@ -152,7 +175,8 @@ impl Results {
             truncated: payload.is_some_and(|bytes| (bytes.len() as u64) < letter.full_length),
             full_length: letter.full_length,
         };
-        self.dead_letters.write(&row)
+        self.dead_letters.write(&row)?;
+        Ok(())
     }
 
     fn write_settled(&mut self, settled: &Settled, customer: u32) -> Result<()> {
@@ -160,9 +184,9 @@ impl Results {
         let topic = name(&self.names, transaction.source.partition());
         self.line.clear();
         rows::write_clean_transaction(&mut self.line, settled, topic);
-        self.clean_transactions.write_line(&self.line)?;
+        let line = self.clean_transactions.write_line(&self.line)?;
         if transaction.voided {
-            return Ok(());
+            return self.archive.note(settled, line, None);
         }
         let day = self.calendar.day(transaction.event_time);
         self.days.insert(day);
@@ -175,12 +199,13 @@ impl Results {
         self.line.clear();
         rows::write_fact(&mut self.line, settled, keys);
         self.fact_transactions.write_line(&self.line)?;
+        let mut alert_line = None;
         if let Some(alert) = Alert::from_verdict(transaction, &settled.verdict) {
             self.summary.alerts += 1;
-            self.alerts.write(&rows::AlertRow::new(&alert))?;
+            alert_line = Some(self.alerts.write(&rows::AlertRow::new(&alert))?);
             self.fact_fraud_alerts.write(&rows::FraudAlertRow::new(&alert, keys))?;
         }
-        Ok(())
+        self.archive.note(settled, line, alert_line)
     }
 
     /// Writes the views and closes all files.
@@ -209,6 +234,7 @@ impl Results {
         for file in files {
             file.finish()?;
         }
+        self.removals.apply(&self.out)?;
         Ok(self.summary)
     }
 
@@ -272,7 +298,7 @@ impl Results {
                     file.insert(Lines::create(&self.out, &format!("{}.jsonl", table.replace('.', "/")))?)
                 }
             };
-            file.write_line(line)
+            file.write_line(line).map(|_| ())
         };
         let top_rules = self.views.top_rules();
         let mut writer = Writer { store_keys: &mut self.store_keys, top_rules, write: &mut write };

@@ -122,7 +122,7 @@ pub struct DeadLetterRow<'a> {
 /// Writes the line of `silver/clean_transactions.jsonl` of a transaction whose event came from the file
 /// `topic`.
 pub fn write_clean_transaction(buffer: &mut Vec<u8>, settled: &Settled, topic: &str) {
-    let Settled { transaction, verdict } = settled;
+    let Settled { transaction, verdict, .. } = settled;
     let mut line = Line(buffer);
     line.literal(br#"{"transaction_id":""#);
     line.text(&transaction.id);
@@ -178,7 +178,7 @@ pub struct Keys {
 
 /// Writes the line of `gold/fact_transactions.jsonl` of a current transaction.
 pub fn write_fact(buffer: &mut Vec<u8>, settled: &Settled, keys: Keys) {
-    let Settled { transaction, verdict } = settled;
+    let Settled { transaction, verdict, .. } = settled;
     let mut line = Line(buffer);
     line.literal(br#"{"transaction_id":""#);
     line.text(&transaction.id);

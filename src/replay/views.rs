@@ -27,6 +27,11 @@ impl KeyMap {
         key
     }
 
+    /// The key of a member that has one.
+    pub fn find(&self, id: &Id) -> Option<u64> {
+        self.0.get(id).copied()
+    }
+
     /// All members by key.
     pub fn by_key(&self) -> Vec<(u64, &Id)> {
         let mut members: Vec<_> = self.0.iter().map(|(id, key)| (*key, id)).collect();
@@ -91,6 +96,7 @@ impl Views {
             }
             // Quality counts are for the monitoring of a running pipeline; the rest is written elsewhere.
             ViewChange::Profile(_)
+            | ViewChange::Pending(_)
             | ViewChange::Quality(_)
             | ViewChange::Received(_)
             | ViewChange::Scored(..)
@@ -135,6 +141,8 @@ impl Views {
                         Account::DeadLetter(reason) => {
                             dead_letters.insert(reason.as_str(), *events);
                         }
+                        // At the end nothing waits.
+                        Account::Pending => {}
                         account => {
                             if matches!(account, Account::New | Account::Correcting | Account::Voiding) {
                                 accepted += events;

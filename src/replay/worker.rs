@@ -1,10 +1,13 @@
 //! One worker of a replay: feeds its files to the graph in step with the others, and hands on what comes out.
 
+use super::answers::Round;
 use super::feed::{InputFile, ROLES};
 use super::output::Message;
+use super::waiting::Waiting;
 use anyhow::{Context, Result};
-use crossbeam_channel::{Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use streamflow_connectors::file::{FileSettings, FileSource};
 use streamflow_connectors::source::{SourceEvent, Wake};
@@ -20,6 +23,7 @@ use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::vec::Map;
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
@@ -29,18 +33,44 @@ pub struct Plan {
     pub settings: Settings,
     /// All files.
     pub files: Vec<InputFile>,
+    /// Events that wait for an answer.
+    waiting: Arc<Waiting>,
+    /// Workers that still have input.
+    reading: AtomicUsize,
+}
+
+/// The ways to the writer and back.
+pub struct Channels {
+    /// What comes out of the graph.
+    pub results: Sender<Message>,
+    /// What the writer answers to [`Message::Round`].
+    pub rounds: Receiver<Round>,
+}
+
+/// The first epoch of a step. The others are for its rounds.
+fn first_epoch(step: u64) -> u64 {
+    step << 32
+}
+
+fn step_of(epoch: u64) -> u64 {
+    epoch >> 32
 }
 
 impl Plan {
+    /// Of a replay that has not begun.
+    pub fn new(settings: Settings, files: Vec<InputFile>, workers: usize) -> Self {
+        Self { settings, files, waiting: Arc::default(), reading: AtomicUsize::new(workers) }
+    }
+
     /// The path of each partition's file.
     pub fn names(&self) -> Vec<(PartitionId, String)> {
         self.files.iter().map(|file| (file.partition, file.path.display().to_string())).collect()
     }
 }
 
-/// Epochs that may be in the graph at once: enough to keep it busy, few enough to bound memory. Few large epochs
-/// are faster than many small ones of as many lines, because more of an epoch's lines share their views' keys.
-const EPOCHS_IN_FLIGHT: u64 = 2;
+/// Steps that may be in the graph at once: enough to keep it busy, few enough to bound memory. Few large ones
+/// are faster than many small ones of as many lines, because more of a step's lines share their views' keys.
+const STEPS_IN_FLIGHT: u64 = 2;
 
 /// A file of this worker, with the batch that waits for its epoch.
 struct Source {
@@ -55,8 +85,8 @@ struct Source {
 }
 
 impl Source {
-    /// The epoch of the batch that waits; `None` where the file is at its end.
-    fn next_epoch(&self, batch_lines: u64) -> Option<u64> {
+    /// The step of the batch that waits; `None` where the file is at its end.
+    fn next_step(&self, batch_lines: u64) -> Option<u64> {
         Some(self.waiting.as_ref()?.first()?.record.source.offset() / batch_lines + 1)
     }
 
@@ -85,58 +115,170 @@ impl Source {
 /// Steps of a horizon in which a file's last transactions become final.
 const CLOSING_STEPS: i64 = 64;
 
-/// Runs one worker to the end of its files.
-pub fn run(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> Result<()> {
-    let (mut inputs, probe) = build(worker, plan, results);
+/// Runs one worker to the end of its files, the first worker to the end of all.
+pub fn run(worker: &mut Worker, plan: &Plan, channels: &Channels) -> Result<()> {
+    let reading = Reading(&plan.reading);
+    let mut driver = Driver::new(worker, plan, channels);
     let batch = FileSettings::default();
-    if worker.index() == 0 {
+    if driver.is_first() {
         for file in plan.files.iter().filter(|file| file.role != Role::Transactions) {
-            load_dimensions(worker, file, &mut inputs)?;
+            load_dimensions(driver.worker, file, &mut driver.inputs)?;
         }
     }
-    let mut sources = open(worker, plan, &batch)?;
+    let mut sources = open(driver.worker, plan, &batch)?;
     for source in &sources {
-        inputs.clocks.send(Clock { partition: source.partition, time: i64::MIN, end: None });
+        driver.inputs.clocks.send(Clock { partition: source.partition, time: i64::MIN, end: None });
     }
-    let mut epoch = 0;
+    let mut step = 0;
     loop {
-        let in_flight = probe.with_frontier(|frontier| {
-            frontier.first().is_none_or(|oldest| oldest + EPOCHS_IN_FLIGHT <= epoch)
-        });
-        if in_flight {
-            worker.step_or_park(Some(Duration::from_millis(10)));
-            report_frontier(worker, &probe, results);
+        if driver.is_ahead_at(step) {
+            driver.pause();
             continue;
         }
         if !fill(&mut sources)? {
-            worker.step_or_park(Some(Duration::from_millis(10)));
+            driver.worker.step_or_park(Some(Duration::from_millis(10)));
             continue;
         }
-        if sources.iter().all(Source::is_closed) {
+        driver.answer();
+        if sources.iter().all(Source::is_closed) && (!driver.is_first() || reading.is_last()) {
             break;
         }
-        feed(&mut sources, &mut inputs, epoch, batch.batch_lines, &plan.settings);
-        epoch += 1;
-        inputs.advance_to(epoch);
-        worker.step();
-        report_frontier(worker, &probe, results);
+        driver.begin(step);
+        feed(&mut sources, &mut driver.inputs, step, batch.batch_lines, &plan.settings);
+        driver.end(step);
+        step += 1;
     }
-    drop(inputs);
-    while !probe.done() {
-        worker.step_or_park(Some(Duration::from_millis(10)));
-        report_frontier(worker, &probe, results);
-    }
+    drop(reading);
+    driver.finish();
     Ok(())
 }
 
+/// This worker still has input, until it is dropped.
+struct Reading<'a>(&'a AtomicUsize);
+
+impl Reading<'_> {
+    fn is_last(&self) -> bool {
+        self.0.load(Ordering::Acquire) == 1
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The graph on this worker.
+struct Driver<'a> {
+    worker: &'a mut Worker,
+    inputs: InputHandles,
+    probe: ProbeHandle<u64>,
+    waiting: &'a Waiting,
+    channels: &'a Channels,
+    /// The epoch that is open.
+    epoch: u64,
+}
+
+impl<'a> Driver<'a> {
+    fn new(worker: &'a mut Worker, plan: &'a Plan, channels: &'a Channels) -> Self {
+        let (inputs, probe) = build(worker, plan, &channels.results);
+        Self { worker, inputs, probe, waiting: &plan.waiting, channels, epoch: 0 }
+    }
+
+    /// The first worker gives answers; only it has epochs between steps.
+    fn is_first(&self) -> bool {
+        self.worker.index() == 0
+    }
+
+    /// Whether the graph is to complete earlier steps before it gets this one.
+    fn is_ahead_at(&self, step: u64) -> bool {
+        let oldest = self.probe.with_frontier(|frontier| frontier.first().copied().map(step_of));
+        oldest.is_none_or(|oldest| oldest + STEPS_IN_FLIGHT <= step)
+    }
+
+    fn begin(&mut self, step: u64) {
+        self.advance_to(first_epoch(step));
+    }
+
+    fn end(&mut self, step: u64) {
+        self.advance_to(if self.is_first() { first_epoch(step) + 1 } else { first_epoch(step + 1) });
+        self.worker.step();
+        self.report_frontier();
+    }
+
+    fn advance_to(&mut self, epoch: u64) {
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.inputs.advance_to(epoch);
+        }
+    }
+
+    /// Lets the graph work, or waits for it.
+    fn pause(&mut self) {
+        self.worker.step_or_park(Some(Duration::from_millis(10)));
+        self.report_frontier();
+    }
+
+    /// On the first worker: gives rounds of answers while an event can be answered, if any waited in a complete
+    /// step.
+    fn answer(&mut self) {
+        if !self.is_first() || !self.waiting.any_before(first_epoch(step_of(self.epoch))) {
+            return;
+        }
+        loop {
+            while self.probe.less_than(&self.epoch) {
+                self.pause();
+            }
+            self.report_frontier();
+            let _ = self.channels.results.send(Message::Round);
+            // A writer that has failed gives none.
+            let Round { mut settle, mut answers } = self.channels.rounds.recv().unwrap_or_default();
+            if settle.is_empty() && answers.is_empty() {
+                return;
+            }
+            self.inputs.settle.send_batch(&mut settle);
+            self.inputs.answers.send_batch(&mut answers);
+            self.advance_to(self.epoch + 1);
+        }
+    }
+
+    /// Completes everything.
+    fn finish(mut self) {
+        if self.is_first() {
+            while self.probe.less_than(&self.epoch) {
+                self.pause();
+            }
+            self.advance_to(first_epoch(step_of(self.epoch) + 1));
+            self.answer();
+        }
+        let Self { worker, inputs, probe, channels, .. } = self;
+        drop(inputs);
+        while !probe.done() {
+            worker.step_or_park(Some(Duration::from_millis(10)));
+            report_frontier(worker, &probe, &channels.results);
+        }
+    }
+
+    fn report_frontier(&self) {
+        report_frontier(self.worker, &self.probe, &self.channels.results);
+    }
+}
+
 fn build(worker: &mut Worker, plan: &Plan, results: &Sender<Message>) -> (InputHandles, ProbeHandle<u64>) {
-    let (changes_out, settled_out) = (results.clone(), results.clone());
+    let (changes_out, settled_out, amended_out) = (results.clone(), results.clone(), results.clone());
+    let waiting = Arc::clone(&plan.waiting);
     worker.dataflow(|scope| {
         let (handles, _nothing_restored, inputs) = Inputs::new(scope);
         let wanted = Wanted { transactions: false, settled: true };
         let outputs = graph::build(&plan.settings, &ROLES, wanted, &Resume::default(), inputs);
         let probe = ProbeHandle::new();
-        hand_on(outputs.changes, "write changes", changes_out, Message::Changes).probe_with(&probe);
+        let changes = move |epoch, changes: Vec<_>| {
+            waiting.see(epoch, &changes);
+            Message::Changes(epoch, changes)
+        };
+        hand_on(outputs.changes, "write changes", changes_out, changes).probe_with(&probe);
+        let amended = outputs.amended.inner.map(|(amended, _, diff)| (amended.value, diff));
+        hand_on(amended, "write amended", amended_out, Message::Amended).probe_with(&probe);
         hand_on(outputs.settled, "write settled", settled_out, Message::Settled).probe_with(&probe);
         (handles, probe)
     })
@@ -217,16 +359,10 @@ fn fill(sources: &mut [Source]) -> Result<bool> {
     Ok(true)
 }
 
-/// Gives the batches of this epoch to the graph, and the news that a file has ended.
-fn feed(
-    sources: &mut [Source],
-    inputs: &mut InputHandles,
-    epoch: u64,
-    batch_lines: u64,
-    settings: &Settings,
-) {
+/// Gives the batches of this step to the graph, and the news that a file has ended.
+fn feed(sources: &mut [Source], inputs: &mut InputHandles, step: u64, batch_lines: u64, settings: &Settings) {
     for source in sources {
-        let due = source.next_epoch(batch_lines).is_some_and(|next| next <= epoch);
+        let due = source.next_step(batch_lines).is_some_and(|next| next <= step);
         if due && let Some(mut events) = source.waiting.take() {
             source.see(&events, settings);
             inputs.transactions.send_batch(&mut events);

@@ -63,9 +63,15 @@ pub fn instant(text: &str) -> Option<i64> {
 
 /// Lines as records of partition 0 of the transaction topic.
 pub fn records<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<RawEvent> {
+    records_of(0, lines)
+}
+
+/// Lines as records of a partition of the transaction topic.
+pub fn records_of<'a>(partition: u16, lines: impl IntoIterator<Item = &'a Line>) -> Vec<RawEvent> {
     let record = |(offset, line): (u64, &Line)| RawEvent {
+        final_before: None,
         topic: 0,
-        partition: 0,
+        partition,
         offset,
         epoch: offset / BATCH_LINES + 1,
         appended_at: None,
@@ -90,6 +96,7 @@ pub fn oracle() -> Oracle {
         topics: ROLES.to_vec(),
         horizon: HOUR,
         retention: HOUR,
+        correction_retention: 120 * 24 * HOUR,
         later: None,
         future_allowance: HOUR / 12,
         file_now: instant(NOW).unwrap(),

@@ -4,7 +4,7 @@ use crate::command;
 use crate::events::{blacklist, oracle, records};
 use crate::results::{self, Results};
 use crate::traffic::{DISTURBED, PLAIN, TIMELY, Traffic, shuffled};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn files(out: &Path, but: &[&str]) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// The two have the same files, byte by byte.
-fn assert_same(left: &Path, right: &Path, but: &[&str]) {
+pub fn assert_same(left: &Path, right: &Path, but: &[&str]) {
     let (left, right) = (files(left, but), files(right, but));
     assert_eq!(left.keys().collect::<Vec<_>>(), right.keys().collect::<Vec<_>>());
     for (name, bytes) in &left {
@@ -70,7 +70,7 @@ fn disturbed_events_give_what_the_oracle_recomputes() {
         let out = traffic.replay(&[&file], name, &["--workers", "2"]);
         let mut events = blacklist(&traffic.path("reference").join("blacklist.jsonl"));
         events.extend(records(lines));
-        let expected = oracle().recompute(&events, &[], &[]);
+        let expected = oracle().recompute(&events, &[], &[], &BTreeSet::new());
         results::assert_equal(&Results::read(&out).compare(expected));
     }
 }

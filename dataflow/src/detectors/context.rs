@@ -84,7 +84,7 @@ impl MinuteSums {
 }
 
 /// An earlier transaction, as detectors see single ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EarlierTransaction {
     /// Its event time, microseconds since 1970.
     pub event_time: i64,

@@ -3,6 +3,7 @@
 use super::currencies::{OtherCurrency, Span, SumsByCurrency};
 use super::entry::{Entry, Shared};
 use super::sequence::{Position, Sequence};
+use crate::amendments::{FinalPast, FinalPlace, PastInCurrency};
 use crate::changes::Upsert;
 use crate::detectors::{EarlierTransaction, MinuteSums, Sums};
 use crate::resume::RestoredCustomer;
@@ -130,7 +131,7 @@ impl Customer {
     }
 
     /// Changes the sums over all current transactions in a currency.
-    fn change_total(&mut self, currency: Currency, change: impl FnOnce(&mut Sums)) {
+    pub(super) fn change_total(&mut self, currency: Currency, change: impl FnOnce(&mut Sums)) {
         if self.is_first(currency) {
             let mut total = self.total();
             change(&mut total);
@@ -201,6 +202,31 @@ impl Customer {
     /// The number of current transactions in a currency that are alerted.
     pub(super) fn alerts_mut(&mut self, currency: Currency) -> &mut u32 {
         if self.is_first(currency) { &mut self.alerts } else { &mut self.other_mut(currency).alerts }
+    }
+
+    /// Replaces what is kept of single folded transactions.
+    pub(super) fn set_final_past(&mut self, past: FinalPast) {
+        self.folded = Span::EMPTY;
+        let mut annex = self.annex.take().unwrap_or_default();
+        annex.recent.clear();
+        for other in &mut annex.others {
+            other.folded = Span::EMPTY;
+            other.recent.clear();
+        }
+        annex.last_place =
+            past.last_place.map(|FinalPlace { event_time, place, id }| FoldedPlace { event_time, place, id });
+        for PastInCurrency { currency, first_seen, last_seen, recent } in past.currencies {
+            let span = Span { first: first_seen, last: last_seen };
+            if self.is_first(currency) {
+                self.folded = span;
+                annex.recent = recent;
+            } else {
+                self.has_others = true;
+                let other = annex.other_mut(currency);
+                (other.folded, other.recent) = (span, recent);
+            }
+        }
+        self.annex = Some(annex).filter(|annex| !annex.is_empty());
     }
 
     /// Event time of the last entry, voided or not.

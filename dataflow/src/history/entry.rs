@@ -96,6 +96,13 @@ impl Entry {
         entry
     }
 
+    /// The entry of a version whose alert has had so many changes.
+    pub(super) fn amending(transaction: &Transaction, alert_changes: u32, shared: &mut Shared) -> Self {
+        let mut entry = Self::new(transaction, shared);
+        entry.set_alert_changes(alert_changes, shared);
+        entry
+    }
+
     pub(super) fn voided(&self) -> bool {
         self.packed.0 & PackedState::VOIDED != 0
     }

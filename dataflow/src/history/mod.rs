@@ -16,6 +16,7 @@
 //!
 //! ```text
 //! versions ──(by customer)──┐           ┌── scored (a collection: -1 the old, +1 the new verdict)
+//! amendments ───────────────┤           ├── amended (a collection, of final transactions)
 //! list and rule changes ────┤  history  ├── alert changes, numbered within each alert
 //! partition times ──────────┘           ├── profiles of customers (upserts)
 //!                                       ├── evidence of alerts that have not changed since
@@ -25,10 +26,12 @@
 //! Transactions a horizon behind the watermark are final: they are folded into the sums, slice by slice of
 //! event time, so idle customers fold too and memory is bounded by the horizon.
 
+mod amend;
 mod currencies;
 mod customer;
 mod entry;
 mod evaluation;
+mod judge;
 mod operator;
 mod policy;
 mod restore;
@@ -39,6 +42,7 @@ mod stability;
 mod state;
 mod symbols;
 
-pub use operator::{Histories, history};
+pub use judge::Judge;
+pub use operator::{Histories, Replacements, history};
 pub use slicing::Slicing;
 pub use state::Optional;

@@ -3,6 +3,7 @@
 use super::entry::Entry;
 use super::state::{History, Optional, Outcome};
 use crate::alerts::{AlertChange, AlertEvidence};
+use crate::amendments::{Amendment, SettleCustomer};
 use crate::changes::Upsert;
 use crate::controls::ControlChange;
 use crate::identity::Version;
@@ -12,7 +13,7 @@ use crate::operators::state_size::StateSizeLog;
 use crate::operators::watermark::{PartitionTime, Watermark};
 use crate::resume::{Restored, RestoredCustomer, RestoredTransaction, Resume};
 use crate::roster::OfMember;
-use crate::score::{Scored, Settled};
+use crate::score::{Amended, Scored, Settled};
 use crate::settings::Settings;
 use crate::views::customer_profile::{Profile, ProfileKey};
 use differential_dataflow::{AsCollection, VecCollection};
@@ -28,6 +29,8 @@ use timely::dataflow::operators::vec::Map;
 pub struct Histories<'s> {
     /// Each current transaction with its verdict, voided ones included, on its customer's worker.
     pub scored: VecCollection<'s, u64, OfMember<Scored>, isize>,
+    /// Versions of final transactions that amendments retract or assert, on their customers' workers.
+    pub amended: VecCollection<'s, u64, OfMember<Amended>, isize>,
     /// The restored transactions of before the first epoch, on their customers' workers.
     pub restored: StreamVec<'s, u64, OfMember<Arc<Transaction>>>,
     /// The changes of alerts, in order and numbered within each alert.
@@ -40,11 +43,23 @@ pub struct Histories<'s> {
     pub settled: StreamVec<'s, u64, Settled>,
 }
 
-/// Input for all customers: changes of lists and rules, and partition times.
+/// What identity has decided.
+pub struct Replacements<'s> {
+    /// Versions that become current and replace nothing that is final.
+    pub versions: StreamVec<'s, u64, Version>,
+    /// The others.
+    pub amendments: StreamVec<'s, u64, Amendment>,
+    /// Customers whose transactions are to be settled early, on any worker.
+    pub settle: StreamVec<'s, u64, SettleCustomer>,
+}
+
+/// Input beside versions: changes of lists and rules, partition times, amendments, customers to settle.
 #[derive(Clone, Debug)]
 enum Common {
     Control(ControlChange),
     PartitionTime(PartitionTime),
+    Amendment(Box<Amendment>),
+    Settle(SettleCustomer),
 }
 
 /// Scores transactions in the context of their customers' histories. `controls` and `partition_times` must
@@ -54,22 +69,28 @@ pub fn history<'s>(
     wanted: Optional,
     resume: &Resume,
     restored: &Restored<'s>,
-    versions: StreamVec<'s, u64, Version>,
+    replacements: Replacements<'s>,
     controls: StreamVec<'s, u64, ControlChange>,
     partition_times: StreamVec<'s, u64, PartitionTime>,
 ) -> Histories<'s> {
     let common = controls.map(Common::Control).concat(partition_times.map(Common::PartitionTime));
+    let Replacements { versions, amendments, settle } = replacements;
     let scope = versions.scope();
     let mut builder = OperatorBuilder::new("history".to_owned(), scope);
     let state_size = StateSizeLog::new(scope, &builder.operator_info());
     let by_customer = Exchange::new(|version: &Version| id::route(&version.transaction.customer));
     let mut versions = builder.new_input(versions, by_customer);
     let mut common = builder.new_input(common, Pipeline);
+    let by_customer = Exchange::new(|amendment: &Amendment| id::route(amendment.customer()));
+    let mut amendments = builder.new_input(amendments, by_customer);
     let by_customer = |restored: &RestoredTransaction| id::route(&restored.transaction.customer);
     let mut transactions = builder.new_input(restored.transactions.clone(), Exchange::new(by_customer));
     let by_id = |restored: &RestoredCustomer| id::route(&restored.id);
     let mut customers = builder.new_input(restored.customers.clone(), Exchange::new(by_id));
+    let by_customer = Exchange::new(|settle: &SettleCustomer| id::route(&settle.customer));
+    let mut settle = builder.new_input(settle, by_customer);
     let (mut scored_out, scored) = output::add(&mut builder);
+    let (mut amended_out, amended) = output::add(&mut builder);
     let (mut changes_out, alert_changes) = output::add(&mut builder);
     let (mut evidence_out, evidence) = output::add(&mut builder);
     let (mut profiles_out, profiles) = output::add(&mut builder);
@@ -78,7 +99,7 @@ pub fn history<'s>(
     let mut history = History::new(settings, wanted, resume);
     let horizon = settings.correction_horizon;
     builder.build(move |_| {
-        let mut stash = Stash::new(5);
+        let mut stash = Stash::new(6);
         let mut watermark = Watermark::default();
         let mut out = Outcome::default();
         move |frontiers| {
@@ -87,6 +108,13 @@ pub fn history<'s>(
             }
             versions.for_each(|capability, data| stash.hold_first(&capability, data));
             common.for_each(|capability, data| stash.hold_second(&capability, data));
+            amendments.for_each(|capability, data| {
+                let boxed = |amendment| Common::Amendment(Box::new(amendment));
+                stash.hold_second(&capability, &mut data.drain(..).map(boxed).collect());
+            });
+            settle.for_each(|capability, data| {
+                stash.hold_second(&capability, &mut data.drain(..).map(Common::Settle).collect());
+            });
             transactions.for_each(|capability, data| {
                 let restore = |restored: RestoredTransaction| OfMember {
                     slot: history.restore_transaction(&restored),
@@ -97,22 +125,34 @@ pub fn history<'s>(
             customers.for_each(|_, data| {
                 data.drain(..).for_each(|restored| history.restore_customer(&restored));
             });
-            if !(frontiers[2].is_empty() && frontiers[3].is_empty()) {
+            if !(frontiers[3].is_empty() && frontiers[4].is_empty()) {
                 return;
             }
-            while let Some(mut epoch) = stash.next_complete(&[&frontiers[0], &frontiers[1]]) {
-                let [on_scored, on_changes, on_evidence, on_profiles, on_settled] =
+            let complete = [&frontiers[0], &frontiers[1], &frontiers[2], &frontiers[5]];
+            while let Some(mut epoch) = stash.next_complete(&complete) {
+                let [on_scored, on_amended, on_changes, on_evidence, on_profiles, on_settled] =
                     epoch.capabilities.as_slice()
                 else {
                     return;
                 };
+                let mut settled_out = settled_out.activate();
+                let mut settled = settled_out.session(on_settled);
+                let mut amendments = Vec::new();
                 for common in epoch.second.drain(..) {
                     match common {
                         Common::Control(change) => history.control(change, &mut out),
                         Common::PartitionTime(time) => watermark.update([time]),
+                        Common::Amendment(amendment) => amendments.push(amendment),
+                        Common::Settle(of) => {
+                            history.settle_customer(&of, |mut some| settled.give_container(&mut some));
+                        }
                     }
                 }
-                epoch.first.sort_by_key(|version| version.transaction.source);
+                amendments.sort_by_key(|amendment| amendment.number);
+                for amendment in amendments {
+                    history.amend(*amendment, &mut out, |mut some| settled.give_container(&mut some));
+                }
+                epoch.first.sort_by_key(|version| (version.arrived, version.transaction.source));
                 let time = epoch.time;
                 let mut scored = Vec::with_capacity(epoch.first.len());
                 let mut versions = epoch.first.into_iter();
@@ -127,8 +167,8 @@ pub fn history<'s>(
                 history.take_evidence(&mut out);
                 evidence_out.activate().session(on_evidence).give_iterator(out.evidence.drain(..));
                 scored_out.activate().session(on_scored).give_container(&mut scored);
-                let mut settled_out = settled_out.activate();
-                let mut settled = settled_out.session(on_settled);
+                let amended = out.amended.drain(..).map(|(amended, diff)| (amended, time, diff));
+                amended_out.activate().session(on_amended).give_iterator(amended);
                 history.settle(watermark.settled(horizon), |mut some| settled.give_container(&mut some));
                 changes_out.activate().session(on_changes).give_iterator(out.alert_changes.drain(..));
                 profiles_out
@@ -142,5 +182,6 @@ pub fn history<'s>(
             }
         }
     });
-    Histories { scored: scored.as_collection(), restored, alert_changes, evidence, profiles, settled }
+    let (scored, amended) = (scored.as_collection(), amended.as_collection());
+    Histories { scored, amended, restored, alert_changes, evidence, profiles, settled }
 }

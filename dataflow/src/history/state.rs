@@ -7,12 +7,13 @@ use super::policy::Policy;
 use super::sequence::Position;
 use super::slicing::Slicing;
 use crate::alerts::{Alert, AlertChange, AlertEvidence, Cause, ChangeKind};
+use crate::amendments::SettleCustomer;
 use crate::changes::Upsert;
 use crate::controls::ControlChange;
 use crate::identity::Version;
 use crate::resume::Resume;
 use crate::roster::{BATCH, Member, OfMember, Roster};
-use crate::score::{Scored, Settled, Verdict};
+use crate::score::{Amended, Scored, Settled, Verdict};
 use crate::settings::Settings;
 use crate::views::customer_profile::{Profile, ProfileKey};
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub struct Optional {
 #[derive(Default)]
 pub(super) struct Outcome {
     pub scored: Vec<(OfMember<Scored>, isize)>,
+    pub amended: Vec<(OfMember<Amended>, isize)>,
     pub alert_changes: Vec<AlertChange>,
     pub evidence: Vec<AlertEvidence>,
 }
@@ -62,7 +64,7 @@ pub(super) struct History {
     slices: BTreeMap<i64, Vec<u32>>,
     /// Transactions before this event time are final.
     settled: i64,
-    touched: Touched,
+    pub(super) touched: Touched,
     /// Customers with blocks of entries, by slot, whose evidence may have changed in this epoch: from an event
     /// time on.
     restated: BTreeMap<u32, i64>,
@@ -70,13 +72,13 @@ pub(super) struct History {
 
 /// Customers whose profile changes in this epoch.
 #[derive(Default)]
-struct Touched {
+pub(super) struct Touched {
     slots: Vec<u32>,
     marks: Vec<bool>,
 }
 
 impl Touched {
-    fn add(&mut self, slot: u32) {
+    pub(super) fn add(&mut self, slot: u32) {
         let index = slot as usize;
         if self.marks.len() <= index {
             self.marks.resize(index + 1, false);
@@ -247,6 +249,16 @@ impl History {
         self.settled = settled;
     }
 
+    /// Folds a customer's transactions before an event time. Calls `emit` with them, if that is wanted.
+    pub(super) fn settle_customer(&mut self, of: &SettleCustomer, emit: impl FnOnce(Vec<Settled>)) {
+        let Some(slot) = self.customers.find(&of.customer) else { return };
+        let mut folded = Vec::new();
+        self.fold(slot, of.before, of.before.saturating_sub(self.folded_look_back()), &mut folded);
+        if !folded.is_empty() {
+            emit(folded);
+        }
+    }
+
     /// Transactions before this event time are folded. Slices are folded whole, so it is up to a slice before
     /// `settled`.
     pub(super) fn folded_before(&self) -> i64 {
@@ -258,7 +270,8 @@ impl History {
         self.policy.look_back().transactions.max(MINUTE)
     }
 
-    fn fold(&mut self, slot: u32, end: i64, kept_from: i64, folded: &mut Vec<Settled>) {
+    /// Folds a customer's transactions before `end`; detectors look back to `kept_from`.
+    pub(super) fn fold(&mut self, slot: u32, end: i64, kept_from: i64, folded: &mut Vec<Settled>) {
         let first = self.customers.get(slot).entries.first();
         if first.is_none_or(|first| first.event_time >= end) {
             return;
@@ -288,6 +301,7 @@ impl History {
             } else {
                 Verdict::default()
             },
+            alert_changes: entry.alert_changes(&self.shared),
         }));
     }
 
@@ -329,7 +343,7 @@ impl History {
         (self.customers.get(slot), evaluator)
     }
 
-    fn evaluate_from(&self, slot: u32, from: Position) -> Vec<Evaluation> {
+    pub(super) fn evaluate_from(&self, slot: u32, from: Position) -> Vec<Evaluation> {
         let (customer, evaluator) = self.evaluator(slot);
         evaluator.evaluate_from(customer, from)
     }
@@ -421,11 +435,26 @@ impl History {
         cause: Cause,
         out: &mut Outcome,
     ) {
+        self.assert(slot, position, old.as_ref(), evaluation, cause, out);
+        if let Some(old) = old {
+            out.scored.push((OfMember { slot, value: old.scored }, -1));
+        }
+    }
+
+    /// Emits the entry at `position` with its new evaluation; `old` is what it replaces.
+    pub(super) fn assert(
+        &mut self,
+        slot: u32,
+        position: Position,
+        old: Option<&Shown>,
+        evaluation: &Evaluation,
+        cause: Cause,
+        out: &mut Outcome,
+    ) {
         let entry = self.customers.get(slot).entries.get(position);
         let Some(Shown { mut scored, alert }) = entry.map(|entry| self.shown(slot, entry, evaluation)) else {
             return;
         };
-        let (old, before) = old.map_or((None, None), |old| (Some(old.scored), old.alert));
         self.touched.add(slot);
         let customer = self.customers.get_mut(slot);
         let entry = customer.entries.get_mut(position);
@@ -433,8 +462,9 @@ impl History {
         if alert.is_some() {
             *customer.alerts_mut(scored.transaction.currency) += 1;
         }
-        if let Some(old) = old.as_ref().filter(|_| before.is_some()) {
-            *customer.alerts_mut(old.transaction.currency) -= 1;
+        let before = old.and_then(|old| old.alert.clone());
+        if let Some(old) = old.filter(|old| old.alert.is_some()) {
+            *customer.alerts_mut(old.scored.transaction.currency) -= 1;
         }
         let entry = customer.entries.get_mut(position);
         if let Some((kind, alert)) = alert_change(before, alert) {
@@ -444,15 +474,12 @@ impl History {
         } else {
             self.restate(slot, position, &evaluation.verdict, out);
         }
-        if let Some(old) = old {
-            out.scored.push((OfMember { slot, value: old }, -1));
-        }
         out.scored.push((OfMember { slot, value: scored }, 1));
     }
 }
 
 /// An alert is revised when its score as shown, its rules or the transaction itself changed.
-fn alert_change(before: Option<Alert>, after: Option<Alert>) -> Option<(ChangeKind, Alert)> {
+pub(super) fn alert_change(before: Option<Alert>, after: Option<Alert>) -> Option<(ChangeKind, Alert)> {
     match (before, after) {
         (None, Some(after)) => Some((ChangeKind::Raised, after)),
         (Some(before), None) => Some((ChangeKind::Withdrawn, before)),

@@ -4,7 +4,7 @@
 //! bits identify an id, the rest a customer. Among a hundred million ids two share a fingerprint with a
 //! probability of 1e-13.
 
-use crate::admission::AdmittedEvent;
+use crate::admitted_event::AdmittedEvent;
 use hashbrown::HashTable;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::{HashMap, VecDeque};
@@ -96,7 +96,17 @@ impl KnownIds {
         self.add(self.entry_for(transaction));
     }
 
-    fn entry_for(&self, transaction: &Transaction) -> Known {
+    /// Remembers a transaction's current version.
+    pub(super) fn remember_or_replace(&mut self, transaction: &Transaction) {
+        let entry = self.entry_for(transaction);
+        match self.find(&entry) {
+            Some((number, _)) => self.replace(number, entry),
+            None => self.add(entry),
+        }
+    }
+
+    /// What is to be remembered of a transaction.
+    pub(super) fn entry_for(&self, transaction: &Transaction) -> Known {
         let id = self.fingerprint(&transaction.id);
         Known {
             id_high: id.0,

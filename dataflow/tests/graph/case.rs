@@ -1,7 +1,7 @@
 //! A case: everything that one run of the graph depends on, and how it is cut into epochs.
 
 use chrono_tz::Tz;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use streamflow_dataflow::detectors;
 use streamflow_dataflow::detectors::blacklist::Blacklist;
@@ -14,7 +14,8 @@ use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{PartitionId, Thousandths};
 use streamflow_oracle::{
-    Clock, Expected, LaterLimits, Oracle, OracleSettings, RawEvent, Rules, RulesVersion, TopicRole,
+    Clock, Coordinates, Expected, LaterLimits, Oracle, OracleSettings, RawEvent, Rules, RulesVersion,
+    TopicRole,
 };
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -75,6 +76,7 @@ pub(crate) struct Case {
     pub seed: u64,
     pub horizon: i64,
     pub retention: i64,
+    pub correction_retention: i64,
     pub zone: Tz,
     pub rules: Rules,
     pub events: Vec<RawEvent>,
@@ -91,11 +93,16 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// What every view holds before the epoch `frontier`.
+    /// What every view holds before the epoch `frontier`, with nothing pending.
     pub(crate) fn recompute(&self, frontier: u64) -> Expected {
+        self.recompute_without(frontier, &BTreeSet::new())
+    }
+
+    /// What every view holds before the epoch `frontier`, while the events in `pending` are not decided.
+    pub(crate) fn recompute_without(&self, frontier: u64, pending: &BTreeSet<Coordinates>) -> Expected {
         let sent = self.partition_times.iter().filter(|sent| sent.epoch < frontier);
         let clocks: Vec<Clock> = sent.filter_map(SentTime::clock).collect();
-        self.oracle().recompute(&self.before(frontier), &self.rules_before(frontier), &clocks)
+        self.oracle().recompute(&self.before(frontier), &self.rules_before(frontier), &clocks, pending)
     }
 
     fn oracle(&self) -> Oracle {
@@ -103,6 +110,7 @@ impl Case {
             topics: ROLES.to_vec(),
             horizon: self.horizon,
             retention: self.retention,
+            correction_retention: self.correction_retention,
             later: self.restart.as_ref().map(Restart::limits),
             future_allowance: 5 * MINUTE,
             file_now: i64::MAX - DAY,
@@ -126,6 +134,7 @@ impl Case {
         Settings {
             correction_horizon: self.horizon,
             identity_retention: self.retention,
+            correction_retention: self.correction_retention,
             future_allowance: 5 * MINUTE,
             time_zone: self.zone,
             rules: graph_rules(&self.rules),
@@ -232,10 +241,11 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "seed {}: horizon {} s, retention {} s, zone {}, {} in flight\n{:?}",
+            "seed {}: horizon {} s, retention {} s, corrections {} s, zone {}, {} in flight\n{:?}",
             self.seed,
             self.horizon as f64 / 1e6,
             self.retention as f64 / 1e6,
+            self.correction_retention as f64 / 1e6,
             self.zone,
             self.in_flight,
             self.rules

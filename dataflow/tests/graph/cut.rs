@@ -82,7 +82,7 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
 }
 
 /// Lets the restart before `epoch` change horizon and retention, and the rules: their windows may grow, because what
-/// they look back to is restored.
+/// they look back to is restored. Those of later versions do not.
 pub(crate) fn change_at_restart(case: &mut Case, epoch: u64, dice: &mut Dice) {
     let horizon = match dice.below(3) {
         0 => case.horizon,
@@ -101,6 +101,11 @@ pub(crate) fn change_at_restart(case: &mut Case, epoch: u64, dice: &mut Dice) {
             watermark => watermark - horizon,
         };
         let place = case.rules_versions.partition_point(|version| version.epoch < epoch);
+        let longest = rules.velocity_window_seconds;
+        for RulesVersion { rules, .. } in &mut case.rules_versions[place..] {
+            rules.velocity_window_seconds = rules.velocity_window_seconds.min(longest);
+            rules.card_testing_window_seconds = rules.card_testing_window_seconds.min(longest);
+        }
         case.rules_versions.insert(place, RulesVersion { epoch, applies_from, rules });
     }
     case.restart = Some(Restart { epoch, horizon, retention, rules });

@@ -27,6 +27,7 @@ impl Story {
             seed: 0,
             horizon: HOUR,
             retention: HOUR,
+            correction_retention: 120 * DAY,
             zone: chrono_tz::UTC,
             rules: Rules::default(),
             events: Vec::new(),
@@ -68,6 +69,7 @@ impl Story {
     fn push(&mut self, topic: u16, appended_at: i64, key: Option<&str>, payload: Option<String>) {
         self.offset += 1;
         self.case.events.push(RawEvent {
+            final_before: None,
             topic,
             partition: 0,
             offset: self.offset,
@@ -326,15 +328,66 @@ fn final_and_open() -> Story {
 
 /// The record of the correction became visible an hour after its time.
 #[test]
-fn a_correction_of_what_a_clock_has_made_final_is_too_late_for_every_view() {
+fn a_correction_of_what_a_clock_has_made_final_changes_every_view() {
     let mut story = final_and_open();
     for id in ["final", "open"] {
         story.pay(id, 10 * HOUR + 2 * SECOND, "70.00", &json!({"revision": 1}));
     }
     let outcome = story.outcome();
-    assert_eq!((outcome.rows["final"].cents, outcome.rows["open"].cents), (10_000, 7_000));
+    assert_eq!((outcome.rows["final"].cents, outcome.rows["open"].cents), (7_000, 7_000));
     let account = |name: &str| outcome.books[&(0, name.to_owned())];
-    assert_eq!(["read", "new", "correcting", "too_late"].map(account), [4, 2, 1, 1]);
+    assert_eq!(["read", "new", "correcting"].map(account), [4, 2, 2]);
+}
+
+/// Every view is compared with the recomputation, so here are only the books and the alert.
+#[test]
+fn a_void_of_any_age_withdraws_the_transaction_and_its_alert() {
+    for days in [1, 2, 119] {
+        let mut story = Story::new();
+        for number in 0..5 {
+            story.pay(&format!("p-{number}"), 10 * HOUR + number * SECOND, "100.00", &json!({}));
+        }
+        story.pay("high", 10 * HOUR + 5 * SECOND, "500.00", &json!({}));
+        let at = days * DAY + 12 * HOUR;
+        story.pay("later", at, "100.00", &json!({}));
+        let void = json!({"revision": 1, "voided": true});
+        story.pay_late("high", 10 * HOUR + 5 * SECOND, at + SECOND, "500.00", &void);
+        let outcome = story.outcome();
+        assert!(outcome.rows["high"].voided && outcome.alerts.is_empty(), "after {days} days");
+        let account = |name: &str| outcome.books[&(0, name.to_owned())];
+        assert_eq!(["read", "new", "voiding"].map(account), [8, 7, 1]);
+    }
+}
+
+/// A correction raises, revises and withdraws the transaction's own alert; the verdict on a final one after it stays.
+#[test]
+fn a_correction_of_any_age_judges_its_own_transaction_anew() {
+    let mut story = Story::new();
+    for number in 0..5 {
+        story.pay(&format!("p-{number}"), 10 * HOUR + number * SECOND, "100.00", &json!({}));
+    }
+    story.pay("x", 10 * HOUR + 30 * MINUTE, "100.00", &json!({}));
+    story.pay("y", 11 * HOUR, "500.00", &json!({}));
+    let raised = json!({"revision": 1});
+    story.pay_late("x", 10 * HOUR + 30 * MINUTE, 15 * HOUR, "600.00", &raised);
+    let outcome = story.outcome();
+    assert_eq!(outcome.rules("x"), [("FR-001", 1000)]);
+    assert_eq!(outcome.evidence("y", "FR-001")["mean"], "100.00");
+    assert_eq!(outcome.alerts.len(), 2);
+}
+
+#[test]
+fn beyond_the_retention_a_correction_is_too_late_and_a_void_is_kept() {
+    let mut story = Story::new();
+    story.pay("p", 10 * HOUR, "100.00", &json!({}));
+    story.pay_late("p", 10 * HOUR, 120 * DAY + 10 * HOUR + SECOND, "70.00", &json!({"revision": 1}));
+    let void = json!({"revision": 1, "voided": true});
+    story.pay_late("unknown", 10 * HOUR, 120 * DAY + 10 * HOUR + SECOND, "70.00", &void);
+    let outcome = story.outcome();
+    assert_eq!(outcome.rows["p"].cents, 10_000);
+    assert!(outcome.rows["unknown"].voided);
+    let account = |name: &str| outcome.books[&(0, name.to_owned())];
+    assert_eq!(["read", "new", "voiding", "too_late"].map(account), [3, 1, 1, 1]);
 }
 
 #[test]

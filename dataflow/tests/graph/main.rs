@@ -14,4 +14,5 @@ mod properties;
 mod resumed;
 mod run;
 mod shrink;
+mod silver;
 mod tables;

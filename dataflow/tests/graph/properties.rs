@@ -8,10 +8,12 @@ use crate::dice::Dice;
 use crate::generator::{self, Scope};
 use crate::run::{run, run_resumed};
 use crate::shrink::shrink;
+use crate::tables::coordinates;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_model::BooksEntry;
+use streamflow_oracle::Coordinates;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -27,15 +29,16 @@ fn findings(case: &Case, workers: usize) -> Vec<String> {
 }
 
 fn check(workers: usize, scope: Scope, cases: u64) {
-    for seed in seeds(cases) {
-        let case = generator::case(seed, scope);
-        let found = findings(&case, workers);
-        if !found.is_empty() {
-            let limit = Duration::from_secs(setting("STREAMFLOW_SHRINK_SECONDS", 20));
-            let small = shrink(&case, limit, |case| !findings(case, workers).is_empty());
-            let findings = findings(&small, workers).join("\n");
-            panic!("{workers} workers, {scope:?}\n{small}\n{findings}\nat first:\n{}", found.join("\n"));
-        }
+    seeds(cases).for_each(|seed| check_case(workers, &generator::case(seed, scope)));
+}
+
+fn check_case(workers: usize, case: &Case) {
+    let found = findings(case, workers);
+    if !found.is_empty() {
+        let limit = Duration::from_secs(setting("STREAMFLOW_SHRINK_SECONDS", 20));
+        let small = shrink(case, limit, |case| !findings(case, workers).is_empty());
+        let findings = findings(&small, workers).join("\n");
+        panic!("{workers} workers\n{small}\n{findings}\nat first:\n{}", found.join("\n"));
     }
 }
 
@@ -92,10 +95,7 @@ fn every_view_equals_the_recomputation_after_a_restart() {
 /// One customer with many transactions, of which many are late, corrected or voided.
 #[test]
 fn every_view_equals_the_recomputation_of_a_hot_customer() {
-    for seed in seeds(24) {
-        let case = generator::hot_case(seed, EVERYTHING);
-        assert_eq!(findings(&case, 1), Vec::<String>::new(), "{case}");
-    }
+    seeds(24).for_each(|seed| check_case(1, &generator::hot_case(seed, EVERYTHING)));
 }
 
 /// The length of blocks does not show in any change of any alert: with blocks that no history fills, whatever
@@ -113,14 +113,17 @@ fn alert_changes_do_not_depend_on_blocks() {
     }
 }
 
-/// Where producers keep their rule, neither the cut of epochs nor the number of workers shows in the changes
-/// of any alert.
+/// Where producers keep their rule and no event waits for an answer, neither the cut of epochs nor the number of
+/// workers shows in the changes of any alert.
 #[test]
 fn alert_changes_do_not_depend_on_cuts_and_workers() {
     let scope = Scope { rule_breakers: false, controls: false, wrong_clocks: false };
     for seed in seeds(60) {
-        let case =
-            if seed % 4 == 0 { generator::hot_case(seed, scope) } else { generator::case(seed, scope) };
+        let case = without_waiting(if seed % 4 == 0 {
+            generator::hot_case(seed, scope)
+        } else {
+            generator::case(seed, scope)
+        });
         let log = alert_log(&run(&case, 1).unwrap());
         for workers in 1..=3 {
             let mut recut = case.clone();
@@ -128,6 +131,26 @@ fn alert_changes_do_not_depend_on_cuts_and_workers() {
             let other = alert_log(&run(&recut, workers).unwrap());
             assert_eq!(log, other, "{workers} workers\n{case}\ncut anew:\n{recut}");
         }
+    }
+}
+
+/// The case without the events that wait for an answer: when it comes is left open, and so is what is said of an
+/// alert in the meantime.
+fn without_waiting(mut case: Case) -> Case {
+    loop {
+        let observed = run(&case, 1).unwrap();
+        let waiting: BTreeSet<Coordinates> = observed.changes.into_iter().filter_map(waits).collect();
+        if waiting.is_empty() {
+            return case;
+        }
+        case.events.retain(|event| !waiting.contains(&event.coordinates()));
+    }
+}
+
+fn waits((_, change): (u64, ViewChange)) -> Option<Coordinates> {
+    match change {
+        ViewChange::Pending((source, Some(_))) => Some(coordinates(source)),
+        _ => None,
     }
 }
 
@@ -160,7 +183,7 @@ fn the_cases_hold_all_that_can_happen() {
     }
     let expected = "settled before the end,raised,revised,withdrawn,transaction,late_event,correction,void,list_change,\
         rule_change,FR-001,FR-002,FR-003,FR-004,FR-005,FR-006,new,correcting,voiding,duplicate,superseded,reference,\
-        malformed_json,missing_field,invalid_field,too_large,future_timestamp,too_late,conflicting_identity,\
+        malformed_json,missing_field,invalid_field,too_large,future_timestamp,too_late,conflicting_identity,pending,\
         Read,Accepted,NoPlace,NoProduct,NoPaymentMethod,NewerSchema,InvalidAmount,Late,Duplicate";
     let missing: Vec<&str> = expected.split(',').filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?} in {seen:?}");

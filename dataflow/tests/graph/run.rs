@@ -1,17 +1,22 @@
 //! Runs the graph on a case and collects its output with the epochs.
 
 use crate::case::{Case, SentTime, graph_rules, partition_id};
+use crate::dice::Dice;
 use crate::resumed::Past;
+use crate::silver::Silver;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use streamflow_dataflow::amendments::SettleCustomer;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::graph::{Wanted, build};
 use streamflow_dataflow::inputs::{InputHandles, Inputs, RestoredHandles};
 use streamflow_dataflow::operators::watermark::Clock;
-use streamflow_dataflow::score::{Scored, Settled};
+use streamflow_dataflow::score::{Alerted, Scored, Settled};
+use streamflow_dataflow::settings::Settings;
 use streamflow_model::{Record, Source};
 use streamflow_oracle::RawEvent;
 use timely::CommunicationConfig;
@@ -19,6 +24,7 @@ use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::vec::Map;
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
@@ -27,8 +33,12 @@ use timely::worker::Worker;
 pub(crate) struct Observed {
     pub changes: Vec<(u64, ViewChange)>,
     pub settled: Vec<(u64, Settled)>,
+    /// It resumed in between.
+    pub resumed: bool,
+    /// Versions of final transactions, gained (1) or lost (-1).
+    pub amended: Vec<(u64, (Scored, isize))>,
     /// The differences of the collection of current alerts.
-    pub alerts: Vec<(u64, (Scored, u64, isize))>,
+    pub alerts: Vec<(u64, (Alerted, u64, isize))>,
 }
 
 /// What one worker emits.
@@ -36,7 +46,12 @@ pub(crate) struct Observed {
 struct Emitted {
     changes: Collected<ViewChange>,
     settled: Collected<Settled>,
-    alerts: Collected<(Scored, u64, isize)>,
+    alerts: Collected<(Alerted, u64, isize)>,
+    amended: Collected<(Scored, isize)>,
+    /// The changes of all workers that are not in silver yet.
+    unread: Arc<Mutex<BTreeMap<u64, Vec<ViewChange>>>>,
+    /// Nothing is pending any more.
+    drained: Arc<AtomicBool>,
 }
 
 /// A worker with nothing to do leaves its core to the others.
@@ -57,14 +72,22 @@ pub(crate) fn run_resumed(case: &Case, cut: u64, workers: [usize; 2]) -> Result<
     let rest = run_between(case, past, case.last_epoch() + 1, workers[1])?;
     all.changes.extend(rest.changes);
     all.settled.extend(rest.settled);
+    all.amended.extend(rest.amended);
     all.alerts.extend(rest.alerts);
+    all.resumed = true;
     Ok(Some(all))
 }
 
 /// Runs the case from where `past` ends to before epoch `end`.
 fn run_between(case: &Case, past: Past, end: u64, workers: usize) -> Result<Observed, String> {
     let past = Arc::new(past);
-    let emitted: Arc<Vec<Emitted>> = Arc::new((0..workers).map(|_| Emitted::default()).collect());
+    let first = Emitted::default();
+    let emitted = (0..workers).map(|_| Emitted {
+        unread: Arc::clone(&first.unread),
+        drained: Arc::clone(&first.drained),
+        ..Emitted::default()
+    });
+    let emitted: Arc<Vec<Emitted>> = Arc::new(emitted.collect());
     let (shared, collected) = (Arc::new(case.clone()), emitted.clone());
     let timely = timely::Config { communication: communication(workers), ..timely::Config::thread() };
     let guards = timely::execute(timely, move |worker| {
@@ -78,6 +101,7 @@ fn run_between(case: &Case, past: Past, end: u64, workers: usize) -> Result<Obse
     for emitted in emitted.iter() {
         all.changes.append(&mut *emitted.changes.lock().map_err(|error| error.to_string())?);
         all.settled.append(&mut *emitted.settled.lock().map_err(|error| error.to_string())?);
+        all.amended.append(&mut *emitted.amended.lock().map_err(|error| error.to_string())?);
         all.alerts.append(&mut *emitted.alerts.lock().map_err(|error| error.to_string())?);
     }
     all.changes.sort_by_key(|(time, _)| *time);
@@ -109,6 +133,7 @@ fn restore(
     worker.step();
     past.customers.iter().skip(index).step_by(peers).for_each(|row| restored.customers.send(row.clone()));
     past.views.iter().skip(index).step_by(peers).for_each(|row| restored.views.send(row.clone()));
+    past.pending.iter().skip(index).step_by(peers).for_each(|row| restored.pending.send(row.clone()));
     if past.cut > 0 {
         handles.advance_to(past.cut - 1);
         let own = past.announcements.iter().filter(|announced| {
@@ -121,7 +146,8 @@ fn restore(
 
 fn drive(worker: &mut Worker, case: &Case, past: &Past, end: u64, emitted: Emitted) {
     let mut probe = ProbeHandle::new();
-    let (mut handles, restored) = dataflow(worker, case, past, emitted, &mut probe);
+    let (mut handles, restored) = dataflow(worker, case, past, emitted.clone(), &mut probe);
+    let mut answering = Answering::new(case, past, emitted);
     restore(worker, case, past, restored, &mut handles);
     let (index, peers) = (worker.index(), worker.peers());
     let own = |event: &RawEvent| case.reader(event.topic, event.partition, peers) == index;
@@ -139,6 +165,9 @@ fn drive(worker: &mut Worker, case: &Case, past: &Past, end: u64, emitted: Emitt
             }
         }
         send_controls(case, epoch, index, peers, &mut handles);
+        if index == 0 {
+            answering.answer(&probe, 60, &mut handles);
+        }
         if (epoch + case.seed).is_multiple_of(3) {
             worker.step();
         }
@@ -146,10 +175,67 @@ fn drive(worker: &mut Worker, case: &Case, past: &Past, end: u64, emitted: Emitt
             worker.step_or_park(Some(PAUSE));
         }
     }
-    handles.advance_to(end);
+    let mut epoch = end;
+    handles.advance_to(epoch);
+    while end > case.last_epoch() && !answering.emitted.drained.load(Ordering::Acquire) {
+        while probe.less_than(&epoch) {
+            worker.step_or_park(Some(PAUSE));
+        }
+        if index == 0 && answering.answer(&probe, 90, &mut handles) {
+            answering.emitted.drained.store(true, Ordering::Release);
+        }
+        assert!(epoch < end + 10_000, "an event is never answered");
+        epoch += 1;
+        handles.advance_to(epoch);
+    }
     drop(handles);
     while !probe.done() {
         worker.step_or_park(Some(PAUSE));
+    }
+}
+
+/// Answers pending events from what is in silver.
+struct Answering<'a> {
+    case: &'a Case,
+    settings: Settings,
+    silver: Silver,
+    emitted: Emitted,
+    dice: Dice,
+    /// Events whose answers have been sent and not been taken yet.
+    waiting: Vec<Source>,
+}
+
+impl<'a> Answering<'a> {
+    fn new(case: &'a Case, past: &Past, emitted: Emitted) -> Self {
+        let settings = if past.cut > 0 { case.later_settings() } else { case.settings() };
+        let epoch = |event: &RawEvent| (record(event).source, event.epoch);
+        let mut silver = Silver::new(case.events.iter().map(epoch).collect());
+        past.changes.iter().for_each(|(_, change)| silver.apply(change.clone()));
+        Self { case, settings, silver, emitted, dice: Dice::new(case.seed), waiting: Vec::new() }
+    }
+
+    /// Sends answers, once those sent before have been taken, in so many percent of the calls. Whether nothing is
+    /// pending.
+    fn answer(&mut self, probe: &ProbeHandle<u64>, percent: i64, handles: &mut InputHandles) -> bool {
+        let mut unread = self.emitted.unread.lock().expect("no worker has panicked");
+        let complete = |epoch: &u64| !probe.less_equal(epoch);
+        while let Some(first) = unread.first_entry().filter(|first| complete(first.key())) {
+            first.remove().into_iter().for_each(|change| self.silver.apply(change));
+        }
+        let pending = &self.silver.pending;
+        self.waiting.retain(|source| pending.contains_key(source));
+        if self.waiting.is_empty() && self.dice.chance(percent) {
+            for answer in self.silver.answers(&self.case.settings(), &self.settings) {
+                let transaction = &answer.pending.event.transaction;
+                self.waiting.push(transaction.source);
+                if self.dice.chance(50) {
+                    let (customer, before) = (transaction.customer.clone(), answer.pending.final_before);
+                    handles.settle.send(SettleCustomer { customer, before });
+                }
+                handles.answers.send(answer);
+            }
+        }
+        self.silver.pending.is_empty()
     }
 }
 
@@ -189,19 +275,35 @@ fn dataflow(
         let settings = if past.cut > 0 { case.later_settings() } else { case.settings() };
         let outputs = build(&settings, &Case::roles(), wanted, &past.resume, inputs);
         collect(outputs.alerts().inner, emitted.alerts, probe);
-        collect(outputs.changes, emitted.changes, probe);
+        let amended = outputs.amended.inner.map(|(amended, _, diff)| (amended.value.scored, diff));
+        collect(amended, emitted.amended, probe);
+        let (changes, unread) = (emitted.changes, emitted.unread);
+        each(outputs.changes, probe, move |epoch, change| {
+            unread.lock().expect("no worker has panicked").entry(epoch).or_default().push(change.clone());
+            changes.lock().expect("no worker has panicked").push((epoch, change));
+        });
         collect(outputs.settled, emitted.settled, probe);
         (handles, restored)
     })
 }
 
 fn collect<D: 'static>(stream: StreamVec<'_, u64, D>, collected: Collected<D>, probe: &mut ProbeHandle<u64>) {
+    each(stream, probe, move |time, datum| {
+        collected.lock().expect("no worker has panicked").push((time, datum));
+    });
+}
+
+/// Calls `act` with each datum and its epoch.
+fn each<D: 'static>(
+    stream: StreamVec<'_, u64, D>,
+    probe: &mut ProbeHandle<u64>,
+    mut act: impl FnMut(u64, D) + 'static,
+) {
     let seen = stream.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "collect", |_, _| {
         move |input, _| {
             input.for_each(|capability, data| {
                 let time = capability.least().copied().expect("data has a time");
-                let mut collected = collected.lock().expect("no worker has panicked");
-                collected.extend(data.drain(..).map(|datum| (time, datum)));
+                data.drain(..).for_each(|datum| act(time, datum));
             });
         }
     });

@@ -16,15 +16,18 @@ mod resume;
 mod transactions;
 mod views;
 
+pub(crate) use resume::controls;
 pub use resume::resume;
 
 use crate::progress::Progress;
+use crate::tables::pending_events;
 use crate::tables::view::Aggregate;
 use crate::tables::{Tables, tables};
 use crate::topics::Topics;
 use postgres::{Client, IsolationLevel, Transaction};
 use std::convert::Infallible;
 use streamflow_connectors::postgres::PostgresError;
+use streamflow_dataflow::amendments::Pending;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::detectors::Rules;
@@ -58,6 +61,8 @@ impl Share {
 pub enum Row {
     /// Of `silver.transactions`.
     Transaction(RestoredTransaction),
+    /// Of `streamflow.pending_events`.
+    Pending(Pending),
     /// Of `gold.customer_totals`.
     Customer(RestoredCustomer),
     /// Of another table.
@@ -73,7 +78,7 @@ impl Row {
     /// All tables that rows come from.
     #[must_use]
     pub fn tables() -> Vec<&'static str> {
-        let mut names = vec![TRANSACTIONS, CUSTOMERS, QUALITY, PROGRESS];
+        let mut names = vec![TRANSACTIONS, CUSTOMERS, QUALITY, PROGRESS, pending_events::TABLE];
         let Ok(()) = tables().visit(&mut NameTables(&mut names));
         names.sort_unstable();
         names.dedup();
@@ -85,6 +90,7 @@ impl Row {
     pub fn table(&self) -> &'static str {
         match self {
             Self::Transaction(_) => TRANSACTIONS,
+            Self::Pending(_) => pending_events::TABLE,
             Self::Customer(_) => CUSTOMERS,
             Self::View { table, .. } => table,
         }
@@ -174,6 +180,9 @@ impl<'a> Hydration<'a> {
         self.transactions(snapshot, share, &mut |row| give(Row::Transaction(row)))?;
         self.customers(snapshot, share, &mut |row| give(Row::Customer(row)))?;
         if share.index == 0 {
+            for pending in pending_events::all(snapshot, self.topics)? {
+                give(Row::Pending(pending));
+            }
             self.views(snapshot, give)?;
         }
         Ok(())
@@ -181,7 +190,7 @@ impl<'a> Hydration<'a> {
 }
 
 /// How far back a detector can look from a transaction, microseconds, whatever rules apply to it.
-fn longest_look_back(rules: &Rules, resume: &Resume) -> i64 {
+pub(crate) fn longest_look_back(rules: &Rules, resume: &Resume) -> i64 {
     let versions = resume.controls.iter().filter_map(|change| match change {
         ControlChange::Rules(change) => Some(&change.rules),
         ControlChange::List(_) => None,

@@ -3,8 +3,9 @@
 use crate::copy_out::impossible;
 use crate::encoding::Instant;
 use crate::progress::Progress;
+use crate::tables::pending_events;
 use crate::topics::Topics;
-use postgres::{Client, Row};
+use postgres::{Client, GenericClient, Row};
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::controls::ControlChange;
@@ -20,17 +21,29 @@ const CONTROLS: &str = "SELECT ingested_at, version, applies_from, NULL AS kind,
          reason, NULL FROM silver.blacklist \
      ORDER BY ingested_at, version";
 
-/// Reads it, as of `progress`, the lease just taken.
+/// Reads it, as of `progress`, the lease just taken. `horizon` is the one of corrections, microseconds.
 ///
 /// # Errors
 /// The server's and the connection's; [`PostgresError::Fenced`] for rows that no pipeline wrote.
-pub fn resume(client: &mut Client, progress: &Progress, topics: &Topics) -> Result<Resume, PostgresError> {
-    let rows = client.query(CONTROLS, &[])?;
+pub fn resume(
+    client: &mut Client,
+    progress: &Progress,
+    topics: &Topics,
+    horizon: i64,
+) -> Result<Resume, PostgresError> {
+    let pending = pending_events::all(client, topics)?;
+    let held_before = pending.iter().map(|pending| pending.held_before(horizon)).min();
     Ok(Resume {
+        held_before: held_before.unwrap_or(i64::MAX),
         watermark: progress.watermark.unwrap_or(i64::MIN),
         partitions: partitions(progress, topics),
-        controls: rows.iter().map(control).collect::<Result<_, _>>()?,
+        controls: controls(client)?,
     })
+}
+
+/// All changes of the rules and the list, in order.
+pub(crate) fn controls(client: &mut impl GenericClient) -> Result<Vec<ControlChange>, PostgresError> {
+    client.query(CONTROLS, &[])?.iter().map(control).collect()
 }
 
 fn partitions(progress: &Progress, topics: &Topics) -> Vec<PartitionPosition> {

@@ -15,7 +15,8 @@ pub(crate) fn write_received(output: &mut Output<'_, '_>, changes: &Changes) -> 
     output.copy(
         "bronze.raw_transactions",
         "COPY bronze.raw_transactions (ingested_at, event_time, source_offset, schema_version, \
-         source_partition, source_topic, payload, record_time) FROM STDIN (FORMAT binary)",
+         source_partition, source_topic, payload, record_time, final_before) \
+         FROM STDIN (FORMAT binary)",
         &changes.received,
     )
 }

@@ -6,6 +6,7 @@ pub mod customer_profile;
 pub(crate) mod dimensions;
 mod history;
 pub(crate) mod lists;
+pub(crate) mod pending_events;
 pub(crate) mod quality;
 mod rule_ids;
 pub(crate) mod transactions;

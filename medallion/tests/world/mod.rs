@@ -146,6 +146,7 @@ impl World {
 
     fn received(&mut self, scored: &Scored) -> ViewChange {
         ViewChange::Received(Received {
+            final_before: None,
             source: scored.transaction.source,
             record_time: Some(scored.transaction.event_time + 1),
             event_time: scored.transaction.event_time,

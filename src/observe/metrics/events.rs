@@ -16,6 +16,11 @@ const EVENTS: Metric = Metric::counter(
     &["topic", "outcome", "reason"],
     "Events by where they ended, committed, since the database was begun: the books.",
 );
+const PENDING: Metric = Metric::gauge(
+    "streamflow_pending_events",
+    &["topic"],
+    "Events committed that wait to be decided: corrections and voids of transactions that memory does not hold.",
+);
 const ALERTS: Metric = Metric::counter(
     "streamflow_alert_changes_total",
     &["change", "cause"],
@@ -27,7 +32,7 @@ const RULES: Metric = Metric::counter(
     "Changes of alerts committed since the start, once for each rule that the alert has.",
 );
 
-pub const FAMILY: Family = Family { metrics: &[&READ, &EVENTS, &ALERTS, &RULES], read };
+pub const FAMILY: Family = Family { metrics: &[&READ, &EVENTS, &PENDING, &ALERTS, &RULES], read };
 
 const CHANGES: [ChangeKind; 3] = [ChangeKind::Raised, ChangeKind::Revised, ChangeKind::Withdrawn];
 
@@ -47,6 +52,7 @@ fn read(observed: &Observed, samples: &mut Samples) {
     let totals = observed.status.totals();
     for book in books::look(observed, &totals) {
         samples.add(&READ, &[&book.topic], book.read as f64);
+        samples.add(&PENDING, &[&book.topic], book.pending as f64);
         for ended in &book.ended {
             samples.add(&EVENTS, &[&book.topic, ended.outcome, ended.account], ended.events as f64);
         }

@@ -100,18 +100,19 @@ function showPartitions(partitions) {
 function showBooks(books) {
   const sum = (ended, outcome) =>
     ended.filter((entry) => !outcome || entry.outcome === outcome).reduce((total, entry) => total + entry.events, 0);
-  fill(find("#books tbody"), books.map(({ topic, read, ended }) => {
-    const difference = read - sum(ended);
+  fill(find("#books tbody"), books.map(({ topic, read, pending, ended }) => {
+    const difference = read - pending - sum(ended);
     return [
       named(topic),
       number(count(read)),
       number(count(sum(ended, "accepted"))),
       number(count(sum(ended, "ignored"))),
       number(count(sum(ended, "dead_letter"))),
-      { ...flag(difference === 0, difference === 0 ? "" : `${count(difference)} off`), title: "read less where they ended" },
+      { ...flag(difference === 0, difference === 0 ? "" : `${count(difference)} off`), title: "read less pending and where they ended" },
     ];
   }));
-  const accounts = new Map();
+  const waiting = books.reduce((total, { pending }) => total + pending, 0);
+  const accounts = new Map([["pending", waiting]]);
   books.flatMap(({ ended }) => ended).forEach(({ account, events }) => {
     accounts.set(account, (accounts.get(account) ?? 0) + events);
   });

@@ -40,6 +40,7 @@ fn every_record_ends_where_the_specification_says() {
     sent.insert("transactions", [fields::cases(), payloads::cases(), vec![listed()]].concat());
     world.send("transactions", &sent["transactions"]);
     world.wait_for_events(count(&sent));
+    world.wait_for_decisions();
 
     check_books(&mut world, &sent);
     check_dead_letters(&mut world, &sent);

@@ -32,7 +32,9 @@ impl World {
     /// Topics that take 12 MB records, of one partition each, so that a record's offset is its place among
     /// those sent.
     pub fn start() -> Self {
-        let parts = Parts::start("hostile", 1, &json!({"workers": 2}));
+        // First events with a revision wait until idle topics have passed them.
+        let more = json!({"workers": 2, "pipeline": {"idle_allowance_seconds": 5}});
+        let parts = Parts::start("hostile", 1, &more);
         let producer = ClientConfig::new()
             .set("bootstrap.servers", parts.kafka.brokers())
             .set("message.max.bytes", MESSAGE_LIMIT)
@@ -81,6 +83,13 @@ impl World {
         let read = "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books WHERE account = 'read'";
         self.wait_until("all is read", |world| world.count(read) >= events);
         assert_eq!(self.count(read), events);
+    }
+
+    /// Waits until no event waits for an answer.
+    pub fn wait_for_decisions(&mut self) {
+        self.wait_until("all is decided", |world| {
+            world.count("SELECT count(*) FROM streamflow.pending_events") == 0
+        });
     }
 
     fn wait_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {

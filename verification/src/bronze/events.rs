@@ -2,7 +2,7 @@
 
 use crate::comparison::{self, Comparison};
 use crate::error::{VerificationError, unreadable};
-use crate::snapshot::{Snapshot, instant, narrow, text};
+use crate::snapshot::{Snapshot, instant, instant_or_null, narrow, text};
 use streamflow_medallion::Topics;
 use streamflow_medallion::outbox::{Limits, Numbered, StoredDeadLetter};
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
@@ -20,12 +20,14 @@ pub(super) struct Received {
 /// All events that are no dead letters, copies included. Their epoch is the ingest time.
 pub(super) fn read(snapshot: &mut Snapshot<'_>, topics: &Topics) -> Result<Vec<Received>, VerificationError> {
     let sql = "SELECT source_topic, source_partition::int8, source_offset, \
-             (extract(epoch FROM ingested_at) * 1000)::int8, payload, event_time, schema_version \
+             (extract(epoch FROM ingested_at) * 1000)::int8, payload, event_time, schema_version, \
+             final_before \
          FROM bronze.raw_transactions";
     snapshot.rows(sql, &[], |row| {
         let payload: String = row.try_get(4)?;
         Ok(Received {
             event: RawEvent {
+                final_before: instant_or_null(row, 7)?,
                 topic: topic(topics, &text(row, 0)?, TABLE)?,
                 partition: narrow(row, 1, TABLE)?,
                 offset: narrow(row, 2, TABLE)?,

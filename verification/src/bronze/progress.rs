@@ -57,12 +57,20 @@ pub(super) fn compare_books(
     // Reference records leave no copies in bronze.
     let reference = opened.iter().filter(|((_, account), _)| account == "reference");
     expected.extend(reference.map(|(key, events)| (key.clone(), *events)));
+    expected.extend(pending(snapshot)?);
     let mut read = Books::new();
     for ((topic, _), events) in &expected {
         *read.entry((topic.clone(), "read".to_owned())).or_default() += events;
     }
     expected.extend(read);
     Ok(comparison::equal("streamflow.books, from bronze", opened, expected))
+}
+
+/// The events that wait to be decided.
+fn pending(snapshot: &mut Snapshot<'_>) -> Result<Books, VerificationError> {
+    let sql = "SELECT source_topic, count(*) FROM streamflow.pending_events GROUP BY 1";
+    let account = Account::Pending.as_str();
+    snapshot.rows(sql, &[], |row| Ok(((text(row, 0)?, account.to_owned()), row.try_get(1)?)))
 }
 
 /// Checks that the numbers of alert changes and dead letters end at the progress row's, that no row is beyond

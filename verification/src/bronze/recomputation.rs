@@ -6,6 +6,7 @@ use crate::error::{VerificationError, unreadable};
 use crate::snapshot::{Snapshot, instant_or_null, narrow, text};
 use chrono_tz::Tz;
 use serde_json::json;
+use std::collections::BTreeSet;
 use streamflow_dataflow::detectors::Rules;
 use streamflow_medallion::{Progress, Topics};
 use streamflow_model::timestamp::Rfc3339;
@@ -34,13 +35,14 @@ pub(super) fn recompute(
         topics: roles,
         horizon: FOREVER,
         retention: FOREVER,
+        correction_retention: FOREVER,
         later: None,
         future_allowance: i64::MAX,
         file_now: i64::MAX,
         zone,
         rules: for_oracle(rules),
     });
-    Ok(oracle.recompute(&events, &rules_versions(snapshot)?, &[]))
+    Ok(oracle.recompute(&events, &rules_versions(snapshot)?, &[], &BTreeSet::new()))
 }
 
 /// The index of the list entries: behind the topics of transactions.
@@ -71,6 +73,7 @@ fn list_versions(snapshot: &mut Snapshot<'_>, topic: u16) -> Result<Vec<RawEvent
         newest[partition] = appended_at;
         let version = narrow(row, 0, "silver.blacklist")?;
         Ok(RawEvent {
+            final_before: None,
             topic,
             partition: partition as u16,
             offset: version,

@@ -139,7 +139,7 @@ fn compare_rows(topic: &Topic<'_>, rows: &Rows, findings: &mut Findings) {
 }
 
 fn is_reason(account: &str) -> bool {
-    account != READ && account != REFERENCE && !Account::names_transactions(account)
+    ![READ, REFERENCE, Account::Pending.as_str()].contains(&account) && !Account::names_transactions(account)
 }
 
 fn of(accounts: &Accounts, which: impl Fn(&str) -> bool) -> i64 {

@@ -56,7 +56,9 @@ struct Held {
 const EVENTS: &str = "events AS ( \
          SELECT source_offset FROM bronze.raw_transactions WHERE source_topic = $1 AND source_partition = $2 \
          UNION ALL \
-         SELECT source_offset FROM bronze.dead_letters WHERE source_topic = $1 AND source_partition = $2)";
+         SELECT source_offset FROM bronze.dead_letters WHERE source_topic = $1 AND source_partition = $2 \
+         UNION ALL \
+         SELECT source_offset FROM streamflow.pending_events WHERE source_topic = $1 AND source_partition = $2)";
 
 /// The result for one topic.
 pub struct InBronze {
@@ -65,8 +67,8 @@ pub struct InBronze {
     pub empty: Option<u64>,
 }
 
-/// Checks that every offset of a transaction topic that was read and that Kafka still has is in bronze or a
-/// dead letter, once. An offset that is in neither must not be one of an event, which Kafka is asked for.
+/// Checks that every offset of a transaction topic that was read and that Kafka still has is in bronze,
+/// a dead letter, or pending, once. An offset that is in none must not be one of an event, which Kafka is asked for.
 pub fn in_bronze(
     snapshot: &mut Snapshot<'_>,
     brokers: &Brokers,

@@ -83,6 +83,7 @@ pub(super) fn queries() -> Vec<Query> {
         BOOKS,
         RECEIVED,
         DEAD_LETTERS,
+        PENDING_EVENTS,
     ]);
     queries
 }
@@ -243,6 +244,16 @@ const DEAD_LETTERS: Query = Query {
         "SELECT source_topic AS topic, reason, count(*) AS events FROM bronze.dead_letters GROUP BY 1, 2",
     ),
     expected: "SELECT topic, account, events FROM streamflow.books \
-         WHERE account NOT IN ('read', 'new', 'correcting', 'voiding', 'duplicate', 'superseded', 'reference') \
+         WHERE account NOT IN \
+                 ('read', 'new', 'correcting', 'voiding', 'duplicate', 'superseded', 'reference', 'pending') \
              AND events > 0",
+};
+
+const PENDING_EVENTS: Query = Query {
+    table: "streamflow.pending_events",
+    by: None,
+    stored: Cow::Borrowed(
+        "SELECT source_topic AS topic, count(*) AS events FROM streamflow.pending_events GROUP BY 1",
+    ),
+    expected: "SELECT topic, events FROM streamflow.books WHERE account = 'pending' AND events > 0",
 };

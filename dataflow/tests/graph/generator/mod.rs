@@ -112,6 +112,7 @@ fn of_customers(seed: u64, scope: Scope, customers: usize) -> Case {
         seed,
         horizon,
         retention,
+        correction_retention: *generator.dice.pick(&[horizon + retention, DAY, 120 * DAY]),
         zone,
         rules,
         events: generator.events,
@@ -388,6 +389,16 @@ impl Generator {
         let state = self.partitions.entry((topic, partition)).or_default();
         let offset = state.next_offset + gap;
         state.next_offset = offset + 1;
-        self.events.push(RawEvent { topic, partition, offset, epoch: 0, appended_at, key, payload });
+        let final_before = None;
+        self.events.push(RawEvent {
+            final_before,
+            topic,
+            partition,
+            offset,
+            epoch: 0,
+            appended_at,
+            key,
+            payload,
+        });
     }
 }

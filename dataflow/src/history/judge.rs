@@ -1,0 +1,43 @@
+//! Verdicts on final transactions, under the rules and the list as they were.
+
+use super::policy::Policy;
+use crate::amendments::Precedents;
+use crate::controls::ControlChange;
+use crate::detectors::{Context, Rules};
+use crate::score::Verdict;
+use streamflow_model::{Calendar, Transaction};
+
+/// Evaluates single transactions under all versions of the rules and the list.
+pub struct Judge {
+    policy: Policy,
+    calendar: Calendar,
+}
+
+impl Judge {
+    /// Of all changes of the rules, and of the list as far as it concerns the transactions to be judged, in
+    /// order. `rules` apply before the first change.
+    pub fn new(rules: Rules, changes: impl IntoIterator<Item = ControlChange>, calendar: Calendar) -> Self {
+        let mut policy = Policy::new(rules);
+        changes.into_iter().for_each(|change| policy.apply(change, i64::MIN));
+        Self { policy, calendar }
+    }
+
+    /// The verdict on a transaction after `precedents`; empty for a voided one.
+    pub fn verdict(&self, transaction: &Transaction, precedents: &Precedents) -> Verdict {
+        if transaction.voided {
+            return Verdict::default();
+        }
+        let event_time = transaction.event_time;
+        let listed = [self.policy.customer(&transaction.customer), self.policy.store(&transaction.store)];
+        self.policy.verdict(&Context {
+            amount: transaction.amount.0,
+            event_time,
+            place: transaction.place,
+            minute: self.calendar.minute_of_day(event_time),
+            earlier: precedents.sums,
+            earlier_minutes: precedents.minutes,
+            recent: precedents,
+            listing: listed.into_iter().flatten().find_map(|listings| listings.at(event_time)),
+        })
+    }
+}
