@@ -1,4 +1,5 @@
-//! Rounds of bad luck under load. A round starts a worker, lets it work for a moment, and ends it or what it
+//! Rounds of bad luck under load, whose events are late, copied, malformed, visible late, aborted, and corrections
+//! and voids of any age, days among them. A round starts a worker, lets it work for a moment, and ends it or what it
 //! stands on; then what is in PostgreSQL must be exactly what the events in it give, and consumers of Kafka
 //! must have seen each alert change and dead letter once, in order, none before it was committed. At the end
 //! nothing of Kafka is missing, and consumers have seen all.
@@ -7,22 +8,34 @@
 //! moments.
 
 use crate::command::Running;
-use crate::exactness::{Published, check_bronze, check_published, is_caught_up, read, verify};
+use crate::exactness::{
+    Published, amendments, check_bronze, check_published, is_caught_up, pending, read, verify,
+};
 use crate::parts::Parts;
+use crate::shop::Shop;
 use crate::traffic::DISTURBED;
+use crate::upstream::{Outcomes, Upstream};
+use chrono::DateTime;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use streamflow_connectors::kafka::KafkaSettings;
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 const PARTITIONS: i32 = 3;
+
+/// Beyond the horizon.
+const REFUNDED: [&str; 2] = ["refunded_rate=0.02", "refunded_within=300"];
+
+/// Shops that write in Kafka transactions.
+const SHOPS: [&str; 2] = ["north", "south"];
 
 /// The signal of a process that aborts itself.
 const ABORTED: i32 = 6;
@@ -80,10 +93,15 @@ fn kills_lose_nothing_and_repeat_nothing() {
     let rounds = number("STREAMFLOW_CHAOS_ROUNDS", ENDS.len() as u64);
     let seed = number("STREAMFLOW_CHAOS_SEED", u64::from(std::process::id()));
     println!("STREAMFLOW_CHAOS_SEED={seed}");
-    // A short horizon: what is final and what is forgotten is restored too.
-    let more = json!({"correction_horizon_seconds": 60, "identity_retention_seconds": 60});
+    // A short horizon: what is final and what is forgotten is restored too. The past is read at once, so that the
+    // rounds have the present's traffic.
+    let more = json!({
+        "correction_horizon_seconds": 60, "identity_retention_seconds": 60,
+        "pipeline": {"idle_allowance_seconds": 10, "alignment_seconds": 604_800},
+    });
     let mut chaos =
         Chaos { parts: Parts::start("chaos", PARTITIONS, &more), dice: StdRng::seed_from_u64(seed) };
+    let upstreams = chaos.open_shops(seed);
     let mut generate = chaos.generate();
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     for round in 0..rounds {
@@ -93,8 +111,18 @@ fn kills_lose_nothing_and_repeat_nothing() {
         chaos.round(ENDS[place]);
         *ends.entry(format!("{:?}", ENDS[place])).or_default() += 1;
         let (rows, published) = (verify(&chaos.parts), check_published(&chaos.parts).alert_changes);
-        println!("round {}: {:?}, {rows} rows equal, {published} alert changes told", round + 1, ENDS[place]);
+        let waiting = pending(&mut chaos.parts.connect());
+        println!(
+            "round {}: {:?}, {rows} rows equal, {published} alert changes told, {waiting} events wait",
+            round + 1,
+            ENDS[place]
+        );
     }
+    let outcomes: Vec<Outcomes> = upstreams.into_iter().map(Upstream::stop).collect();
+    println!("Kafka transactions: {outcomes:?}");
+    let happened =
+        |kind: fn(&Outcomes) -> u32| rounds < ENDS.len() as u64 || outcomes.iter().any(|of| kind(of) > 0);
+    assert!(happened(|of| of.committed) && happened(|of| of.committed_late) && happened(|of| of.aborted));
     assert!(generate.ended().is_none(), "{}", generate.printed());
     assert!(generate.terminate().success(), "{}", generate.printed());
     chaos.catch_up();
@@ -102,6 +130,11 @@ fn kills_lose_nothing_and_repeat_nothing() {
     check_bronze(&chaos.parts);
     let Published { alert_changes, dead_letters, is_all } = check_published(&chaos.parts);
     assert!(is_all);
+    let mut check = chaos.parts.command("verify", &["--from-bronze", "--fail-behind", "3600"]);
+    assert!(check.wait().success(), "{}", check.printed());
+    let amendments = amendments(&mut chaos.parts.connect());
+    assert!(amendments.correcting.min(amendments.voiding).min(amendments.waited) > 0, "{amendments:?}");
+    println!("{amendments:?}");
     println!(
         "{rounds} rounds ({ends:?}): {rows} rows equal, {alert_changes} alert changes and {dead_letters} dead letters told once \
          each, 0 differences"
@@ -109,9 +142,32 @@ fn kills_lose_nothing_and_repeat_nothing() {
 }
 
 impl Chaos {
+    /// Shops with a past of days, whose payments go on to be amended.
+    fn open_shops(&self, seed: u64) -> Vec<Upstream> {
+        let topic = self.parts.topic("transactions");
+        let seeds = seed.wrapping_add(1)..;
+        let shops: Vec<_> = SHOPS.iter().zip(seeds).map(|(name, seed)| Shop::open(name, seed)).collect();
+        let mut past: Vec<&Value> = shops.iter().flat_map(Shop::payments).collect();
+        past.sort_by_key(|payment| payment["timestamp"].as_str());
+        self.parts.fill_with_the_past(&topic, &[("retention.ms", "-1")], |producer| {
+            for payment in past {
+                let field = |name: &str| payment[name].as_str().unwrap();
+                let time = DateTime::parse_from_rfc3339(field("timestamp")).unwrap().timestamp_millis();
+                let (key, value) = (field("customer_id").as_bytes(), payment.to_string());
+                producer.send(&topic, key, Some(value.as_bytes()), Some(time)).unwrap();
+            }
+        });
+        let start = |shop: Shop| {
+            let (settings, id) =
+                (KafkaSettings::plaintext(self.parts.kafka.brokers()), self.parts.topic(&shop.name));
+            Upstream::start(shop, settings, id, topic.clone())
+        };
+        shops.into_iter().map(start).collect()
+    }
+
     /// Live traffic with everything that can be wrong with it.
     fn generate(&self) -> Running {
-        let rates = DISTURBED.iter().flat_map(|rate| ["--set", *rate]);
+        let rates = DISTURBED.iter().chain(&REFUNDED).flat_map(|rate| ["--set", *rate]);
         let dense = ["--rate", "300", "--customers", "1000", "--seed", "11"];
         let options: Vec<&str> = dense.into_iter().chain(rates).collect();
         self.parts.command("generate", &options)
@@ -187,13 +243,13 @@ impl Chaos {
         }
     }
 
-    /// Lets a worker read and publish all there is.
+    /// Lets a worker read, decide and publish all there is.
     fn catch_up(&mut self) {
         let mut run = self.start();
         let mut client = self.parts.connect();
         let begun = Instant::now();
-        while !is_caught_up(&self.parts, &mut client) {
-            run.keep_waiting(begun, PATIENCE, "all is committed");
+        while pending(&mut client) > 0 || !is_caught_up(&self.parts, &mut client) {
+            run.keep_waiting(begun, PATIENCE, "all is decided and committed");
         }
         assert!(run.terminate().success(), "{}", run.printed());
     }

@@ -12,8 +12,10 @@ use std::time::Duration;
 /// A record that is visible.
 #[derive(Clone, Debug)]
 pub struct Consumed {
-    /// Where it stands.
+    /// Its partition.
     pub partition: i32,
+    /// Where it stands in the partition.
+    pub offset: i64,
     /// Its key.
     pub key: Vec<u8>,
     /// Its value, if it has one.
@@ -29,7 +31,7 @@ impl Consumed {
     }
 }
 
-/// All committed records of a topic, each partition in its order.
+/// All committed records of a topic, in the order of partition and offset.
 pub fn read_committed(brokers: &str, topic: &str) -> Vec<Consumed> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
@@ -46,7 +48,7 @@ pub fn read_committed(brokers: &str, topic: &str) -> Vec<Consumed> {
         list.add_partition_offset(topic, partition as i32, Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
-    let (mut records, mut ended) = (Vec::new(), 0);
+    let (mut records, mut ended): (Vec<Consumed>, usize) = (Vec::new(), 0);
     while ended < partitions {
         match consumer.poll(Duration::from_secs(60)).expect("Kafka answers") {
             Ok(message) => records.push(consumed(&message)),
@@ -54,6 +56,7 @@ pub fn read_committed(brokers: &str, topic: &str) -> Vec<Consumed> {
             Err(error) => panic!("{topic}: {error}"),
         }
     }
+    records.sort_unstable_by_key(|record| (record.partition, record.offset));
     records
 }
 
@@ -66,6 +69,7 @@ fn consumed(message: &BorrowedMessage<'_>) -> Consumed {
     });
     Consumed {
         partition: message.partition(),
+        offset: message.offset(),
         key: message.key().unwrap_or_default().to_vec(),
         value: message.payload().map(<[u8]>::to_vec),
         headers: headers.unwrap_or_default(),

@@ -18,20 +18,17 @@ pub fn verify(parts: &Parts) -> i64 {
     comparisons.iter().map(|comparison| comparison.rows).sum()
 }
 
-/// Every offset of the transactions is in bronze or among the dead letters, once.
+/// Every visible record of the transactions is in bronze or among the dead letters, once, and no other one.
 pub fn check_bronze(parts: &Parts) {
-    let sql = "SELECT source_topic, source_partition, count(*), count(DISTINCT source_offset), \
-             max(source_offset) + 1 \
-         FROM (SELECT source_topic, source_partition, source_offset FROM bronze.raw_transactions \
-               UNION ALL SELECT source_topic, source_partition, source_offset FROM bronze.dead_letters) AS e \
-         GROUP BY 1, 2";
-    let rows = parts.connect().query(sql, &[]).unwrap();
-    let events: BTreeMap<(String, i32), [i64; 3]> =
-        rows.iter().map(|row| ((row.get(0), row.get(1)), [row.get(2), row.get(3), row.get(4)])).collect();
-    let transactions = parts.topic("transactions");
-    for (partition, end) in ends(parts).into_iter().filter(|((topic, _), _)| *topic == transactions) {
-        assert_eq!(events[&partition], [end; 3], "{partition:?}");
-    }
+    let sql = "SELECT source_partition, source_offset FROM bronze.raw_transactions WHERE source_topic = $1 \
+         UNION ALL SELECT source_partition, source_offset FROM bronze.dead_letters WHERE source_topic = $1 \
+         ORDER BY 1, 2";
+    let rows = parts.connect().query(sql, &[&parts.topic("transactions")]).unwrap();
+    let stored: Vec<(i32, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let records = parts.consume("transactions");
+    let visible: Vec<_> = records.iter().map(|record| (record.partition, record.offset)).collect();
+    let differing = stored.iter().zip(&visible).find(|(stored, visible)| stored != visible);
+    assert_eq!((stored.len(), differing), (visible.len(), None), "stored, then visible");
 }
 
 /// Consumers have seen changes of the outbox once each, those of an alert from its first on in order, and
@@ -79,10 +76,14 @@ pub struct Published {
     pub is_all: bool,
 }
 
-/// Whether everything that is in Kafka is committed, and everything that is committed is published.
+/// Whether everything that is in Kafka is committed, and everything that is committed is published. No
+/// transaction may be open.
 pub fn is_caught_up(parts: &Parts, client: &mut Client) -> bool {
-    let end: i64 = ends(parts).iter().map(|(_, end)| end).sum();
-    read(client) == end
+    let sql = "SELECT coalesce((SELECT (offsets -> $1 ->> $2)::int8 FROM streamflow.progress), 0)";
+    let mut next = |topic: &str, partition: i32| -> i64 {
+        client.query_one(sql, &[&topic, &partition.to_string()]).unwrap().get(0)
+    };
+    ends(parts).iter().all(|((topic, partition), end)| next(topic, *partition) == *end)
         && parts.consume("alerts").len() as i64
             == number(client, "SELECT alert_changes FROM streamflow.progress")
         && parts.consume("dead_letters").len() as i64
@@ -121,6 +122,33 @@ fn by_alert(changes: &[Value]) -> BTreeMap<&str, Vec<&Value>> {
 pub fn read(client: &mut Client) -> i64 {
     let sql = "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books WHERE account = 'read'";
     number(client, sql)
+}
+
+/// Events that wait for an answer.
+pub fn pending(client: &mut Client) -> i64 {
+    number(client, "SELECT count(*) FROM streamflow.pending_events")
+}
+
+/// What became of events that correct or void.
+pub fn amendments(client: &mut Client) -> Amendments {
+    let account = "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books WHERE account =";
+    let waited = "SELECT count(*) FROM bronze.raw_transactions WHERE final_before IS NOT NULL";
+    Amendments {
+        correcting: number(client, &format!("{account} 'correcting'")),
+        voiding: number(client, &format!("{account} 'voiding'")),
+        waited: number(client, waited),
+    }
+}
+
+/// Events that correct or void.
+#[derive(Clone, Copy, Debug)]
+pub struct Amendments {
+    /// Accepted corrections.
+    pub correcting: i64,
+    /// Accepted voids.
+    pub voiding: i64,
+    /// Events of any outcome that had to wait for an answer.
+    pub waited: i64,
 }
 
 fn number(client: &mut Client, sql: &str) -> i64 {

@@ -1,9 +1,10 @@
 //! The binary from end to end, as its users run it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-/// What the tests are made of: a browser, the binary, its traffic, a consumer, the oracle's events, what must
-/// always hold, and the files of a replay.
+/// What the tests are made of: a browser, the binary, its traffic, a shop and its Kafka transactions, a consumer,
+/// the oracle's events, what must always hold, and the files of a replay.
 mod alignment;
+mod amendments;
 mod browser;
 mod command;
 mod consistency;
@@ -14,7 +15,9 @@ mod foreign;
 mod parts;
 mod results;
 mod scrape;
+mod shop;
 mod traffic;
+mod upstream;
 
 /// Kill after kill under load: after each every table is what the events give, and consumers see each change
 /// once.
@@ -50,6 +53,8 @@ mod outages;
 mod page;
 /// What consumers of Kafka see is what the tables hold, each change once.
 mod publisher;
+/// A replay amends what it has written.
+mod refunds;
 /// A replay depends on the events alone: not on workers, order within the horizon, or partitions.
 mod replay;
 /// Dead letters are sent again: each once, to where it came from, and marked.

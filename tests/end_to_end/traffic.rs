@@ -46,6 +46,18 @@ pub const PLAIN: [&str; 6] = [
     "malformed_rate=0",
 ];
 
+/// As [`DISTURBED`], over days, with refunds of up to three days.
+pub const REFUNDED: [&str; 8] = [
+    "late_rate=0.1",
+    "too_late_rate=0.001",
+    "duplicate_rate=0.05",
+    "corrected_rate=0.03",
+    "voided_rate=0.02",
+    "malformed_rate=0.005",
+    "refunded_rate=0.02",
+    "refunded_within=259200",
+];
+
 /// A directory with generated events.
 pub struct Traffic {
     directory: TempDir,
@@ -57,6 +69,11 @@ impl Traffic {
     /// Generates `count` events with `rates`.
     pub fn generate(count: usize, rates: &[&str]) -> Self {
         Self::generate_with(count, rates, &DENSITY)
+    }
+
+    /// Generates `count` events over days, which many of few customers are.
+    pub fn generate_over_days(count: usize, rates: &[&str]) -> Self {
+        Self::generate_with(count, rates, &["--rate", "0.2", "--customers", "500"])
     }
 
     /// Generates `count` events, `rate` a second, of few `customers`, the first of them `hours` ago.
