@@ -10,12 +10,10 @@
 #[allow(dead_code)]
 mod world;
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use streamflow_connectors::postgres::connect;
-use world::{COMMITTED, World};
+use world::{COMMITTED, World, ask, free_port};
 
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
@@ -95,24 +93,14 @@ fn run(world: &World, name: &str, events: i64, port: Option<u16>) -> Cost {
         }
         if let Some(port) = port.filter(|_| begun.is_some() && asked.elapsed() >= ASK_EVERY) {
             asked = Instant::now();
-            ["/metrics", "/status.json"].iter().for_each(|path| ask(port, path));
+            for path in ["/metrics", "/status.json"] {
+                ask(port, path);
+            }
         }
         sleep(LOOK_EVERY);
     }
     let clock = begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64());
     Cost { clock, processor: worker.processor_time().as_secs_f64() }
-}
-
-fn ask(port: u16, path: &str) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn median(costs: &[Cost], of: fn(&Cost) -> f64) -> f64 {

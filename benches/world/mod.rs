@@ -1,6 +1,8 @@
 //! What the benches run on: a real Kafka, a real PostgreSQL with the schema, and the commands.
 
 use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,7 +13,8 @@ use tempfile::TempDir;
 const BINARY: &str = env!("CARGO_BIN_EXE_streamflow");
 const PARTITIONS: i32 = 3;
 
-const TRANSACTIONS: &str = "transactions.raw";
+/// The topic of transactions.
+pub const TRANSACTIONS: &str = "transactions.raw";
 const REFERENCE: [&str; 4] =
     ["reference.customers", "reference.stores", "reference.products", "fraud.blacklist"];
 
@@ -23,7 +26,7 @@ pub const COMMITTED: &str = "SELECT coalesce(sum(account.value::bigint), 0)::big
 /// Kafka, PostgreSQL and the configuration that names them.
 pub struct World {
     pub postgres: PrivatePostgres,
-    _kafka: KafkaServer,
+    pub kafka: KafkaServer,
     directory: TempDir,
 }
 
@@ -39,7 +42,7 @@ impl World {
         let postgres =
             PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() }).unwrap();
         let text = configuration(&kafka, &postgres);
-        let world = Self { postgres, _kafka: kafka, directory };
+        let world = Self { postgres, kafka, directory };
         std::fs::write(world.config(), text).unwrap();
         assert!(world.command("migrate", &[]).wait());
         world
@@ -77,6 +80,21 @@ fn configuration(kafka: &KafkaServer, postgres: &PrivatePostgres) -> String {
         settings.database,
         settings.user
     )
+}
+
+/// What a worker answers on its port for metrics.
+pub fn ask(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    answer
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A command that ends with the bench.
