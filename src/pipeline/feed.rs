@@ -23,12 +23,13 @@ const CLOCK_SET_BACK: u64 = 1000;
 pub struct Inbound {
     pub handles: InputHandles,
     epoch: u64,
+    opened: Instant,
 }
 
 impl Inbound {
     /// Inputs whose first epoch is `epoch`, the committed frontier.
     pub fn new(epoch: u64, handles: InputHandles) -> Self {
-        Self { handles, epoch }
+        Self { handles, epoch, opened: Instant::now() }
     }
 
     /// Opens the first epoch, which is the same on all workers.
@@ -39,11 +40,11 @@ impl Inbound {
     /// Opens the next epoch, by the clock, and returns it; while it is too early, how long until the next
     /// epoch may open. It does not wait for a clock that was set back.
     pub fn open_epoch(&mut self) -> Result<u64, Duration> {
-        let (now, due) = (now_ms(), self.epoch + SHORTEST_EPOCH);
-        if now < due && due - now < CLOCK_SET_BACK {
-            return Err(Duration::from_millis(due - now));
+        let now = now_ms();
+        if let Some(wait) = until_due(self.epoch, now, self.opened.elapsed()) {
+            return Err(wait);
         }
-        self.epoch = now.max(self.epoch + 1);
+        (self.epoch, self.opened) = (now.max(self.epoch + 1), Instant::now());
         self.handles.advance_to(self.epoch);
         Ok(self.epoch)
     }
@@ -57,6 +58,17 @@ impl Inbound {
     pub fn frontier(&self) -> u64 {
         self.epoch + 1
     }
+}
+
+/// How long until the next epoch after `epoch`, which was opened so long ago, is due; `now` is in ms since
+/// 1970. While the clock is behind because it was set back, epochs are as long as the shortest one.
+fn until_due(epoch: u64, now: u64, opened: Duration) -> Option<Duration> {
+    let due = epoch + SHORTEST_EPOCH;
+    let wait = match due.saturating_sub(now) {
+        early if early < CLOCK_SET_BACK => Duration::from_millis(early),
+        _ => Duration::from_millis(SHORTEST_EPOCH).saturating_sub(opened),
+    };
+    (!wait.is_zero()).then_some(wait)
 }
 
 /// Records in flight: given to the graph and not yet durable.
@@ -206,5 +218,22 @@ impl Alignment {
     pub fn latest(&self) -> Option<i64> {
         let watermark = self.watermark.get();
         (watermark > i64::MIN).then(|| watermark.saturating_add(self.most) / 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_are_never_shorter_than_the_shortest() {
+        let wait =
+            |now, opened| until_due(10_000, now, Duration::from_millis(opened)).map(|wait| wait.as_millis());
+        assert_eq!(wait(10_001, 1), Some(3));
+        assert_eq!(wait(10_004, 4), None);
+        assert_eq!(wait(99_000, 0), None);
+        // Set back by seconds: the clock says nothing.
+        assert_eq!(wait(2_000, 1), Some(3));
+        assert_eq!(wait(2_000, 4), None);
     }
 }
