@@ -49,6 +49,14 @@ impl OldDatabase {
         self.client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).unwrap().get(0)
     }
 
+    /// Every table is what silver gives, and all but one have rows: nothing waits in a database that old.
+    fn check_recomputation(&mut self) {
+        for comparison in against_silver(&mut self.client).unwrap() {
+            let has_rows = comparison.rows > 0 || comparison.table == "streamflow.pending_events";
+            assert!(has_rows && comparison.differing == 0, "{comparison:#?}");
+        }
+    }
+
     fn hydrate(&mut self) -> (Progress, Vec<Row>) {
         let topics = Topics::new(TOPICS);
         let progress = Progress::take_lease(&mut self.client, Sao_Paulo).unwrap();
@@ -78,9 +86,7 @@ fn views_show_what_they_showed_before() {
 fn tables_equal_their_recomputation() {
     let mut database = OldDatabase::load();
     database.migrate();
-    for comparison in against_silver(&mut database.client).unwrap() {
-        assert!(comparison.rows > 0 && comparison.differing == 0, "{comparison:#?}");
-    }
+    database.check_recomputation();
 }
 
 /// The rows of sums that hold money, by what they had in their key before they had a currency.
@@ -113,9 +119,7 @@ fn sums_that_mixed_currencies_are_split() {
          UPDATE silver.transactions SET currency = 'EUR' WHERE customer_key = (SELECT min(customer_key) FROM silver.transactions)";
     database.client.batch_execute(mixed).unwrap();
     database.migrate();
-    for comparison in against_silver(&mut database.client).unwrap() {
-        assert!(comparison.rows > 0 && comparison.differing == 0, "{comparison:#?}");
-    }
+    database.check_recomputation();
     let currencies = "SELECT DISTINCT currency FROM gold.customer_profile ORDER BY 1";
     assert_eq!(database.texts(currencies), ["BRL", "EUR", "JPY", "USD"]);
 }
