@@ -15,7 +15,7 @@ use streamflow_dataflow::amendments::{
 };
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::controls::ControlChange;
-use streamflow_dataflow::detectors::{EarlierTransaction, Rules, Sums};
+use streamflow_dataflow::detectors::{EarlierTransaction, Rules};
 use streamflow_dataflow::history::Judge;
 use streamflow_dataflow::operators::watermark::settled;
 use streamflow_dataflow::score::{Amended, Scored, Verdict};
@@ -229,18 +229,9 @@ impl Seen<'_> {
         let kept_from = new.event_time.saturating_sub(look_back);
         let mut precedents = Precedents { last_place: self.last_place(earlier)?, ..Precedents::default() };
         for entry in earlier {
-            let Entry { event_time, cents, currency, .. } = *entry;
-            let minute = calendar.minute_of_day(event_time);
-            let mut own = Sums::default();
-            own.add(cents, minute);
-            precedents.minutes.add(own.into());
-            let is_recent = event_time >= kept_from;
-            if currency == new.currency {
-                precedents.sums.add_all(&own);
-                precedents.recent.extend(is_recent.then_some(EarlierTransaction { event_time, cents }));
-            } else {
-                precedents.recent_in_others.extend(is_recent.then_some(event_time));
-            }
+            let minute = calendar.minute_of_day(entry.event_time);
+            let (currency, earlier) = self::earlier(entry);
+            precedents.add(earlier, minute, currency == new.currency, kept_from);
         }
         Ok(precedents)
     }
@@ -261,11 +252,7 @@ impl Seen<'_> {
             past.add(currency, earlier, kept_from);
         }
         if let Some(place) = place {
-            let new = FinalPlace { event_time: new.event_time, place, id: new.id.clone() };
-            let later = |last: &FinalPlace| (last.event_time, &last.id) > (new.event_time, &new.id);
-            if !past.last_place.as_ref().is_some_and(later) {
-                past.last_place = Some(new);
-            }
+            past.see(FinalPlace { event_time: new.event_time, place, id: new.id.clone() });
         }
         Ok(past)
     }

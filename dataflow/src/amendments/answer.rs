@@ -52,6 +52,14 @@ impl FinalPast {
         past.last_seen = event_time;
         past.recent.extend((event_time >= kept_from).then_some(earlier));
     }
+
+    /// Takes a place as the last one, unless a later transaction has that.
+    pub fn see(&mut self, seen: FinalPlace) {
+        let later = |last: &FinalPlace| (last.event_time, &last.id) > (seen.event_time, &seen.id);
+        if !self.last_place.as_ref().is_some_and(later) {
+            self.last_place = Some(seen);
+        }
+    }
 }
 
 /// A customer's transactions in a currency before an event time.
@@ -94,6 +102,23 @@ pub struct Precedents {
 }
 
 impl Precedents {
+    /// Adds a transaction, which is not before those added so far, at a minute of its local day. It is in the
+    /// currency of the one that it precedes or not; single ones are kept from `kept_from` on, microseconds since
+    /// 1970.
+    pub fn add(&mut self, earlier: EarlierTransaction, minute: u16, in_currency: bool, kept_from: i64) {
+        let EarlierTransaction { event_time, cents } = earlier;
+        let mut own = Sums::default();
+        own.add(cents, minute);
+        self.minutes.add(own.into());
+        let is_recent = event_time >= kept_from;
+        if in_currency {
+            self.sums.add_all(&own);
+            self.recent.extend(is_recent.then_some(earlier));
+        } else {
+            self.recent_in_others.extend(is_recent.then_some(event_time));
+        }
+    }
+
     fn after(&self, start: i64) -> &[EarlierTransaction] {
         &self.recent[self.recent.partition_point(|earlier| earlier.event_time <= start)..]
     }

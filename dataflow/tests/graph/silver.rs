@@ -5,7 +5,7 @@ use streamflow_dataflow::amendments::{Answer, FinalPast, FinalPlace, Pending, Pr
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::detectors::stored::StoredEvidence;
-use streamflow_dataflow::detectors::{EarlierTransaction, Evidence, Hit, Rule, Sums};
+use streamflow_dataflow::detectors::{EarlierTransaction, Evidence, Hit, Rule};
 use streamflow_dataflow::history::Judge;
 use streamflow_dataflow::operators::watermark::settled;
 use streamflow_dataflow::score::{Amended, Scored};
@@ -146,15 +146,7 @@ fn precedents(transactions: &[&Transaction], currency: Currency, calendar: &Cale
     let mut precedents = Precedents { last_place: last_place(transactions), ..Precedents::default() };
     for transaction in transactions {
         let minute = calendar.minute_of_day(transaction.event_time);
-        let mut own = Sums::default();
-        own.add(transaction.amount.0, minute);
-        precedents.minutes.add(own.into());
-        if transaction.currency == currency {
-            precedents.sums.add(transaction.amount.0, minute);
-            precedents.recent.push(earlier(transaction));
-        } else {
-            precedents.recent_in_others.push(transaction.event_time);
-        }
+        precedents.add(earlier(transaction), minute, transaction.currency == currency, i64::MIN);
     }
     precedents
 }

@@ -138,10 +138,7 @@ fn with_new(mut past: FinalPast, case: &Case) -> FinalPast {
         }
     }
     if let Some(place) = new.place {
-        let later = |last: &FinalPlace| (last.event_time, &last.id) > (event_time, &new.id);
-        if !past.last_place.as_ref().is_some_and(later) {
-            past.last_place = Some(FinalPlace { event_time, place, id: new.id.clone() });
-        }
+        past.see(FinalPlace { event_time, place, id: new.id.clone() });
     }
     past
 }

@@ -8,7 +8,7 @@ use postgres::types::ToSql;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::amendments::{FinalPlace, Precedents};
 use streamflow_dataflow::controls::ControlChange;
-use streamflow_dataflow::detectors::{EarlierTransaction, Sums};
+use streamflow_dataflow::detectors::EarlierTransaction;
 use streamflow_dataflow::history::Judge;
 use streamflow_dataflow::score::Verdict;
 use streamflow_dataflow::settings::Settings;
@@ -57,20 +57,12 @@ fn precedents(
     let currency = new.currency.as_str();
     let parameters: [&(dyn ToSql + Sync); 5] = [&customer, &event_time, &id, &replaced, &currency];
     let mut rows = snapshot.query_raw(EARLIER, parameters)?;
+    let kept_from = new.event_time.saturating_sub(look_back);
     let mut precedents = Precedents::default();
     while let Some(row) = rows.next()? {
         let (event_time, cents) = (row.try_get::<_, Instant>(0)?.0, row.try_get(1)?);
-        let (minute, is_recent) =
-            (calendar.minute_of_day(event_time), event_time >= new.event_time - look_back);
-        let mut own = Sums::default();
-        own.add(cents, minute);
-        precedents.minutes.add(own.into());
-        if row.try_get(5)? {
-            precedents.sums.add(cents, minute);
-            precedents.recent.extend(is_recent.then_some(EarlierTransaction { event_time, cents }));
-        } else {
-            precedents.recent_in_others.extend(is_recent.then_some(event_time));
-        }
+        let earlier = EarlierTransaction { event_time, cents };
+        precedents.add(earlier, calendar.minute_of_day(event_time), row.try_get(5)?, kept_from);
         if let (Some(latitude), Some(longitude)) = (row.try_get(2)?, row.try_get(3)?) {
             let id = row.try_get::<_, &str>(4)?.into();
             precedents.last_place = Some(FinalPlace { event_time, place: Place { latitude, longitude }, id });
