@@ -1,32 +1,42 @@
 //! Internal consistency: money that leaves accounts arrives at others, and whoever looks, whenever, sees both
 //! sides or neither. Transfers between ten accounts, out of order by up to ten seconds, corrected, voided and
-//! copied, are payments by a customer (from) to a store (to). Readers add up both sides, each time in one
-//! snapshot, while the worker is killed; the totals never differ.
+//! copied, at once and when they have long been final, are payments by a customer (from) to a store (to).
+//! Readers add up both sides, each time in one snapshot, while the worker is killed; the totals never differ.
 //!
 //! `STREAMFLOW_TRANSFERS` sets how many, `STREAMFLOW_TRANSFER_RATE` how many a second.
 
 use crate::parts::Parts;
+use chrono::{TimeDelta, Utc};
 use postgres::Client;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaSettings, Producer};
 
-/// After this the pipeline is stuck, however slow the machine.
+/// After this, and a millisecond for each transfer, the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 const ACCOUNTS: u32 = 10;
 const LATE_MS: i64 = 10_000;
-const READERS: usize = 2;
+const HORIZON_SECONDS: u64 = 60;
+/// So many of the last transfers may be amended, and of the others one of so many, at any age.
+const RECENT: usize = 500;
+const OLD_OF: u64 = 100;
+const MOST_KILLS: u64 = 60;
 
-/// What left and what arrived, in cents, by four tables, and as of when. All amounts are whole cents.
-const TOTALS: &str = "SELECT frontier, \
+/// What left and what arrived, in cents, and as of when. All amounts are whole cents.
+const SUMS: &str = "SELECT frontier, \
          (SELECT coalesce(sum(total_amount * 100), 0)::int8 FROM gold.customer_profile), \
          (SELECT coalesce(sum(total_amount * 100), 0)::int8 FROM gold.store_performance), \
-         (SELECT coalesce(sum(total_amount * 100), 0)::int8 FROM gold.agg_hourly_sales), \
+         (SELECT coalesce(sum(total_amount * 100), 0)::int8 FROM gold.agg_hourly_sales) \
+     FROM streamflow.progress";
+/// The same, and the sum of all single ones, which takes far longer.
+const SUMS_AND_ALL: &str = "SELECT frontier, \
+         (SELECT coalesce(sum(total_amount * 100), 0)::int8 FROM gold.customer_profile), \
+         (SELECT coalesce(sum(total_amount * 100), 0)::int8 FROM gold.store_performance), \
          (SELECT coalesce(sum(amount * 100), 0)::int8 FROM silver.clean_transactions WHERE NOT voided) \
      FROM streamflow.progress";
 
@@ -35,37 +45,64 @@ fn every_reader_sees_both_sides_of_every_transfer() {
     let setting = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let (transfers, rate) =
         (setting("STREAMFLOW_TRANSFERS", 20_000), setting("STREAMFLOW_TRANSFER_RATE", 1_000));
-    let more = json!({"correction_horizon_seconds": 60, "identity_retention_seconds": 60});
+    // Rules for people would alert every payment of so few customers, and each late one would revise them all.
+    let rules = json!({"velocity": {"limit": 1_000_000}, "unusual_hour": {"minimum_history": 1_000_000}});
+    let more = json!({
+        "correction_horizon_seconds": HORIZON_SECONDS, "identity_retention_seconds": HORIZON_SECONDS,
+        "rules": rules,
+    });
     let parts = Parts::start("consistency", 3, &more);
     let ended = AtomicBool::new(false);
-    let (expected, kills, looks) = std::thread::scope(|scope| {
+    let (sent, kills, looks) = std::thread::scope(|scope| {
         let sender = scope.spawn(|| send(&parts, transfers, rate));
-        let readers: Vec<_> =
-            (0..READERS).map(|_| scope.spawn(|| watch(&mut parts.connect(), &ended))).collect();
+        let readers =
+            [SUMS, SUMS_AND_ALL].map(|query| scope.spawn(|| watch(&mut parts.connect(), query, &ended)));
         // Else a failure here would leave the readers reading.
         let done = Done(&ended);
         let mut kills = 0;
         let mut run = parts.run();
+        let lives = Duration::from_secs((transfers / rate / MOST_KILLS).max(5));
         while !sender.is_finished() {
-            sleep(Duration::from_secs(5));
-            assert!(run.ended().is_none(), "{}", run.printed());
+            let started = Instant::now();
+            while started.elapsed() < lives && !sender.is_finished() {
+                sleep(Duration::from_millis(100));
+                assert!(run.ended().is_none(), "{}", run.printed());
+            }
             run.kill();
             kills += 1;
             run = parts.run();
         }
-        let expected = sender.join().unwrap();
-        parts.wait_for_all(&mut run, PATIENCE);
+        let sent = sender.join().unwrap();
+        parts.wait_for_all(&mut run, PATIENCE + Duration::from_millis(transfers));
         drop(done);
-        let looks: Vec<Looks> = readers.into_iter().map(|reader| reader.join().unwrap()).collect();
+        let looks = readers.map(|reader| reader.join().unwrap());
         assert!(run.terminate().success());
-        (expected, kills, looks)
+        (sent, kills, looks)
     });
-    let total = totals(&mut parts.connect());
-    assert_eq!(total.1, [expected; 4]);
-    let reads: u64 = looks.iter().map(|looks| looks.reads).sum();
-    let frontiers = looks.iter().map(|looks| looks.frontiers).max().unwrap_or(0);
-    assert!(frontiers > 5 && kills > 1, "{frontiers} frontiers, {kills} kills");
-    println!("{transfers} transfers, {kills} kills: {reads} reads at {frontiers} frontiers, 0 differences");
+    for query in [SUMS, SUMS_AND_ALL] {
+        assert_eq!(totals(&mut parts.connect(), query).1, [sent.cents; 3]);
+    }
+    let [Looks { reads, frontiers }, all] = looks;
+    let (amended, old) = (sent.amended, sent.amended_old);
+    assert!(frontiers > 5 && all.frontiers > 1 && kills > 1, "{frontiers} frontiers, {kills} kills");
+    let long = transfers / rate > 4 * HORIZON_SECONDS;
+    assert!(old > 0 || !long, "none was final when it was amended");
+    println!(
+        "{transfers} transfers, {amended} amended, {old} of them when they were final, {kills} kills: {reads} \
+         reads of sums at {frontiers} frontiers, {} of all rows at {}, 0 differences",
+        all.reads, all.frontiers
+    );
+}
+
+/// What was sent.
+#[derive(Default)]
+struct Sent {
+    /// What all transfers add up to in the end.
+    cents: i64,
+    /// Corrections and voids.
+    amended: u64,
+    /// Those among them of transfers that were final.
+    amended_old: u64,
 }
 
 /// Ends the readers when dropped.
@@ -84,11 +121,11 @@ struct Looks {
     frontiers: u64,
 }
 
-fn watch(client: &mut Client, ended: &AtomicBool) -> Looks {
+fn watch(client: &mut Client, query: &str, ended: &AtomicBool) -> Looks {
     let (mut looks, mut last) = (Looks { reads: 0, frontiers: 0 }, 0);
     while !ended.load(Ordering::Relaxed) {
-        let (frontier, totals) = totals(client);
-        assert_eq!(totals, [totals[0]; 4], "at frontier {frontier}");
+        let (frontier, totals) = totals(client, query);
+        assert_eq!(totals, [totals[0]; 3], "at frontier {frontier}");
         looks.reads += 1;
         looks.frontiers += u64::from(frontier != last && totals[0] > 0);
         last = frontier;
@@ -96,13 +133,13 @@ fn watch(client: &mut Client, ended: &AtomicBool) -> Looks {
     looks
 }
 
-fn totals(client: &mut Client) -> (i64, [i64; 4]) {
-    let row = client.query_one(TOTALS, &[]).unwrap();
-    (row.get(0), [row.get(1), row.get(2), row.get(3), row.get(4)])
+fn totals(client: &mut Client, query: &str) -> (i64, [i64; 3]) {
+    let row = client.query_one(query, &[]).unwrap();
+    (row.get(0), [row.get(1), row.get(2), row.get(3)])
 }
 
-/// Sends the transfers and returns what all of them add up to in the end, cents.
-fn send(parts: &Parts, transfers: u64, rate: u64) -> i64 {
+/// Sends the transfers.
+fn send(parts: &Parts, transfers: u64, rate: u64) -> Sent {
     let mut dice = StdRng::seed_from_u64(13);
     let producer = Producer::open(&KafkaSettings::plaintext(parts.kafka.brokers())).unwrap();
     let topic = parts.topic("transactions");
@@ -110,47 +147,65 @@ fn send(parts: &Parts, transfers: u64, rate: u64) -> i64 {
         let key = event["customer_id"].as_str().unwrap().as_bytes();
         producer.send(&topic, key, Some(event.to_string().as_bytes()), None).unwrap();
     };
-    let mut recent: BTreeMap<u64, Value> = BTreeMap::new();
-    let (begun, mut expected) = (Instant::now(), 0);
+    let (mut recent, mut old) = (VecDeque::new(), VecDeque::new());
+    let (begun, mut sent) = (Instant::now(), Sent::default());
     for number in 0..transfers {
         sleep(Duration::from_micros(number * 1_000_000 / rate).saturating_sub(begun.elapsed()));
-        let at = chrono::Utc::now() - chrono::Duration::milliseconds(dice.random_range(0..LATE_MS));
-        let (from, to) = (dice.random_range(0..ACCOUNTS), dice.random_range(0..ACCOUNTS));
+        let now = Utc::now();
+        let at = now - TimeDelta::milliseconds(dice.random_range(0..LATE_MS));
         let event = json!({
-            "transaction_id": format!("transfer-{number}"), "customer_id": format!("account-{from}"),
-            "store_id": format!("account-{to}"), "amount": "1.00", "timestamp": at.to_rfc3339(), "revision": 0,
+            "transaction_id": format!("transfer-{number}"), "customer_id": account(&mut dice),
+            "store_id": account(&mut dice), "amount": "1.00", "timestamp": at.to_rfc3339(), "revision": 0,
         });
         tell(&event);
-        expected += 100;
-        recent.insert(number, event);
-        if recent.len() > 500 {
-            recent.pop_first();
+        sent.cents += 100;
+        recent.push_back((at, event));
+        if recent.len() > RECENT {
+            old.extend(recent.pop_front().filter(|_| number % OLD_OF == 0));
         }
-        // A recent one once more: as it is, with another amount and store, or withdrawn.
-        let known = *recent.keys().nth(dice.random_range(0..recent.len())).unwrap();
-        match dice.random_range(0..50) {
-            0 => tell(&recent[&known]),
-            1 => {
-                let event = recent.get_mut(&known).unwrap();
-                event["revision"] = json!(event["revision"].as_u64().unwrap() + 1);
-                event["store_id"] = json!(format!("account-{}", dice.random_range(0..ACCOUNTS)));
+        let known = if dice.random_range(0..20) == 0 && !old.is_empty() { &mut old } else { &mut recent };
+        let chosen = dice.random_range(0..known.len());
+        // A known one once more: as it is, with another amount and store, or withdrawn.
+        let (at, event) = &mut known[chosen];
+        let amends = match dice.random_range(0..50) {
+            0 => {
+                tell(event);
+                continue;
+            }
+            1 => Amends::Corrects,
+            2 => Amends::Voids,
+            _ => continue,
+        };
+        sent.amended += 1;
+        sent.amended_old += u64::from((now - *at).num_seconds() as u64 > 2 * HORIZON_SECONDS);
+        event["revision"] = json!(event["revision"].as_u64().unwrap() + 1);
+        sent.cents -= cents_of(event);
+        match amends {
+            Amends::Corrects => {
                 let cents = dice.random_range(1..500);
-                expected += cents - cents_of(event);
+                event["store_id"] = json!(account(&mut dice));
                 event["amount"] = json!(format!("{}.{:02}", cents / 100, cents % 100));
+                sent.cents += cents;
                 tell(event);
             }
-            2 => {
-                let mut event = recent.remove(&known).unwrap();
-                event["revision"] = json!(event["revision"].as_u64().unwrap() + 1);
+            Amends::Voids => {
                 event["voided"] = json!(true);
-                expected -= cents_of(&event);
-                tell(&event);
+                tell(event);
+                known.remove(chosen);
             }
-            _ => {}
         }
     }
     producer.flush(PATIENCE).unwrap();
-    expected
+    sent
+}
+
+enum Amends {
+    Corrects,
+    Voids,
+}
+
+fn account(dice: &mut StdRng) -> String {
+    format!("account-{}", dice.random_range(0..ACCOUNTS))
 }
 
 fn cents_of(event: &Value) -> i64 {
