@@ -52,8 +52,6 @@ pub struct Results {
     answering: Answering,
     archive: Archive,
     removals: Removals,
-    /// The line being written.
-    line: Vec<u8>,
 }
 
 impl Results {
@@ -84,7 +82,6 @@ impl Results {
             product_keys: KeyMap::default(),
             days: BTreeSet::new(),
             views: Views { watermark: i64::MIN, ..Views::default() },
-            line: Vec::new(),
         })
     }
 
@@ -182,9 +179,8 @@ impl Results {
     fn write_settled(&mut self, settled: &Settled, customer: u32) -> Result<()> {
         let transaction = &settled.transaction;
         let topic = name(&self.names, transaction.source.partition());
-        self.line.clear();
-        rows::write_clean_transaction(&mut self.line, settled, topic);
-        let line = self.clean_transactions.write_line(&self.line)?;
+        let write = |line: &mut Vec<u8>| rows::write_clean_transaction(line, settled, topic);
+        let line = self.clean_transactions.write_line(write)?;
         if transaction.voided {
             return self.archive.note(settled, line, None);
         }
@@ -196,9 +192,7 @@ impl Results {
             store_key: self.store_keys.key(&transaction.store),
             product_key: transaction.product.as_ref().map(|product| self.product_keys.key(product)),
         };
-        self.line.clear();
-        rows::write_fact(&mut self.line, settled, keys);
-        self.fact_transactions.write_line(&self.line)?;
+        self.fact_transactions.write_line(|line| rows::write_fact(line, settled, keys))?;
         let mut alert_line = None;
         if let Some(alert) = Alert::from_verdict(transaction, &settled.verdict) {
             self.summary.alerts += 1;
@@ -298,7 +292,7 @@ impl Results {
                     file.insert(Lines::create(&self.out, &format!("{}.jsonl", table.replace('.', "/")))?)
                 }
             };
-            file.write_line(line).map(|_| ())
+            file.write_line(|text| text.extend_from_slice(line)).map(|_| ())
         };
         let top_rules = self.views.top_rules();
         let mut writer = Writer { store_keys: &mut self.store_keys, top_rules, write: &mut write };
