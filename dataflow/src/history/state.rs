@@ -225,7 +225,8 @@ impl History {
 
     /// Folds the transactions before `settled`, whole slices at a time, and emits them if that is wanted.
     pub(super) fn settle(&mut self, settled: i64, mut emit: impl FnMut(Vec<Settled>)) {
-        let mut folded = Vec::new();
+        let room = if self.wanted.settled { 2 * SETTLED_BATCH } else { 0 };
+        let mut folded = Vec::with_capacity(room);
         let kept = self.folded_look_back();
         while let Some(first) = self.slices.first_entry() {
             let end = self.slicing.start(first.key() + 1);
@@ -239,7 +240,7 @@ impl History {
                     self.fold(*slot, end, end - kept, &mut folded);
                 }
                 if folded.len() >= SETTLED_BATCH {
-                    emit(std::mem::take(&mut folded));
+                    emit(std::mem::replace(&mut folded, Vec::with_capacity(room)));
                 }
             }
         }
