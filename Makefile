@@ -5,8 +5,9 @@ DEMO_ARGS ?=
 TOOLS = .cache/tools
 # Rounds of `make chaos`.
 ROUNDS ?= 50
-# Transfers of `make consistency`.
+# Transfers of `make consistency`, and how many a second.
 TRANSFERS ?= 100000
+RATE ?= 2000
 
 .PHONY: help setup setup-manifests setup-image jars build demo test chaos consistency observe rules monitoring screenshot manifests image image-test fmt lint clean
 
@@ -35,7 +36,7 @@ chaos: jars ## Kill the worker and PostgreSQL under load, ROUNDS=50 times, and c
 	STREAMFLOW_CHAOS_ROUNDS=$(ROUNDS) cargo test --profile checked --test end_to_end chaos -- --nocapture
 
 consistency: jars ## Read both sides of TRANSFERS=100000 transfers all the while, and kill the worker
-	STREAMFLOW_TRANSFERS=$(TRANSFERS) cargo test --profile checked --test end_to_end consistency -- --nocapture
+	STREAMFLOW_TRANSFERS=$(TRANSFERS) STREAMFLOW_TRANSFER_RATE=$(RATE) cargo test --profile checked --test end_to_end consistency -- --nocapture
 
 monitoring: ## Write dashboards and the operator's rules anew from their sources
 	dashboards/generate.py
