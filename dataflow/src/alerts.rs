@@ -4,7 +4,7 @@ use crate::detectors::{Hit, Rule};
 use crate::score::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use streamflow_model::{Id, Score, Source, Transaction};
+use streamflow_model::{Currency, Id, Score, Source, Transaction};
 
 /// The alert of a current transaction whose score reaches the threshold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,6 +17,8 @@ pub struct Alert {
     pub store: Id,
     /// Its amount in cents.
     pub amount: i64,
+    /// The amount's currency.
+    pub currency: Currency,
     /// Its event time, microseconds since 1970.
     pub event_time: i64,
     /// The combined score.
@@ -35,6 +37,7 @@ impl Alert {
             customer: transaction.customer.clone(),
             store: transaction.store.clone(),
             amount: transaction.amount.0,
+            currency: transaction.currency,
             event_time: transaction.event_time,
             score: verdict.score,
             hits: verdict.hits.clone(),

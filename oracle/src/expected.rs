@@ -95,6 +95,8 @@ pub struct AlertRow {
     pub store_id: String,
     /// Its amount in cents.
     pub cents: i64,
+    /// The amount's currency.
+    pub currency: String,
     /// Its event time.
     pub event_time: i64,
     /// Combined score.

@@ -145,6 +145,7 @@ fn alert_row(scored: &Scored<'_>) -> AlertRow {
         customer_id: decoded.customer_id.clone(),
         store_id: decoded.store_id.clone(),
         cents: decoded.cents,
+        currency: decoded.currency.clone(),
         event_time: decoded.event_time,
         score: scored.verdict.score,
         rules: hits.iter().map(|hit| hit.rule.to_owned()).collect(),

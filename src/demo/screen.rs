@@ -112,10 +112,11 @@ fn alert_line(change: &AlertChange) -> String {
     let rules: Vec<String> =
         alert.hits.iter().map(|hit| format!("{} {}", hit.rule().id(), hit.details())).collect();
     format!(
-        "  alert {}  {} paid {} at {}: {}",
+        "  alert {}  {} paid {} {} at {}: {}",
         alert.score,
         alert.customer,
         Cents(alert.amount),
+        alert.currency.as_str(),
         alert.store,
         rules.join(", ")
     )

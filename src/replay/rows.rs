@@ -58,6 +58,7 @@ pub struct AlertChangeRow<'a> {
     rules_triggered: Vec<&'static str>,
     rule_details: Value,
     transaction_amount: String,
+    currency: &'a str,
     transaction_at: String,
     source: SourceRow<'a>,
 }
@@ -93,6 +94,7 @@ impl<'a> AlertChangeRow<'a> {
             rules_triggered: alert.rules().map(Rule::id).collect(),
             rule_details: alert.rule_details(),
             transaction_amount: money(i128::from(alert.amount)),
+            currency: alert.currency.as_str(),
             transaction_at: instant(alert.event_time),
             source: SourceRow::new(topic, alert.source),
         }
@@ -216,6 +218,7 @@ pub struct FraudAlertRow<'a> {
     rules_triggered: Vec<&'static str>,
     rule_details: Value,
     transaction_amount: String,
+    currency: &'a str,
     transaction_at: String,
 }
 
@@ -230,6 +233,7 @@ impl<'a> FraudAlertRow<'a> {
             rules_triggered: alert.rules().map(Rule::id).collect(),
             rule_details: alert.rule_details(),
             transaction_amount: money(i128::from(alert.amount)),
+            currency: alert.currency.as_str(),
             transaction_at: instant(alert.event_time),
         }
     }

@@ -71,7 +71,7 @@ fn an_alert() {
     let change = json!({
         "alert_id": "alert-t6", "sequence": 1, "change": "raised", "cause": "transaction",
         "transaction_id": "t6", "customer_id": "c", "store_id": "s", "fraud_score": "1.000",
-        "rules_triggered": ["FR-001"], "rule_details": details, "transaction_amount": "500.00",
+        "rules_triggered": ["FR-001"], "rule_details": details, "transaction_amount": "500.00", "currency": "BRL",
         "transaction_at": "2026-03-06T10:00:00.000000Z",
         "source": {"topic": stage.input(), "partition": 0, "offset": 5},
     });

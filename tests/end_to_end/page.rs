@@ -87,7 +87,7 @@ impl World {
             let cause = text("cause").replace('_', " ");
             let ids = [text("alert_id"), text("transaction_id"), text("customer_id")];
             let [alert, transaction, customer] = ids;
-            let amount = text("transaction_amount");
+            let amount = format!("{} {}", text("transaction_amount"), text("currency"));
             [text("change"), cause, text("fraud_score"), amount, alert, transaction, customer]
         };
         rows.iter().map(|row| alert(serde_json::from_str(row.get(0)).unwrap())).collect()

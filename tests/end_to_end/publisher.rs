@@ -122,6 +122,7 @@ fn check_alerts(world: &mut World) {
         "alert_id",
         "cause",
         "change",
+        "currency",
         "customer_id",
         "detected_at",
         "fraud_score",

@@ -133,6 +133,7 @@ impl Results {
                 customer_id: text("customer_id"),
                 store_id: text("store_id"),
                 cents: scaled(&row["transaction_amount"]),
+                currency: text("currency"),
                 event_time,
                 score: scaled(&row["fraud_score"]),
                 rules: serde_json::from_value(row["rules_triggered"].clone()).unwrap(),

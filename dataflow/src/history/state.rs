@@ -486,7 +486,8 @@ pub(super) fn alert_change(before: Option<Alert>, after: Option<Alert>) -> Optio
         (Some(before), None) => Some((ChangeKind::Withdrawn, before)),
         (Some(before), Some(after)) => {
             let shown = |alert: &Alert| {
-                (alert.score.thousandths(), alert.amount, alert.event_time, alert.store.clone())
+                let paid = (alert.amount, alert.currency, alert.store.clone());
+                (alert.score.thousandths(), alert.event_time, paid)
             };
             let same = shown(&before) == shown(&after) && before.rules().eq(after.rules());
             (!same).then_some((ChangeKind::Revised, after))

@@ -317,6 +317,19 @@ fn corrections_voids_and_late_events_change_what_they_touch() {
     assert_eq!(names.map(account), [11, 7, 1, 1, 1, 1]);
 }
 
+/// Its score and rules stay, but whoever reads the log has to know what 100.00 are.
+#[test]
+fn a_correction_of_the_currency_alone_revises_an_alert() {
+    let mut story = Story::new();
+    story.list(9 * HOUR, "customer:c", Some(json!({})));
+    story.pay("abroad", 10 * HOUR, "100.00", &json!({}));
+    let dollars = json!({"revision": 1, "currency": "USD"});
+    story.pay_late("abroad", 10 * HOUR, 10 * HOUR + MINUTE, "100.00", &dollars);
+    let outcome = story.outcome();
+    assert_eq!(outcome.alerts["abroad"].currency, "USD");
+    assert_eq!(outcome.rules("abroad"), [("FR-005", 1000)]);
+}
+
 /// Two payments, of which a clock has made the first final.
 fn final_and_open() -> Story {
     let mut story = Story::new();

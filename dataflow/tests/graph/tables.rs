@@ -111,8 +111,8 @@ impl Tables {
         // latest one.
         let alike = |state: &AlertState| {
             let same = |before: &AlertRow| {
-                (before.event_time, before.cents, &before.store_id)
-                    == (row.event_time, row.cents, &row.store_id)
+                (before.event_time, before.cents, &before.currency, &before.store_id)
+                    == (row.event_time, row.cents, &row.currency, &row.store_id)
             };
             (state.source == source, state.row.as_ref().is_some_and(same))
         };
@@ -305,6 +305,7 @@ pub(crate) fn alerted_row(Alerted { transaction, verdict }: &Alerted) -> AlertRo
         customer_id: transaction.customer.to_string(),
         store_id: transaction.store.to_string(),
         cents: transaction.amount.0,
+        currency: transaction.currency.as_str().to_owned(),
         event_time: transaction.event_time,
         score: i64::from(verdict.score.thousandths()),
         rules: verdict.hits.iter().map(|hit| hit.rule.id().to_owned()).collect(),
@@ -318,6 +319,7 @@ pub(crate) fn alert_row(alert: &Alert) -> AlertRow {
         customer_id: alert.customer.to_string(),
         store_id: alert.store.to_string(),
         cents: alert.amount,
+        currency: alert.currency.as_str().to_owned(),
         event_time: alert.event_time,
         score: i64::from(alert.score.thousandths()),
         rules: alert.rules().map(|rule| rule.id().to_owned()).collect(),

@@ -22,7 +22,7 @@ use streamflow_model::{Calendar, Cents, Id};
 const FACTS: &str = "gold.fact_fraud_alerts";
 
 /// The columns of a current alert; the time is that of the change.
-const COLUMNS: [Type; 12] = [
+const COLUMNS: [Type; 13] = [
     Type::TEXT,
     Type::TEXT,
     Type::INT4,
@@ -32,24 +32,26 @@ const COLUMNS: [Type; 12] = [
     Type::TEXT,
     Type::TEXT,
     Type::NUMERIC,
+    Type::TEXT,
     Type::TIMESTAMPTZ,
     Type::TIMESTAMPTZ,
     Type::TIMESTAMPTZ,
 ];
 
 const RAISE: &str = "INSERT INTO gold.fact_fraud_alerts (alert_id, transaction_id, date_key, customer_key, \
-     store_key, fraud_score, rules_triggered, rule_details, transaction_amount, transaction_at, detected_at, \
-     revised_at) \
+     store_key, fraud_score, rules_triggered, rule_details, transaction_amount, currency, transaction_at, \
+     detected_at, revised_at) \
      SELECT alert_id, transaction_id, date_key, customer_key, store_key, score * 0.001, \
-         string_to_array(rules, ','), details::json, amount, transaction_at, detected_at, revised_at \
+         string_to_array(rules, ','), details::json, amount, currency, transaction_at, detected_at, revised_at \
      FROM unnest($1::text[], $2::text[], $3::int4[], $4::int4[], $5::int4[], $6::int2[], $7::text[], \
-         $8::text[], $9::numeric[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[]) \
+         $8::text[], $9::numeric[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[]) \
          AS n (alert_id, transaction_id, date_key, customer_key, store_key, score, rules, details, amount, \
-         transaction_at, detected_at, revised_at) \
+         currency, transaction_at, detected_at, revised_at) \
      ON CONFLICT (transaction_id) DO UPDATE SET date_key = excluded.date_key, \
          customer_key = excluded.customer_key, store_key = excluded.store_key, \
          fraud_score = excluded.fraud_score, rules_triggered = excluded.rules_triggered, \
          rule_details = excluded.rule_details, transaction_amount = excluded.transaction_amount, \
+         currency = excluded.currency, \
          transaction_at = excluded.transaction_at, detected_at = excluded.detected_at, \
          revised_at = excluded.revised_at";
 
@@ -57,11 +59,11 @@ const RAISE: &str = "INSERT INTO gold.fact_fraud_alerts (alert_id, transaction_i
 const REVISE: &str = "UPDATE gold.fact_fraud_alerts AS f SET date_key = n.date_key, \
      customer_key = n.customer_key, store_key = n.store_key, fraud_score = n.score * 0.001, \
      rules_triggered = string_to_array(n.rules, ','), rule_details = n.details::json, \
-     transaction_amount = n.amount, transaction_at = n.transaction_at, revised_at = n.revised_at \
+     transaction_amount = n.amount, currency = n.currency, transaction_at = n.transaction_at, revised_at = n.revised_at \
      FROM unnest($1::text[], $2::text[], $3::int4[], $4::int4[], $5::int4[], $6::int2[], $7::text[], \
-         $8::text[], $9::numeric[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[]) \
+         $8::text[], $9::numeric[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[]) \
          AS n (alert_id, transaction_id, date_key, customer_key, store_key, score, rules, details, amount, \
-         transaction_at, detected_at, revised_at) \
+         currency, transaction_at, detected_at, revised_at) \
      WHERE f.transaction_id = n.transaction_id";
 
 /// Updates the evidence, which can change without a change of the alert.
@@ -171,6 +173,7 @@ impl Alerts<'_> {
         let details = since.map_or_else(|| alert.rule_details(), |later| later.value.rule_details());
         row.text(&details.to_string());
         row.money(i128::from(alert.amount));
+        row.text(alert.currency.as_str());
         row.instant(alert.event_time);
         row.instant(micros(raised_at));
         let revised = last.value.kind == ChangeKind::Revised;
@@ -192,6 +195,7 @@ impl Alerts<'_> {
             rules_triggered: alert.rules().map(Rule::id).collect(),
             rule_details: alert.rule_details(),
             transaction_amount: Cents(alert.amount).to_string(),
+            currency: alert.currency.as_str(),
             transaction_at: Rfc3339(alert.event_time).to_string(),
             detected_at: Rfc3339(micros(change.time)).to_string(),
             frontier: self.frontier,
@@ -233,6 +237,7 @@ struct Message<'a> {
     rules_triggered: Vec<&'static str>,
     rule_details: Value,
     transaction_amount: String,
+    currency: &'a str,
     transaction_at: String,
     detected_at: String,
     /// The committed frontier from which PostgreSQL shows the change, ms since 1970.

@@ -164,7 +164,7 @@ function showAlerts(alerts) {
       { text: `${sign} ${alert.change}`, look },
       { text: alert.cause.replace("_", " ") },
       number(alert.score),
-      number(alert.amount),
+      number(`${alert.amount} ${alert.currency}`),
       { text: alert.alert_id, look: "id alert", title: alert.alert_id },
       { text: alert.transaction_id, look: "id", title: alert.transaction_id },
       { text: alert.customer_id, look: "id", title: alert.customer_id },

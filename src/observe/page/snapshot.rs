@@ -162,6 +162,7 @@ struct Alert {
     customer_id: String,
     store_id: String,
     amount: String,
+    currency: String,
     /// The event time of the transaction.
     transaction_at: i64,
     score: String,
@@ -331,6 +332,7 @@ impl Alert {
             cause: change.cause.as_str(),
             changed_at,
             amount: Cents(alert.amount).to_string(),
+            currency: alert.currency.as_str().to_owned(),
             transaction_at: alert.event_time.div_euclid(1000),
             score: alert.score.to_string(),
             rules: alert.hits.iter().map(Rule::of).collect(),

@@ -215,7 +215,7 @@ mod tests {
     use std::time::Duration;
     use streamflow_connectors::postgres::Written;
     use streamflow_dataflow::alerts::Alert;
-    use streamflow_model::{Score, Source};
+    use streamflow_model::{Currency, Score, Source};
 
     fn books(events: i64) -> Submission {
         let mut submission = Submission::default();
@@ -252,6 +252,7 @@ mod tests {
             customer: "c".into(),
             store: "s".into(),
             amount: 100,
+            currency: Currency::BRL,
             event_time: 0,
             score: Score::ONE,
             hits: Vec::new(),

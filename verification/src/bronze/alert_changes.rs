@@ -16,6 +16,8 @@ struct Content {
     fraud_score: String,
     rules_triggered: Vec<String>,
     transaction_amount: String,
+    /// Messages of before currencies were kept apart do not name it.
+    currency: Option<String>,
     transaction_at: String,
 }
 
@@ -46,8 +48,15 @@ pub(super) fn compare(snapshot: &mut Snapshot<'_>) -> Result<Vec<Comparison>, Ve
         expected.push((number, (id, sequence, kind)));
     }
     let numbered = comparison::equal(StoredAlertChange::TABLE, stored, expected);
-    let folded = alerts.into_iter().filter_map(|(id, folded)| Some((id, folded.alert?)));
-    let current = current(snapshot)?;
+    let current: BTreeMap<String, Alert> = current(snapshot)?.into_iter().collect();
+    let folded = alerts.into_iter().filter_map(|(id, folded)| {
+        let mut alert = folded.alert?;
+        if alert.content.currency.is_none() {
+            alert.content.currency = current.get(&id).and_then(|current| current.content.currency.clone());
+        }
+        Some((id, alert))
+    });
+    let folded: Vec<_> = folded.collect();
     Ok(vec![numbered, comparison::equal("gold.fact_fraud_alerts, from the outbox", current, folded)])
 }
 
@@ -83,7 +92,7 @@ fn current(snapshot: &mut Snapshot<'_>) -> Result<Vec<(String, Alert)>, Verifica
     let sql = format!(
         "SELECT transaction_id, json_build_object('alert_id', alert_id, 'customer_id', coalesce(customer_id, ''), \
              'store_id', coalesce(store_id, ''), 'fraud_score', fraud_score::text, 'rules_triggered', rules_triggered, \
-             'transaction_amount', transaction_amount::text, 'transaction_at', {})::text, detected_at, revised_at \
+             'transaction_amount', transaction_amount::text, 'currency', currency, 'transaction_at', {})::text, detected_at, revised_at \
          FROM gold.fact_fraud_alerts \
          LEFT JOIN gold.dim_customer USING (customer_key) \
          LEFT JOIN gold.dim_store USING (store_key)",

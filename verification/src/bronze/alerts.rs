@@ -9,7 +9,7 @@ use streamflow_oracle::AlertRow;
 
 const TABLE: &str = "gold.fact_fraud_alerts, from bronze";
 
-const STORED: &str = "SELECT transaction_id, customer_id, store_id, (transaction_amount * 100)::int8, transaction_at, \
+const STORED: &str = "SELECT transaction_id, customer_id, store_id, (transaction_amount * 100)::int8, currency, transaction_at, \
          (fraud_score * 1000)::int8, rules_triggered, rule_details::text \
      FROM gold.fact_fraud_alerts \
      LEFT JOIN gold.dim_customer USING (customer_key) \
@@ -35,9 +35,10 @@ fn read(row: &Row) -> Result<AlertRow, VerificationError> {
         customer_id: text(row, 1)?,
         store_id: text(row, 2)?,
         cents: row.try_get(3)?,
-        event_time: instant(row, 4)?,
-        score: row.try_get(5)?,
-        rules: row.try_get(6)?,
-        details: serde_json::from_str(row.try_get(7)?).map_err(|error| unreadable(TABLE, &error))?,
+        currency: text(row, 4)?,
+        event_time: instant(row, 5)?,
+        score: row.try_get(6)?,
+        rules: row.try_get(7)?,
+        details: serde_json::from_str(row.try_get(8)?).map_err(|error| unreadable(TABLE, &error))?,
     })
 }

@@ -156,10 +156,10 @@ const CURRENT_ALERTS: Query = Query {
     table: "gold.fact_fraud_alerts",
     by: Some(By::Customers),
     stored: Cow::Borrowed(
-        "SELECT alert_id, transaction_id, date_key, customer_key, store_key, fraud_score, rules_triggered, ARRAY(SELECT json_object_keys(rule_details) COLLATE \"C\" ORDER BY 1), transaction_amount, transaction_at FROM gold.fact_fraud_alerts WHERE {filter}",
+        "SELECT alert_id, transaction_id, date_key, customer_key, store_key, fraud_score, rules_triggered, ARRAY(SELECT json_object_keys(rule_details) COLLATE \"C\" ORDER BY 1), transaction_amount, currency, transaction_at FROM gold.fact_fraud_alerts WHERE {filter}",
     ),
     expected: "SELECT 'alert-' || transaction_id, transaction_id, date_key, customer_key, store_key, \
-             score_thousandths / 1000.0, rules, rules, amount_cents / 100.0, transaction_at \
+             score_thousandths / 1000.0, rules, rules, amount_cents / 100.0, currency, transaction_at \
          FROM {transactions} \
          CROSS JOIN LATERAL streamflow.rules_triggered(rule_scores) AS rules \
          WHERE is_fraud",
