@@ -1,0 +1,3 @@
+//! What `streamflow bench` measures, and how it is reported.
+
+pub mod report;
