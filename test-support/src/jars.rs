@@ -11,16 +11,11 @@ fn workspace() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
-/// The Java class path of the broker; fetches the jars where they are missing or of another version.
-pub(crate) fn class_path() -> Result<String> {
+/// The directory with the jars; fetches them where they are missing or of another version.
+pub(crate) fn fetch() -> Result<PathBuf> {
     let script = workspace().join("scripts/jars.sh");
     let status =
         Command::new(&script).status().with_context(|| format!("cannot run {}", script.display()))?;
     ensure!(status.success(), "cannot fetch Apache Kafka's jars; run `make jars` and see what it says");
-    Ok(format!("{}/*", workspace().join(".cache/kafka").display()))
-}
-
-/// The broker's logging configuration.
-pub(crate) fn logging() -> PathBuf {
-    workspace().join("test-support/kafka/log4j2.properties")
+    Ok(workspace().join(".cache/kafka"))
 }

@@ -1,35 +1,28 @@
-//! One Apache Kafka: a KRaft broker and controller in one JVM, on ports of its own, in a directory of its
-//! own.
+//! One Apache Kafka, and what tests do to it.
 //!
 //! `STREAMFLOW_TEST_KAFKA=host:port` names a running one to use instead; it cannot be stopped from here. One
 //! with [`Security`] is always started: it has a listener for clients with a password over TLS beside the
 //! plaintext one.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use tempfile::TempDir;
+use streamflow_harness::kafka::{Broker, Port};
 
-use crate::port::Port;
-use crate::process::Process;
+use crate::jars;
 use crate::tls::{Authority, Identity};
-use crate::{directory, jars};
 
 const LOOPBACK: &str = "127.0.0.1";
-const READY_WITHIN: Duration = Duration::from_secs(60);
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
-/// Fixed, so that a restarted server finds its storage: each server has a directory of its own anyway.
-const CLUSTER_ID: &str = "c3RyZWFtZmxvdy10ZXN0cw";
 
 /// A Kafka for tests; ends when dropped, and with the test process however that ends.
 #[derive(Debug)]
@@ -40,16 +33,7 @@ pub struct KafkaServer {
 
 #[derive(Debug)]
 struct OwnServer {
-    // Declared before the directory: the broker ends before its files go.
-    process: Option<Process>,
-    directory: TempDir,
-    ports: Ports,
-}
-
-#[derive(Debug)]
-struct Ports {
-    broker: Port,
-    controller: Port,
+    broker: Broker,
     secure: Option<Port>,
 }
 
@@ -101,19 +85,18 @@ impl KafkaServer {
 
     fn start_own(address: &str, security: Option<&Security>) -> Result<Self> {
         let secure = security.map(|_| Port::reserve()).transpose()?;
-        let ports = Ports { broker: Port::reserve()?, controller: Port::reserve()?, secure };
-        let directory = directory::create().context("cannot make the broker's directory")?;
-        let mut text = properties(address, &ports, &directory);
-        if let Some(security) = security {
-            text += &secure_properties(security, &ports, &directory)?;
+        let mut broker = Broker::prepare(&jars::fetch()?, address)?;
+        let (mut more, mut scram) = (String::new(), Vec::new());
+        if let (Some(security), Some(port)) = (security, &secure) {
+            more = secure_properties(security, port, &broker)?;
+            let Security { user, password, .. } = security;
+            scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"]
+                .map(|mechanism| format!("{mechanism}=[name={user},password={password}]"))
+                .to_vec();
         }
-        fs::write(directory.path().join("server.properties"), text)?;
-        format_storage(&directory, security)?;
-        let brokers = format!("{address}:{}", ports.broker.number);
-        let own = OwnServer { process: None, directory, ports };
-        let mut server = Self { brokers, own: Some(own) };
-        server.restart()?;
-        Ok(server)
+        broker.format(&more, &scram)?;
+        broker.restart()?;
+        Ok(Self { brokers: broker.address(), own: Some(OwnServer { broker, secure }) })
     }
 
     /// The address to connect to, `host:port`.
@@ -123,45 +106,34 @@ impl KafkaServer {
 
     /// The port of the listener with TLS.
     pub fn secure_port(&self) -> Option<u16> {
-        Some(self.own.as_ref()?.ports.secure.as_ref()?.number)
+        Some(self.own.as_ref()?.secure.as_ref()?.number)
     }
 
     /// Shuts the broker down and waits until it has ended. Its data stays.
     pub fn stop(&mut self) -> Result<()> {
-        if let Some(process) = self.own()?.process.take() {
-            process.terminate()?;
-        }
-        Ok(())
+        self.own()?.stop()
     }
 
     /// Kills the broker; its data is as after a crash.
     pub fn kill(&mut self) -> Result<()> {
-        self.own()?.process = None;
+        self.own()?.kill();
         Ok(())
     }
 
     /// Suspends the broker: it neither answers nor closes connections.
     pub fn pause(&mut self) -> Result<()> {
-        self.signal("STOP")
+        self.own()?.signal("STOP")
     }
 
     /// Resumes a suspended broker.
     pub fn resume(&mut self) -> Result<()> {
-        self.signal("CONT")
-    }
-
-    fn signal(&mut self, name: &str) -> Result<()> {
-        let process = self.own()?.process.as_ref().context("the broker does not run")?;
-        Ok(process.signal(name)?)
+        self.own()?.signal("CONT")
     }
 
     /// Starts the broker again on the same port with the same data (after ending it if it runs) and waits
     /// until it answers.
     pub fn restart(&mut self) -> Result<()> {
-        self.stop()?;
-        let own = self.own()?;
-        own.process = Some(start_broker(&own.directory)?);
-        self.wait_until_ready()
+        self.own()?.restart()
     }
 
     /// Creates a topic with one replica and `configs` such as `("message.timestamp.type", "LogAppendTime")`.
@@ -264,21 +236,9 @@ impl KafkaServer {
         Ok(ClientConfig::new().set("bootstrap.servers", &self.brokers).create()?)
     }
 
-    fn own(&mut self) -> Result<&mut OwnServer> {
-        self.own.as_mut().context("the Kafka that STREAMFLOW_TEST_KAFKA names is not ours to stop or start")
-    }
-
-    fn wait_until_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + READY_WITHIN;
-        while self.admin()?.inner().fetch_metadata(None, Duration::from_secs(1)).is_err() {
-            let own = self.own()?;
-            let ended = own.process.as_mut().map(Process::ended).transpose()?.flatten();
-            if ended.is_some() || Instant::now() > deadline {
-                bail!("the broker does not answer; its log:\n{}", log(&own.directory));
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
+    fn own(&mut self) -> Result<&mut Broker> {
+        let own = self.own.as_mut().map(|own| &mut own.broker);
+        own.context("the Kafka that STREAMFLOW_TEST_KAFKA names is not ours to stop or start")
     }
 }
 
@@ -286,37 +246,11 @@ fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(REQUEST_WITHIN))
 }
 
-fn properties(address: &str, ports: &Ports, directory: &TempDir) -> String {
-    let (broker, controller) = (ports.broker.number, ports.controller.number);
-    let data = directory.path().join("data");
-    format!(
-        "process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{address}:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://{address}:{broker}
-log.dirs={}
-# A topic that nobody created is a mistake in the test.
-auto.create.topics.enable=false
-# One broker: the internal topics, without which there are no transactions, can have one replica.
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-group.initial.rebalance.delay.ms=0
-",
-        data.display()
-    )
-}
-
 /// Properties of the second listener; of a property that occurs twice, the last one counts.
-fn secure_properties(security: &Security, ports: &Ports, directory: &TempDir) -> Result<String> {
+fn secure_properties(security: &Security, port: &Port, own: &Broker) -> Result<String> {
     let Security { identity, host, .. } = security;
-    let (broker, controller) = (ports.broker.number, ports.controller.number);
-    let port = ports.secure.as_ref().map_or(0, |port| port.number);
-    let keystore = directory.path().join("broker.pem");
+    let (broker, controller, port) = (own.port(), own.controller_port(), port.number);
+    let keystore = own.directory().join("broker.pem");
     fs::write(&keystore, format!("{}{}", identity.key, identity.certificate))?;
     Ok(format!(
         "listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},SASL_SSL://127.0.0.1:{port}
@@ -331,44 +265,4 @@ ssl.keystore.location={}
 ",
         keystore.display()
     ))
-}
-
-/// A JVM that is quick to start and small; the class and its arguments are still to be added.
-fn jvm(command: &mut Command, class_path: &str) {
-    command
-        .arg(format!("-Dlog4j2.configurationFile={}", jars::logging().display()))
-        .args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", class_path])
-        .stdin(Stdio::null());
-}
-
-fn format_storage(directory: &TempDir, security: Option<&Security>) -> Result<()> {
-    let mut java = Command::new("java");
-    jvm(&mut java, &jars::class_path()?);
-    java.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
-        .arg(directory.path().join("server.properties"));
-    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
-        if let Some(Security { user, password, .. }) = security {
-            java.arg("--add-scram").arg(format!("{mechanism}=[name={user},password={password}]"));
-        }
-    }
-    let output = java.output().context("cannot run java; run `make setup`")?;
-    ensure!(output.status.success(), "cannot format: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-fn start_broker(directory: &TempDir) -> Result<Process> {
-    let class_path = jars::class_path()?;
-    let properties = directory.path().join("server.properties");
-    let log = File::options().create(true).append(true).open(directory.path().join("server.log"))?;
-    let errors = log.try_clone()?;
-    let process = Process::start("java", move |java| {
-        jvm(java, &class_path);
-        java.arg("kafka.Kafka").arg(properties).stdout(log).stderr(errors);
-    });
-    process.context("cannot run setpriv java; run `make setup`")
-}
-
-fn log(directory: &TempDir) -> String {
-    let path = directory.path().join("server.log");
-    fs::read_to_string(path).unwrap_or_else(|error| error.to_string())
 }

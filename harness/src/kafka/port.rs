@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use anyhow::{Context, Result};
 
-/// A port of the loopback address, reserved among the tests of this machine until dropped.
+/// A port of the loopback address, reserved on this machine until dropped.
 #[derive(Debug)]
 pub struct Port {
     /// Its number.

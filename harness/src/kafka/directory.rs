@@ -1,4 +1,4 @@
-//! A server's directory: named after the process that made it, so that the next test run
+//! A server's directory: named after the process that made it, so that the next run
 //! recognizes and removes the directories of a killed one.
 
 use std::fs;
@@ -12,7 +12,7 @@ const PREFIX: &str = "streamflow-kafka-";
 
 /// Makes a directory of this process under the system's temporary one, after removing those whose process is
 /// gone.
-pub(crate) fn create() -> io::Result<TempDir> {
+pub(super) fn create() -> io::Result<TempDir> {
     let parent = std::env::temp_dir();
     remove_abandoned(&parent);
     tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", process::id())).tempdir_in(parent)
