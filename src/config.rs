@@ -14,6 +14,7 @@ use streamflow_dataflow::detectors::Rules;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::timestamp::{DAY, SECOND};
+use streamflow_verification::checks::Deployment;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -340,6 +341,24 @@ impl Config {
             bail!("configuration: topics: {} is named twice: each topic can hold one thing", twice[0]);
         }
         Ok(())
+    }
+
+    /// What `verify` verifies.
+    pub fn deployment(&self) -> Deployment {
+        let TopicNames { alerts, metrics, dead_letters, progress, clock, .. } = self.topics.clone();
+        Deployment {
+            inputs: self.topics.roles(),
+            alerts,
+            metrics,
+            dead_letters,
+            progress,
+            clock,
+            kafka: self.kafka.clone(),
+            postgres: self.postgres.clone(),
+            rules: self.rules.clone(),
+            publisher: self.publisher.transactional_id.clone(),
+            require_log_append_time: self.pipeline.require_log_append_time,
+        }
     }
 
     /// The settings on which results depend.

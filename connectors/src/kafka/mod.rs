@@ -34,7 +34,7 @@ pub use error::KafkaError;
 pub use first::first_record_time;
 pub use latest::latest_record;
 pub use mock::MockBroker;
-pub use producer::{Deliveries, Producer};
+pub use producer::{Deliveries, Delivery, Producer};
 pub use progress::{PartitionProgress, SourceProgress};
 pub use settings::{Compression, KafkaSettings, Mechanism, ProducerSettings, Protocol, SourceSettings};
 pub use source::KafkaSource;

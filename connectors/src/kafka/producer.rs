@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientContext, Message as _};
 
 use super::client::Logging;
 use super::error::KafkaError;
@@ -27,6 +27,22 @@ pub struct Deliveries {
     pub first_failure: Option<String>,
 }
 
+/// A record that all replicas in sync have acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// The number that it was sent with.
+    pub number: usize,
+    /// Its partition.
+    pub partition: i32,
+    /// Where it stands in the partition; negative where the broker does not tell.
+    pub offset: i64,
+}
+
+type Record<'a> = BaseRecord<'a, [u8], [u8], usize>;
+
+/// Is told of each delivery, by a thread of the client.
+type Told = Box<dyn Fn(Delivery) + Send + Sync>;
+
 /// Sends records; may be shared between threads.
 pub struct Producer {
     client: ThreadedProducer<Counting>,
@@ -36,6 +52,7 @@ struct Counting {
     delivered: AtomicU64,
     failed: AtomicU64,
     first_failure: Mutex<Option<String>>,
+    told: Option<Told>,
     logging: Logging,
 }
 
@@ -45,11 +62,27 @@ impl Producer {
     /// # Errors
     /// [`KafkaError::Settings`], [`KafkaError::Client`].
     pub fn open(settings: &KafkaSettings) -> Result<Self, KafkaError> {
+        Self::open_with(settings, None)
+    }
+
+    /// As [`Producer::open`]; `told` hears of each delivery.
+    ///
+    /// # Errors
+    /// As for [`Producer::open`].
+    pub fn open_telling(
+        settings: &KafkaSettings,
+        told: impl Fn(Delivery) + Send + Sync + 'static,
+    ) -> Result<Self, KafkaError> {
+        Self::open_with(settings, Some(Box::new(told)))
+    }
+
+    fn open_with(settings: &KafkaSettings, told: Option<Told>) -> Result<Self, KafkaError> {
         let config = settings.plain_producer_config()?;
         let context = Counting {
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             first_failure: Mutex::new(None),
+            told,
             logging: Logging::default(),
         };
         Ok(Self { client: config.create_with_context(context).map_err(KafkaError::Client)? })
@@ -69,9 +102,28 @@ impl Producer {
         payload: Option<&[u8]>,
         timestamp: Option<i64>,
     ) -> Result<(), KafkaError> {
-        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).key(key);
+        let mut record: Record<'_> = BaseRecord::with_opaque_to(topic, 0).key(key);
         record.payload = payload;
         record.timestamp = timestamp;
+        self.queue(record)
+    }
+
+    /// As [`Producer::send`]; the number comes back with the delivery.
+    ///
+    /// # Errors
+    /// As for [`Producer::send`].
+    pub fn send_numbered(
+        &self,
+        topic: &str,
+        key: &[u8],
+        payload: &[u8],
+        number: usize,
+    ) -> Result<(), KafkaError> {
+        self.queue(BaseRecord::with_opaque_to(topic, number).key(key).payload(payload))
+    }
+
+    fn queue(&self, mut record: Record<'_>) -> Result<(), KafkaError> {
+        let topic = record.topic;
         loop {
             match self.client.send(record) {
                 Ok(()) => return Ok(()),
@@ -126,12 +178,15 @@ impl ClientContext for Counting {
 }
 
 impl ProducerContext for Counting {
-    type DeliveryOpaque = ();
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
         match result {
-            Ok(_) => {
+            Ok(message) => {
                 self.delivered.fetch_add(1, Ordering::Relaxed);
+                if let Some(told) = &self.told {
+                    told(Delivery { number, partition: message.partition(), offset: message.offset() });
+                }
             }
             Err((error, _)) => {
                 if self.failed.fetch_add(1, Ordering::Relaxed) == 0 {

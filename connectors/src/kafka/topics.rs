@@ -198,6 +198,25 @@ impl TopicAdmin {
         Ok(created)
     }
 
+    /// Deletes topics; those that do not exist are none.
+    ///
+    /// # Errors
+    /// [`KafkaError::Refused`], [`KafkaError::Unavailable`].
+    pub fn delete(&self, topics: &[String]) -> Result<(), KafkaError> {
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let results = self.retry("deleting topics", || {
+            pollster::block_on(self.admin.delete_topics(&names, &admin_options()))
+        })?;
+        for result in results {
+            match result {
+                Ok(_)
+                | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {}
+                Err((name, code)) => return Err(refused(&format!("deleting topic {name}"), code)),
+            }
+        }
+        Ok(())
+    }
+
     /// A broker learns of a new topic a little after it has been created.
     fn wait_until_known(&self, topic: &str) -> Result<(), KafkaError> {
         for _ in 0..KNOWN_CHECKS {

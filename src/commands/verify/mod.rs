@@ -3,12 +3,11 @@
 mod table;
 
 use super::configuration::ConfigArguments;
-use crate::config::{Config, TopicNames};
 use anyhow::Result;
 use clap::Args;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use streamflow_verification::checks::{self, Deployment, Depth, FreshnessLimits, Grade, Report, Scope};
+use streamflow_verification::checks::{self, Depth, FreshnessLimits, Grade, Report, Scope};
 use table::Format;
 
 /// Check the tables, the topics and the books, and say what is wrong and what to do.
@@ -65,28 +64,11 @@ fn checked(arguments: &Arguments) -> Result<ExitCode> {
     };
     let freshness = FreshnessLimits { warn: arguments.warn_behind, fail: arguments.fail_behind };
     let report =
-        checks::run(&deployment(config), Scope { depth, from_bronze: arguments.from_bronze, freshness });
+        checks::run(&config.deployment(), Scope { depth, from_bronze: arguments.from_bronze, freshness });
     let mut output = std::io::stdout();
     let colours = output.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     output.write_all(table::format(&report, arguments.format, colours)?.as_bytes())?;
     Ok(exit_code(&report))
-}
-
-fn deployment(config: Config) -> Deployment {
-    let TopicNames { alerts, metrics, dead_letters, progress, clock, .. } = config.topics.clone();
-    Deployment {
-        inputs: config.topics.roles(),
-        alerts,
-        metrics,
-        dead_letters,
-        progress,
-        clock,
-        kafka: config.kafka,
-        postgres: config.postgres,
-        rules: config.rules,
-        publisher: config.publisher.transactional_id,
-        require_log_append_time: config.pipeline.require_log_append_time,
-    }
 }
 
 /// 1 if a check failed, else 2 if one could not be made, else 0.
