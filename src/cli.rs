@@ -29,6 +29,7 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Bench(crate::commands::bench::Arguments),
     Demo(crate::commands::demo::Arguments),
     Generate(crate::commands::generate::Arguments),
     Maintain(crate::commands::maintain::Arguments),
@@ -40,9 +41,14 @@ pub enum Command {
     Verify(crate::commands::verify::Arguments),
 }
 
-/// Starts logging on standard error. The demo prints its own progress, so it logs warnings only.
+/// Starts logging on standard error. The demo and the bench print their own progress, so they log warnings only.
 pub fn start_logging(format: LogFormat, command: &Command) {
-    let level = if matches!(command, Command::Demo(_)) { "warn" } else { "info" };
+    let level = match command {
+        // Its readers of whole topics reach their ends, which the client library calls errors.
+        Command::Bench(_) => "warn,librdkafka=off",
+        Command::Demo(_) => "warn",
+        _ => "info",
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {

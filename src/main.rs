@@ -3,6 +3,7 @@
 // Nothing outside of the binary uses its items: a name that says all needs no comment.
 #![allow(missing_docs)]
 
+mod bench;
 mod cli;
 mod cluster;
 mod commands;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     cli::start_logging(cli.log_format, &cli.command);
     let outcome = match cli.command {
+        Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Generate(arguments) => commands::generate::run(&arguments),
         Command::Maintain(arguments) => commands::maintain::run(&arguments),

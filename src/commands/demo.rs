@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(if equal { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
-fn duration(text: &str) -> Result<Duration> {
+pub fn duration(text: &str) -> Result<Duration> {
     let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
     let number: u64 = digits.parse().with_context(|| format!("{text}: must be a number with s or m"))?;
     Ok(Duration::from_secs(match &text[digits.len()..] {

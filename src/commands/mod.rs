@@ -1,5 +1,6 @@
 //! The commands: each reads its arguments and wires the parts.
 
+pub mod bench;
 pub mod configuration;
 pub mod demo;
 pub mod generate;

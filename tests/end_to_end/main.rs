@@ -19,6 +19,8 @@ mod shop;
 mod traffic;
 mod upstream;
 
+/// Measurements on real servers count only where their results are right.
+mod bench;
 /// Kill after kill under load: after each every table is what the events give, and consumers see each change
 /// once.
 mod chaos;
