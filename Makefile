@@ -1,6 +1,7 @@
 # StreamFlow's commands. `make help` lists them.
 
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 # Where `make lint` installs its tools.
 TOOLS = .cache/tools
 # Rounds of `make chaos`.
@@ -9,7 +10,7 @@ ROUNDS ?= 50
 TRANSFERS ?= 100000
 RATE ?= 2000
 
-.PHONY: help setup setup-manifests setup-image jars build demo test chaos consistency observe rules monitoring screenshot manifests image image-test fmt lint clean
+.PHONY: help setup setup-manifests setup-image jars build demo bench test chaos consistency observe rules monitoring screenshot manifests image image-test fmt lint clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +29,9 @@ build: setup ## Build ./target/release/streamflow
 
 demo: build ## Run everything embedded; DEMO_ARGS="..." are passed on
 	./target/release/streamflow demo $(DEMO_ARGS)
+
+bench: build jars ## Measure latencies on a real Kafka and PostgreSQL; BENCH_ARGS="..." are passed on
+	./target/release/streamflow bench $(BENCH_ARGS)
 
 test: jars ## Run all tests against a real Kafka and a real PostgreSQL
 	@scripts/test.sh

@@ -62,10 +62,10 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_the_values() {
         let mut recorder = Recorder::new().unwrap();
-        (1..=1000).for_each(|value| recorder.add(value));
+        (1..=2047).for_each(|value| recorder.add(value));
         let latency = recorder.latency().unwrap();
         let Latency { count, p50, p90, p99, p99_9, max, .. } = latency;
-        assert_eq!([count, p50, p90, p99, p99_9, max], [1000, 500, 900, 990, 999, 1000]);
+        assert_eq!([count, p50, p90, p99, p99_9, max], [2047, 1024, 1843, 2027, 2045, 2047]);
     }
 
     #[test]

@@ -63,8 +63,8 @@ mod tests {
     fn durations(counts: [u32; 3]) -> Durations {
         let [a, b, all] = counts;
         Durations::parse(&format!(
-            "# TYPE\nstreamflow_commit_duration_seconds_bucket{{le=\"0.1\"}} {a}\n\
-             streamflow_commit_duration_seconds_bucket{{le=\"0.2\"}} {b}\n\
+            "# TYPE\nstreamflow_commit_duration_seconds_bucket{{le=\"1\"}} {a}\n\
+             streamflow_commit_duration_seconds_bucket{{le=\"2\"}} {b}\n\
              streamflow_commit_duration_seconds_bucket{{le=\"+Inf\"}} {all}\nother 1\n"
         ))
     }
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_percentile_lies_between_the_bounds() {
         let since = durations([110, 210, 210]).since(&durations([10, 10, 10])).unwrap();
-        assert_eq!([0.25, 0.5, 0.75].map(|share| since.percentile(share).unwrap()), [0.05, 0.1, 0.15]);
+        assert_eq!([0.25, 0.5, 0.75].map(|share| since.percentile(share).unwrap()), [0.5, 1.0, 1.5]);
     }
 
     #[test]

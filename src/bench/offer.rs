@@ -140,9 +140,10 @@ mod tests {
     use streamflow_generator::GeneratorSettings;
 
     fn events(count: usize) -> impl Iterator<Item = GeneratedEvent> {
-        Traffic::new(GeneratorSettings { corrected_rate: 0.3, ..GeneratorSettings::default() })
-            .unwrap()
-            .take(count)
+        // Corrections come within ten minutes.
+        let settings =
+            GeneratorSettings { transactions_per_second: 1.0, corrected_rate: 0.3, ..Default::default() };
+        Traffic::new(settings).unwrap().take(count)
     }
 
     #[test]
