@@ -45,7 +45,7 @@ pub enum Command {
 pub fn start_logging(format: LogFormat, command: &Command) {
     let level = match command {
         // Its readers of whole topics reach their ends, which the client library calls errors.
-        Command::Bench(_) => "warn,librdkafka=off",
+        Command::Bench(_) => "warn,rdkafka=off",
         Command::Demo(_) => "warn",
         _ => "info",
     };

@@ -26,7 +26,7 @@ make_secrets() {
     for name in streamflow-cluster-ca-cert streamflow-postgres-ca; do secret $name ca.crt <"$world/ca.crt"; done
 }
 
-jvm=(java -Dlog4j2.configurationFile=test-support/kafka/log4j2.properties -Xmx512m -XX:+UseSerialGC -cp '.cache/kafka/*')
+jvm=(java -Dlog4j2.configurationFile=harness/src/kafka/log4j2.properties -Xmx512m -XX:+UseSerialGC -cp '.cache/kafka/*')
 
 start_kafka() {
     cat "$world/streamflow-kafka-bootstrap.key" "$world/streamflow-kafka-bootstrap.crt" >"$world/broker.pem"

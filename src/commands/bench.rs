@@ -1,6 +1,6 @@
 //! `streamflow bench`: latencies at a fixed offered rate, with results that are checked.
 
-use crate::bench::{self, Options, Scenario, ServerOptions};
+use crate::bench::live::{self, Options, Scenario, ServerOptions};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let all_count = bench::run(&Options {
+    let all_count = live::run(&Options {
         scenario: arguments.scenario,
         rate: arguments.rate,
         sweep: arguments.sweep,

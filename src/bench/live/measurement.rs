@@ -1,12 +1,12 @@
 //! From what was noted to figures.
 
 use super::disturbance::Disturbed;
-use super::durations::Durations;
 use super::offer::{Offered, Sent, number};
 use super::plan::{Disturbance, Plan};
 use super::readers::alerts::Raised;
 use super::readers::commits::Advance;
 use super::readers::rows::Readable;
+use super::spent::Spent;
 use anyhow::Result;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -15,7 +15,6 @@ use streamflow_harness::latency::Recorder;
 use streamflow_harness::report::{Better, Figure, Run};
 use streamflow_harness::schedule::Schedule;
 use streamflow_harness::trend;
-use streamflow_harness::usage::Usage;
 
 /// How far behind its schedule the generator may be, 99 of 100 events; microseconds. Beyond it the rate was not
 /// the one that is reported.
@@ -51,10 +50,10 @@ pub struct Recording {
     pub readable: Vec<Readable>,
     pub raised: Vec<Raised>,
     pub disturbed: Option<Disturbed>,
-    /// Of the process, at the window's ends.
-    pub usage: [Usage; 2],
-    /// Of commits within the window; `None` where the process was another one in the end.
-    pub durations: Option<Durations>,
+    /// Of the process, bytes.
+    pub peak_memory: u64,
+    /// Within the window; `None` where the process was another one in the end.
+    pub spent: Option<Spent>,
     /// Alert changes that no consumer has seen.
     pub unread_alerts: u64,
     /// From the first reference record to the commit of all.
@@ -81,7 +80,7 @@ pub fn run(plan: &Plan, recording: &Recording, wrong: Option<String>) -> Result<
     let behind = behind(recording)?;
     run.void = void(wrong, recording.unread_alerts, behind.percentile(99.0));
     let mut figures = Figures(&mut run.figures);
-    figures.usage(recording);
+    figures.spent(recording);
     figures.lower("start_up", recording.start_up.as_secs_f64(), "s");
     if plan.rate > 0.0 {
         figures.lower("behind_p99", milliseconds(behind.percentile(99.0)), "ms");
@@ -189,11 +188,12 @@ impl Figures<'_> {
         self.0.insert(name.to_owned(), Figure { value, unit: unit.to_owned(), better: Better::Higher });
     }
 
-    fn usage(&mut self, recording: &Recording) {
-        let [before, after] = recording.usage;
-        self.lower("peak_memory", after.peak_memory as f64, "bytes");
-        // Another process has begun anew.
-        let Some(processor) = after.processor.checked_sub(before.processor) else { return };
+    fn spent(&mut self, recording: &Recording) {
+        self.lower("peak_memory", recording.peak_memory as f64, "bytes");
+        let Some(Spent { processor, durations }) = &recording.spent else { return };
+        if let Some(p99) = durations.percentile(0.99) {
+            self.lower("commit_duration_p99", 1e3 * p99, "ms");
+        }
         self.lower(
             "processor",
             100.0 * processor.as_secs_f64() / recording.window.seconds(),
@@ -223,9 +223,6 @@ impl Figures<'_> {
         self.lower("longest_commit_gap", gap as f64 / 1e3, "ms");
         if let Some(slowest) = slowest_second(advances, *window) {
             self.higher("slowest_second", slowest, "of the median");
-        }
-        if let Some(p99) = recording.durations.as_ref().and_then(|durations| durations.percentile(0.99)) {
-            self.lower("commit_duration_p99", 1e3 * p99, "ms");
         }
     }
 
@@ -332,8 +329,8 @@ mod tests {
             ],
             raised: vec![raised(15, 1_504_000), raised(2, 900_000), raised(15, 1_999_000)],
             disturbed: None,
-            usage: [Usage::default(); 2],
-            durations: None,
+            peak_memory: 0,
+            spent: None,
             unread_alerts: 0,
             start_up: Duration::ZERO,
         }

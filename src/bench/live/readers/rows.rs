@@ -1,7 +1,7 @@
 //! Rows of transactions, as a reader with a connection of its own sees them.
 
 use super::{Seen, look};
-use crate::bench::offer::{Sample, Samples};
+use crate::bench::live::offer::{Sample, Samples};
 use crate::config::Config;
 use crate::lock::lock;
 use std::collections::HashSet;

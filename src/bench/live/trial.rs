@@ -3,22 +3,21 @@
 use super::check;
 use super::deployment::Deployment;
 use super::disturbance::{self, Disturbed};
-use super::durations::Durations;
 use super::measurement::{self, Recording, Window};
 use super::offer::{Offered, Samples, offer};
-use super::plan::Plan;
+use super::plan::{Disturbance, Plan};
 use super::readers::alerts::AlertReader;
 use super::readers::{Seen, commits, rows};
 use super::reference;
 use super::servers::{PATIENCE, Servers};
 use super::signals::Signals;
+use super::spent::Spent;
 use anyhow::{Result, anyhow};
 use std::sync::atomic::Ordering;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 use streamflow_harness::report::Run;
 use streamflow_harness::schedule::{Clock, Schedule};
-use streamflow_harness::usage::Usage;
 use streamflow_medallion::Progress;
 
 /// From the start of the readers to the first event.
@@ -58,8 +57,8 @@ struct Trial<'a> {
 struct Midst {
     offered: Offered,
     disturbed: Option<Disturbed>,
-    usage: [Usage; 2],
-    durations: Option<Durations>,
+    peak_memory: u64,
+    spent: Option<Spent>,
     unread_alerts: u64,
 }
 
@@ -87,7 +86,7 @@ impl Trial<'_> {
             let midst = self.midst(deployment, (clock, window), offered, &seen);
             seen.end();
             let (advances, readable, raised) = (joined(advances)?, joined(readable)?, joined(raised)?);
-            let Midst { offered, disturbed, usage, durations, unread_alerts } = midst?;
+            let Midst { offered, disturbed, peak_memory, spent, unread_alerts } = midst?;
             let start_up = self.start_up;
             Ok(Recording {
                 window,
@@ -97,8 +96,8 @@ impl Trial<'_> {
                 readable,
                 raised,
                 disturbed,
-                usage,
-                durations,
+                peak_memory,
+                spent,
                 unread_alerts,
                 start_up,
             })
@@ -113,7 +112,7 @@ impl Trial<'_> {
         seen: &Seen,
     ) -> Result<Midst> {
         self.wait_until(window.from, clock, deployment)?;
-        let (before, earlier) = (deployment.usage(), Durations::read(deployment.metrics_port()));
+        let before = Spent::of(deployment);
         let third = window.from + (window.to - window.from) / 3;
         let mut disturbed = None;
         if let Some(disturbance) = self.plan.disturbance {
@@ -123,9 +122,11 @@ impl Trial<'_> {
                 Some(disturbance::happen(disturbance, deployment, self.servers, context, self.signals)?);
         }
         self.wait_until(window.to, clock, deployment)?;
-        let usage = [before, deployment.usage()];
-        let durations = Durations::read(deployment.metrics_port());
-        let durations = durations.zip(earlier).and_then(|(now, earlier)| now.since(&earlier));
+        let peak_memory = deployment.usage().peak_memory;
+        // Another process has begun anew.
+        let is_same = self.plan.disturbance != Some(Disturbance::Restart);
+        let spent = Spent::of(deployment).zip(before).filter(|_| is_same);
+        let spent = spent.and_then(|(now, before)| now.since(&before));
         let offered = joined(offered)??;
         let delivered = offered.deliveries.len() as u64;
         self.signals.wait_for(DRAINED_WITHIN, "not all events were committed", || {
@@ -133,7 +134,7 @@ impl Trial<'_> {
             Ok(seen.committed.load(Ordering::Relaxed) >= delivered)
         })?;
         let unread_alerts = self.wait_for_alerts(deployment, seen)?;
-        Ok(Midst { offered, disturbed, usage, durations, unread_alerts })
+        Ok(Midst { offered, disturbed, peak_memory, spent, unread_alerts })
     }
 
     fn wait_until(&self, time: i64, clock: Clock, deployment: &mut Deployment) -> Result<()> {
