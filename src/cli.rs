@@ -41,11 +41,12 @@ pub enum Command {
     Verify(crate::commands::verify::Arguments),
 }
 
-/// Starts logging on standard error. The demo and the bench print their own progress, so they log warnings only.
+/// Starts logging on standard error. The demo and the bench print their own progress, so they log less.
 pub fn start_logging(format: LogFormat, command: &Command) {
     let level = match command {
-        // Its readers of whole topics reach their ends, which the client library calls errors.
-        Command::Bench(_) => "warn,rdkafka=off",
+        // Servers that have just started, and those that it stops, are nothing to warn of; that a topic was
+        // read to its end, which the client library calls an error, is none.
+        Command::Bench(_) => "error,rdkafka=off",
         Command::Demo(_) => "warn",
         _ => "info",
     };

@@ -29,7 +29,8 @@ pub struct Arguments {
     /// Double the rate until the backlog grows, and find the largest that is sustained
     #[arg(long)]
     sweep: bool,
-    /// How long is measured, e.g. 60s or 2m [default: 60s; outage: 150s; idle: 30s]
+    /// How long is measured, e.g. 60s or 2m [default: 60s; outage: 150s; idle: 30s; each rate of a
+    /// sweep: 20s]
     #[arg(long, value_parser = duration)]
     duration: Option<Duration>,
     /// How long events flow before anything counts

@@ -37,6 +37,9 @@ const MOST_CUSTOMERS: f64 = 200_000.0;
 /// Late events must come while it is still measured.
 const LATE_BY_AT_MOST: u32 = 20;
 
+/// How long each rate of a sweep is measured.
+const SWEEP_STEP: Duration = Duration::from_secs(20);
+
 /// Episodes of fraud for each transaction: so many that there are alerts to be measured.
 const EPISODES: f64 = 0.02;
 
@@ -105,7 +108,10 @@ impl Scenario {
             name: self.name(),
             rate,
             warm_up: options.warm_up,
-            duration: options.duration.unwrap_or_else(|| self.duration(options.away)),
+            duration: options.duration.unwrap_or_else(|| match options.sweep {
+                true => SWEEP_STEP,
+                false => self.duration(options.away),
+            }),
             workers: options.workers,
             traffic: GeneratorSettings {
                 seed: options.seed,
