@@ -1,17 +1,19 @@
 //! How fast are events decoded, and by which JSON parser? `cargo bench -p streamflow-dataflow --bench decode`
 //!
-//! Both parsers walk the same fields; what differs is the raw value type. Medians of alternating rounds.
+//! Both parsers walk the same fields; what differs is the raw value type.
 
+// What the macros of the library make needs no comment.
+#![allow(missing_docs)]
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::hint::black_box;
-use std::time::Instant;
 use streamflow_dataflow::decode::decode_payload;
 use streamflow_dataflow::decode::fields::{FieldsOf, RawJson};
 use streamflow_model::{PartitionId, Source};
 
 const EVENTS: usize = 20_000;
-const ROUNDS: usize = 21;
 
 /// Serde's own parser, for comparison.
 #[derive(serde::Deserialize)]
@@ -40,30 +42,34 @@ fn events() -> Vec<Vec<u8>> {
     (0..EVENTS).map(event).collect()
 }
 
-/// Nanoseconds an event.
-fn round(events: &[Vec<u8>], decode: impl Fn(&[u8])) -> f64 {
-    let started = Instant::now();
-    events.iter().for_each(|event| decode(event));
-    started.elapsed().as_secs_f64() * 1e9 / EVENTS as f64
-}
-
-fn main() {
+fn decode(criterion: &mut Criterion) {
     let events = events();
     let source = Source::new(PartitionId::FIRST, 0);
-    let mut rounds = [Vec::new(), Vec::new(), Vec::new()];
-    for _ in 0..ROUNDS {
-        rounds[0].push(round(&events, |event| drop(black_box(decode_payload(event, source)))));
-        rounds[1].push(round(&events, |event| {
-            black_box(sonic_rs::from_slice::<FieldsOf<'_, sonic_rs::LazyValue<'_>>>(event).is_ok());
-        }));
-        rounds[2].push(round(&events, |event| {
-            black_box(serde_json::from_slice::<FieldsOf<'_, SerdeRaw<'_>>>(event).is_ok());
-        }));
-    }
-    for (name, mut times) in
-        ["decode, whole", "fields by sonic-rs", "fields by serde_json"].iter().zip(rounds)
-    {
-        times.sort_by(f64::total_cmp);
-        println!("{name:<22} {:>6.0} ns an event (median of {ROUNDS})", times[ROUNDS / 2]);
-    }
+    let mut group = criterion.benchmark_group("decode");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.bench_function("whole", |bencher| {
+        bencher.iter(|| {
+            for event in &events {
+                drop(black_box(decode_payload(event, source)));
+            }
+        });
+    });
+    group.bench_function("fields by sonic-rs", |bencher| {
+        bencher.iter(|| {
+            for event in &events {
+                black_box(sonic_rs::from_slice::<FieldsOf<'_, sonic_rs::LazyValue<'_>>>(event).is_ok());
+            }
+        });
+    });
+    group.bench_function("fields by serde_json", |bencher| {
+        bencher.iter(|| {
+            for event in &events {
+                black_box(serde_json::from_slice::<FieldsOf<'_, SerdeRaw<'_>>>(event).is_ok());
+            }
+        });
+    });
+    group.finish();
 }
+
+criterion_group!(benches, decode);
+criterion_main!(benches);

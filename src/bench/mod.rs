@@ -1,3 +1,13 @@
 //! What `streamflow bench` measures.
 
+pub mod bounds;
+pub mod compare;
+pub mod engine;
+mod events;
+mod fields;
+mod in_memory;
 pub mod live;
+mod machine;
+mod one_thread;
+mod processor_time;
+mod results;

@@ -1,8 +1,10 @@
-//! `streamflow bench`: latencies at a fixed offered rate, with results that are checked.
+//! `streamflow bench`: latencies at a fixed offered rate, with results that are checked; the graph alone, what the
+//! machine allows, and reports against each other.
 
 use crate::bench::live::{self, Options, Scenario, ServerOptions};
+use crate::bench::{bounds, compare, engine};
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,9 +19,27 @@ use std::time::Duration;
 ///   streamflow bench
 ///   streamflow bench late --rate 5000 --duration 2m --out out
 ///   streamflow bench --sweep --rate 2000 --workers 2
+///   streamflow bench engine --repeat 5 --out before
+///   streamflow bench compare before after --svg ratios.svg
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    live: Live,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Engine(engine::Arguments),
+    Bounds(bounds::Arguments),
+    Compare(compare::Arguments),
+}
+
+/// Of the pipeline as deployed.
+#[derive(Debug, Args)]
+struct Live {
     /// What to measure
     #[arg(value_enum, default_value_t = Scenario::Medallion)]
     scenario: Scenario,
@@ -66,6 +86,15 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    match &arguments.what {
+        Some(What::Engine(arguments)) => engine::run(arguments),
+        Some(What::Bounds(arguments)) => bounds::run(arguments),
+        Some(What::Compare(arguments)) => compare::run(arguments),
+        None => measure(&arguments.live),
+    }
+}
+
+fn measure(arguments: &Live) -> Result<ExitCode> {
     let all_count = live::run(&Options {
         scenario: arguments.scenario,
         rate: arguments.rate,

@@ -1,0 +1,190 @@
+//! `bench engine`: the graph alone against the one-thread loop.
+
+use super::events::{Events, Shape};
+use super::{in_memory, one_thread, processor_time, results};
+use anyhow::{Result, bail};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use streamflow_harness::report::Run;
+
+/// Measure the graph from bytes in memory to verdicts and all views, without Kafka and PostgreSQL, against a
+/// loop on one thread that applies the same rules to the same bytes and keeps nothing.
+///
+/// Rounds of both alternate. Both must find the same alerts. `of the loop` is the graph's speed divided by the
+/// loop's; `per core` counts processor time instead of the clock, so that other processes matter less.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Events of each round
+    #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..))]
+    events: u64,
+    /// Customers
+    #[arg(long, default_value_t = 100_000)]
+    customers: u32,
+    /// Worker threads of the graph
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: u16,
+    /// Rounds
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Instead: how speed depends on the transactions of a customer, 10 to 10,000, in thirty days
+    #[arg(long, conflicts_with_all = ["customers", "input"])]
+    history: bool,
+    /// Events of this file instead of generated ones, one JSON object a line; in order, each once, none corrected
+    #[arg(long, conflicts_with_all = ["events", "customers", "seed"])]
+    input: Option<PathBuf>,
+    /// List entries for --input, one JSON object a line
+    #[arg(long, requires = "input")]
+    blacklist: Option<PathBuf>,
+    /// Directory for report.json
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Transactions a customer of `--history`.
+const HISTORIES: [u64; 4] = [10, 100, 1000, 10_000];
+/// Event time of `--history`: long enough that ten thousand transactions are no burst.
+const HISTORY_DAYS: f64 = 30.0;
+
+/// What is measured under a name.
+struct Case {
+    name: String,
+    events: Arc<Events>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let cases = cases(arguments)?;
+    let mut runs = Vec::new();
+    for _ in 0..arguments.repeat {
+        for case in &cases {
+            runs.push(round(case)?);
+        }
+    }
+    let settings = [
+        ("events", cases[0].events.count().to_string()),
+        ("customers", arguments.customers.to_string()),
+        ("workers", arguments.workers.to_string()),
+    ];
+    let report = results::report(settings, arguments.seed, runs);
+    results::publish(&report, arguments.out.as_deref())?;
+    if let Some(problem) = report.runs.iter().find_map(|run| run.void.as_ref()) {
+        bail!("{problem}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cases(arguments: &Arguments) -> Result<Vec<Case>> {
+    let partitions = usize::from(arguments.workers);
+    let case = |name: String, events: Events| Case { name, events: Arc::new(events) };
+    if let Some(input) = &arguments.input {
+        let events = Events::read(input, arguments.blacklist.as_deref(), partitions)?;
+        return Ok(vec![case("engine".to_owned(), events)]);
+    }
+    let Arguments { events, customers, seed, .. } = *arguments;
+    if !arguments.history {
+        let shape = Shape { events, customers, days: None, seed };
+        return Ok(vec![case("engine".to_owned(), Events::generate(shape, partitions)?)]);
+    }
+    let of_length = |each: &u64| {
+        let customers = u32::try_from((events / each).max(1)).unwrap_or(u32::MAX);
+        let shape = Shape { events, customers, days: Some(HISTORY_DAYS), seed };
+        Ok(case(format!("history of {each}"), Events::generate(shape, partitions)?))
+    };
+    HISTORIES.iter().map(of_length).collect()
+}
+
+/// One measurement of both, one after the other.
+fn round(case: &Case) -> Result<Run> {
+    let started = Instant::now();
+    let outcome = in_memory::run(&case.events)?;
+    let graph = Speed::new(&case.events, started.elapsed(), outcome.processor_time);
+    let before = processor_time::of_this_thread();
+    let started = Instant::now();
+    let alerts = one_thread::count_alerts(&case.events)?;
+    let elapsed = started.elapsed();
+    let needed = before.zip(processor_time::of_this_thread()).map(|(before, after)| after - before);
+    let line = Speed::new(&case.events, elapsed, needed);
+
+    let mut run = Run { scenario: case.name.clone(), ..Run::default() };
+    if i64::try_from(alerts) != Ok(outcome.alerts) {
+        run.void = Some(format!("{} alerts of the graph, {alerts} of the loop", outcome.alerts));
+    }
+    graph.report(&mut run, "graph");
+    line.report(&mut run, "loop");
+    results::more(&mut run, "of the loop", graph.clock / line.clock, "x");
+    if let (Some(graph), Some(line)) = (graph.per_core, line.per_core) {
+        results::more(&mut run, "of the loop, per core", graph / line, "x");
+    }
+    results::more(&mut run, "alerts", alerts as f64, "alerts");
+    results::more(&mut run, "changes of rows", outcome.changes as f64 / graph.seconds, "rows/s");
+    Ok(run)
+}
+
+/// How fast events went, events a second.
+struct Speed {
+    seconds: f64,
+    clock: f64,
+    /// By processor time.
+    per_core: Option<f64>,
+}
+
+impl Speed {
+    fn new(events: &Events, elapsed: Duration, processor_time: Option<Duration>) -> Self {
+        let events = events.count() as f64;
+        let per_core = processor_time.filter(|time| !time.is_zero()).map(|time| events / time.as_secs_f64());
+        Self { seconds: elapsed.as_secs_f64(), clock: events / elapsed.as_secs_f64(), per_core }
+    }
+
+    fn report(&self, run: &mut Run, name: &str) {
+        results::more(run, name, self.clock, "events/s");
+        if let Some(per_core) = self.per_core {
+            results::more(run, &format!("{name}, per core"), per_core, "events/s");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::events::Line;
+
+    fn case(shape: Shape, partitions: usize) -> Case {
+        let events = Events::generate(shape, partitions).unwrap();
+        Case { name: "engine".to_owned(), events: Arc::new(events) }
+    }
+
+    #[test]
+    fn the_graph_and_the_loop_find_the_same_alerts() {
+        for (seed, workers) in [(1, 1), (2, 2), (3, 3)] {
+            let shape = Shape { events: 30_000, customers: 3000, days: None, seed };
+            let case = case(shape, workers);
+            let alerts = one_thread::count_alerts(&case.events).unwrap();
+            assert!(alerts > 10, "{alerts}");
+            assert_eq!(in_memory::run(&case.events).unwrap().alerts, alerts as i64);
+        }
+    }
+
+    #[test]
+    fn they_do_so_with_long_histories() {
+        let shape = Shape { events: 30_000, customers: 10, days: Some(30.0), seed: 4 };
+        assert_eq!(round(&case(shape, 1)).unwrap().void, None);
+    }
+
+    #[test]
+    fn a_round_says_where_they_do_not() {
+        let mut events =
+            Events::generate(Shape { events: 100, customers: 10, days: None, seed: 1 }, 1).unwrap();
+        // The same again: copies for the graph, a burst for the loop.
+        let lines = &mut events.partitions[0];
+        let again = lines.iter().map(|line| Line { place: line.place.clone(), ..*line });
+        let again: Vec<_> = again.collect();
+        lines.extend(again);
+        let run = round(&Case { name: String::new(), events: Arc::new(events) }).unwrap();
+        assert!(run.void.unwrap().contains("alerts of the graph"));
+    }
+}
