@@ -2,6 +2,7 @@
 
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+COMPARE_ARGS ?=
 # Where `make lint` installs its tools.
 TOOLS = .cache/tools
 # Rounds of `make chaos`.
@@ -10,7 +11,7 @@ ROUNDS ?= 50
 TRANSFERS ?= 100000
 RATE ?= 2000
 
-.PHONY: help setup setup-manifests setup-image jars build demo bench test chaos consistency observe rules monitoring screenshot manifests image image-test fmt lint clean
+.PHONY: help setup setup-manifests setup-image jars build demo bench compare test chaos consistency observe rules monitoring screenshot manifests image image-test fmt lint clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +33,9 @@ demo: build ## Run everything embedded; DEMO_ARGS="..." are passed on
 
 bench: build jars ## Measure latencies on a real Kafka and PostgreSQL; BENCH_ARGS="..." are passed on
 	./target/release/streamflow bench $(BENCH_ARGS)
+
+compare: build ## The same rules by the graph, by a loop on one thread and by Apache Flink; COMPARE_ARGS="..." are passed on
+	benches/peers/compare.py $(COMPARE_ARGS)
 
 test: jars ## Run all tests against a real Kafka and a real PostgreSQL
 	@scripts/test.sh

@@ -1,9 +1,16 @@
 #!/bin/sh
-# Fetches Apache Kafka's jars, which the integration tests run, into .cache/kafka; quick where they are there already.
+# Fetches jars into .cache; quick where they are there already.
+#
+# usage: jars.sh [kafka|flink]     Apache Kafka, which the integration tests run, or Apache Flink, for `make compare`
 set -eu
 cd "$(dirname "$0")/.."
-pom=test-support/kafka/pom.xml
-jars=.cache/kafka
+name=${1:-kafka}
+case $name in
+kafka) pom=test-support/kafka/pom.xml ;;
+flink) pom=benches/peers/flink/pom.xml ;;
+*) echo "$name: must be kafka or flink" >&2; exit 2 ;;
+esac
+jars=.cache/$name
 fresh=$jars.fresh
 
 if cmp -s "$pom" "$jars/pom.xml"; then exit 0; fi
@@ -15,7 +22,7 @@ exec 9>"$jars.lock"
 flock 9
 if cmp -s "$pom" "$jars/pom.xml"; then exit 0; fi
 
-echo "fetching Apache Kafka for the integration tests" >&2
+echo "fetching the jars of $name" >&2
 rm -rf "$fresh"
 mvn --quiet --batch-mode --file "$pom" dependency:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$PWD/$fresh" >&2
