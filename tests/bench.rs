@@ -1,9 +1,14 @@
-//! `streamflow bench`, as far as it needs no server.
+//! `streamflow bench`: the engine, bounds and comparisons.
 #![allow(clippy::unwrap_used)]
 
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
 use streamflow_harness::report::{Report, Run};
+use streamflow_test_support::KafkaServer;
 
 fn bench(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_streamflow"));
@@ -33,6 +38,10 @@ fn fail(arguments: &[&str]) -> String {
 fn engine(out: &Path, more: &[&str]) -> Report {
     let small = ["engine", "--events", "5000", "--repeat", "2", "--out", text(out)];
     succeed(&[small.as_slice(), more].concat());
+    read(out)
+}
+
+fn read(out: &Path) -> Report {
     serde_json::from_slice(&std::fs::read(out.join("report.json")).unwrap()).unwrap()
 }
 
@@ -100,4 +109,38 @@ fn what_cannot_be_compared_is_named_in_one_line() {
     assert!(fail(&compare).contains("has format 2: must be 1"));
     std::fs::write(&file, nothing).unwrap();
     assert!(fail(&compare).contains("nothing in common"));
+}
+
+#[test]
+fn bounds_are_those_of_the_servers_that_a_configuration_names_and_leave_nothing_behind() {
+    let kafka = KafkaServer::start().unwrap();
+    let postgres = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
+    let settings = postgres.settings();
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("streamflow.yaml");
+    let text_of_config = format!(
+        "kafka:\n  brokers: ['{}']\npostgres:\n  hosts: ['{}']\n  port: {}\n  database: {}\n  user: {}\n",
+        kafka.brokers(),
+        settings.hosts[0],
+        settings.port,
+        settings.database,
+        settings.user
+    );
+    std::fs::write(&config, text_of_config).unwrap();
+    let size = ["bounds", "--events", "2000", "--customers", "500", "--repeat", "1"];
+    let place = ["--config", text(&config), "--out", text(directory.path())];
+    let said = succeed(&[size.as_slice(), &place].concat());
+    assert!(said.contains("left out: sync") && !said.contains("left out: consume"), "{said}");
+    let runs = read(directory.path()).runs;
+    let names: Vec<_> = runs.iter().map(|run| run.scenario.as_str()).collect();
+    assert_eq!(names, ["copy", "consume", "loop"]);
+    assert!(value(&runs[0], "row bytes") > 400.0);
+    assert!(value(&runs[1], "one partition") > 0.0);
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'streamflow_bounds'";
+    let left: i64 = connect(&settings).unwrap().query_one(schemas, &[]).unwrap().get(0);
+    assert_eq!(left, 0);
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", kafka.brokers()).create().unwrap();
+    let topics = consumer.fetch_metadata(None, Duration::from_secs(30)).unwrap();
+    assert!(!topics.topics().iter().any(|topic| topic.name().starts_with("streamflow.bounds")));
 }

@@ -25,7 +25,7 @@ def arguments():
     """Those of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=str(ROOT / "target/release/streamflow"))
-    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=1, help="workers of the graph, and slots of Flink")
     parser.add_argument("--rounds", type=int, default=3)
