@@ -7,7 +7,6 @@ mod events;
 mod fields;
 mod in_memory;
 pub mod live;
-mod machine;
 mod one_thread;
 mod processor_time;
 mod results;

@@ -1,10 +1,11 @@
 //! Runs as they are reported.
 
-use super::machine;
 use anyhow::{Context, Result};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use streamflow_harness::compare::summary;
-use streamflow_harness::report::{Better, FORMAT, Figure, Report, Run};
+use streamflow_harness::machine;
+use streamflow_harness::report::{Better, FORMAT, Figure, Machine, Report, Run};
 
 /// The file's name in its directory.
 pub const REPORT: &str = "report.json";
@@ -24,23 +25,35 @@ pub fn report<const N: usize>(settings: [(&str, String); N], seed: u64, runs: Ve
     Report {
         format: FORMAT,
         made_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        machine: machine::this(),
-        versions: machine::versions(),
+        machine: Machine::this(),
+        versions: versions(),
         settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
         seed,
         runs,
     }
 }
 
+/// Versions of what every measurement depends on.
+pub fn versions() -> BTreeMap<String, String> {
+    let kernel = ("kernel".to_owned(), machine::kernel());
+    [("streamflow".to_owned(), env!("CARGO_PKG_VERSION").to_owned()), kernel].into()
+}
+
 /// Prints the report, and writes it to a directory.
 pub fn publish(report: &Report, out: Option<&Path>) -> Result<()> {
     print!("{}", summary::table(report));
-    let Some(out) = out else { return Ok(()) };
-    let path = out.join(REPORT);
-    let text = serde_json::to_string_pretty(report)?;
-    std::fs::create_dir_all(out)
+    if let Some(out) = out {
+        println!("\nreport in {}", write(report, out)?.display());
+    }
+    Ok(())
+}
+
+/// Writes the report to [`REPORT`] in a directory, which is made where it is not there, and returns its path.
+pub fn write(report: &Report, directory: &Path) -> Result<PathBuf> {
+    let path = directory.join(REPORT);
+    let text = serde_json::to_string_pretty(report)? + "\n";
+    std::fs::create_dir_all(directory)
         .and_then(|()| std::fs::write(&path, text))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    println!("\nreport in {}", path.display());
-    Ok(())
+    Ok(path)
 }

@@ -1,12 +1,11 @@
 //! Two reports against each other.
 
-mod columns;
 pub mod series;
 pub mod spread;
 pub mod summary;
 
 use crate::report::{Better, Report};
-use columns::aligned;
+use crate::table;
 use series::{Series, Subject, series, void_runs};
 use spread::{Spread, short};
 use std::fmt;
@@ -95,7 +94,7 @@ impl Comparison {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let titles = ["scenario", "", "A: min - median - max", "B: min - median - max", "B / A", "better"];
-        let mut rows = vec![titles.map(str::to_owned)];
+        let mut rows = Vec::new();
         for row in &self.rows {
             let winner = match row.winner() {
                 Winner::A => "A",
@@ -111,7 +110,7 @@ impl fmt::Display for Comparison {
                 winner.to_owned(),
             ]);
         }
-        f.write_str(&aligned(&rows))?;
+        f.write_str(&table::format(2, &titles, &rows))?;
         if self.rows.iter().any(|row| row.a.runs == 1 || row.b.runs == 1) {
             writeln!(f, "Single runs show no spread: repeat them before you trust what is better.")?;
         }

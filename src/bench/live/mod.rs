@@ -84,7 +84,7 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     let report = results::report(options, &servers, runs)?;
     if let Some(directory) = &options.out {
-        results::write(&report, directory)?;
+        super::results::write(&report, directory)?;
     }
     print!("{}", results::table(&report));
     Ok(report.runs.iter().all(|run| run.void.is_none()))

@@ -2,15 +2,12 @@
 
 use super::Options;
 use super::servers::Servers;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::{SecondsFormat, Utc};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 use streamflow_harness::report::{FORMAT, Latency, Machine, Report, Run};
-use streamflow_harness::{machine, table};
-
-const FILE: &str = "report.json";
+use streamflow_harness::table;
 
 /// The report of these runs.
 ///
@@ -18,8 +15,7 @@ const FILE: &str = "report.json";
 /// PostgreSQL does not answer.
 pub fn report(options: &Options, servers: &Servers, runs: Vec<Run>) -> Result<Report> {
     let mut versions = servers.versions()?;
-    versions.insert("streamflow".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    versions.insert("kernel".to_owned(), machine::kernel());
+    versions.extend(crate::bench::results::versions());
     let seconds = |duration: std::time::Duration| format!("{} s", duration.as_secs_f64());
     let mut settings = BTreeMap::from([
         ("scenario".to_owned(), options.scenario.name()),
@@ -50,17 +46,6 @@ pub fn report(options: &Options, servers: &Servers, runs: Vec<Run>) -> Result<Re
     })
 }
 
-/// Writes it to `report.json` of a directory, which is made where it is not there.
-///
-/// # Errors
-/// Those of the system.
-pub fn write(report: &Report, directory: &Path) -> Result<()> {
-    std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    let path = directory.join(FILE);
-    let text = serde_json::to_string_pretty(report)? + "\n";
-    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
-}
-
 /// What was measured on what: a line for each clock, then the other figures.
 pub fn table(report: &Report) -> String {
     let Machine { processor, processors, memory } = &report.machine;
@@ -77,6 +62,7 @@ pub fn table(report: &Report) -> String {
     let rows: Vec<Vec<String>> = report.runs.iter().flat_map(rows).collect();
     if !rows.is_empty() {
         text += &table::format(
+            1,
             &["scenario", "events/s", "ms to", "count", "p50", "p90", "p99", "p99.9", "max"],
             &rows,
         );
