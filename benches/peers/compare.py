@@ -43,15 +43,16 @@ def generate(options, directory):
 
 
 def run_streamflow(options, directory):
-    """One round of graph and loop: {name: (events a second, events a second of processor time)}."""
+    """One round of graph and loop: {name: (events a second, events a second of processor time)}, and the alerts."""
     out = directory / "report"
     command = [options.binary, "bench", "engine", "--repeat", "1", "--workers", options.workers]
     command += ["--input", directory / "events.jsonl", "--blacklist", directory / "blacklist.jsonl", "--out", out]
     subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
-    figures = json.loads((out / "report.json").read_text(encoding="utf-8"))["runs"][0]["figures"]
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    figures = report["runs"][0]["figures"]
     value = lambda name: figures[name]["value"] if name in figures else None
     speeds = {name: (value(name), value(f"{name}, per core")) for name in ("graph", "loop")}
-    return speeds, int(value("alerts"))
+    return speeds, int(report["settings"]["alerts"])
 
 
 def compile_flink(directory):

@@ -1,6 +1,7 @@
 //! A comparison as a picture: latencies over rates where a sweep is in it, else ratios as bars.
 
 use crate::compare::series::Measure;
+use crate::compare::spread::short;
 use crate::compare::{Comparison, Row, Winner};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::ValueFormatter;
@@ -115,7 +116,13 @@ impl Sweep<'_> {
                 .label(percentile)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour));
         }
-        chart.configure_series_labels().label_font(FONT).background_style(WHITE).draw().map_err(failed)
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
+            .label_font(FONT)
+            .background_style(WHITE)
+            .draw()
+            .map_err(failed)
     }
 }
 
@@ -128,7 +135,15 @@ where
     X: Ranged<ValueType = f64> + ValueFormatter<f64>,
     Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
-    chart.configure_mesh().x_desc(x).y_desc(y).label_style(FONT).draw().map_err(failed)
+    chart
+        .configure_mesh()
+        .x_desc(x)
+        .y_desc(y)
+        .x_label_formatter(&|value| short(*value))
+        .y_label_formatter(&|value| short(*value))
+        .label_style(FONT)
+        .draw()
+        .map_err(failed)
 }
 
 /// A logarithmic axis has no zero: what is less than a microsecond is drawn as one.
@@ -165,13 +180,14 @@ fn draw_ratios(rows: &[Row]) -> Result<String, PlotError> {
             .margin(12)
             .x_label_area_size(40)
             .y_label_area_size(LABELS_WIDTH)
-            .build_cartesian_2d((1.0 / farthest..farthest).log_scale(), f64::from(count)..0.0)
+            .build_cartesian_2d((1.0 / farthest..farthest).log_scale().base(2.0), f64::from(count)..0.0)
             .map_err(failed)?;
         chart
             .configure_mesh()
             .disable_y_mesh()
             .disable_y_axis()
             .x_desc("B / A")
+            .x_label_formatter(&|ratio| short(*ratio))
             .label_style(FONT)
             .draw()
             .map_err(failed)?;

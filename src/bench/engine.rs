@@ -59,23 +59,35 @@ struct Case {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let cases = cases(arguments)?;
-    let mut runs = Vec::new();
+    let mut rounds = Vec::new();
     for _ in 0..arguments.repeat {
         for case in &cases {
-            runs.push(round(case)?);
+            rounds.push(round(case)?);
         }
     }
+    let alerts = rounds.iter().take(cases.len()).map(|round| round.alerts.to_string());
     let settings = [
         ("events", cases[0].events.count().to_string()),
-        ("customers", arguments.customers.to_string()),
+        ("customers", customers(arguments)),
         ("workers", arguments.workers.to_string()),
+        ("alerts", alerts.collect::<Vec<_>>().join(", ")),
     ];
+    let runs = rounds.into_iter().map(|round| round.run).collect();
     let report = results::report(settings, arguments.seed, runs);
     results::publish(&report, arguments.out.as_deref())?;
     if let Some(problem) = report.runs.iter().find_map(|run| run.void.as_ref()) {
         bail!("{problem}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many there are, as a setting.
+fn customers(arguments: &Arguments) -> String {
+    match (&arguments.input, arguments.history) {
+        (Some(_), _) => "those of the input".to_owned(),
+        (None, true) => "by history".to_owned(),
+        (None, false) => arguments.customers.to_string(),
+    }
 }
 
 fn cases(arguments: &Arguments) -> Result<Vec<Case>> {
@@ -99,7 +111,13 @@ fn cases(arguments: &Arguments) -> Result<Vec<Case>> {
 }
 
 /// One measurement of both, one after the other.
-fn round(case: &Case) -> Result<Run> {
+struct Round {
+    run: Run,
+    /// Those that the loop has found.
+    alerts: u64,
+}
+
+fn round(case: &Case) -> Result<Round> {
     let started = Instant::now();
     let outcome = in_memory::run(&case.events)?;
     let graph = Speed::new(&case.events, started.elapsed(), outcome.processor_time);
@@ -120,9 +138,8 @@ fn round(case: &Case) -> Result<Run> {
     if let (Some(graph), Some(line)) = (graph.per_core, line.per_core) {
         results::more(&mut run, "of the loop, per core", graph / line, "x");
     }
-    results::more(&mut run, "alerts", alerts as f64, "alerts");
     results::more(&mut run, "changes of rows", outcome.changes as f64 / graph.seconds, "rows/s");
-    Ok(run)
+    Ok(Round { run, alerts })
 }
 
 /// How fast events went, events a second.
@@ -172,7 +189,7 @@ mod tests {
     #[test]
     fn they_do_so_with_long_histories() {
         let shape = Shape { events: 30_000, customers: 10, days: Some(30.0), seed: 4 };
-        assert_eq!(round(&case(shape, 1)).unwrap().void, None);
+        assert_eq!(round(&case(shape, 1)).unwrap().run.void, None);
     }
 
     #[test]
@@ -184,7 +201,7 @@ mod tests {
         let again = lines.iter().map(|line| Line { place: line.place.clone(), ..*line });
         let again: Vec<_> = again.collect();
         lines.extend(again);
-        let run = round(&Case { name: String::new(), events: Arc::new(events) }).unwrap();
-        assert!(run.void.unwrap().contains("alerts of the graph"));
+        let round = round(&Case { name: String::new(), events: Arc::new(events) }).unwrap();
+        assert!(round.run.void.unwrap().contains("alerts of the graph"));
     }
 }
