@@ -92,7 +92,7 @@ pub struct PublisherSettings {
     pub batch_records: u32,
     /// One transaction sends at most this many bytes of alert changes, and as many of dead letters.
     pub batch_bytes: u32,
-    /// How often the publisher looks for new rows, in milliseconds.
+    /// How often the publisher looks for new rows, in milliseconds, beside at once after a commit that it is told of.
     pub poll_ms: u64,
     /// How often the publisher looks for changed windows, in milliseconds.
     pub metrics_interval_ms: u64,

@@ -33,7 +33,7 @@ pub use status::{Published, PublisherState, PublisherStatus};
 use crate::config::Config;
 use anyhow::{Context, Result};
 use batch::{Position, Reader, check_lease};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, select};
 use postgres::Client;
 use session::{PATIENCE, Session, TRANSACTION_TIMEOUT};
 use status::Sent;
@@ -119,12 +119,23 @@ impl Publishing {
     }
 }
 
+/// What the publisher waits for before it goes on.
+#[derive(Clone, Copy)]
+enum Wait {
+    Nothing,
+    /// New rows, or the next poll: those of windows, and of another process, are not told.
+    Rows,
+    Pause(Duration),
+}
+
 struct Publisher {
     config: Config,
     generation: i64,
     status: Arc<PublisherStatus>,
     /// Disconnected once the owner is gone; nothing is ever sent.
     stop: Receiver<()>,
+    /// Receives something after rows have been committed in this process.
+    news: Receiver<()>,
     reader: Reader,
     client: Option<Client>,
     session: Option<Session>,
@@ -137,7 +148,8 @@ impl Publisher {
         let horizon = i64::from(config.correction_horizon_seconds) * SECOND;
         let interval = Duration::from_millis(settings.metrics_interval_ms);
         let reader = Reader::new(limits, horizon, interval);
-        Self { config, generation, status, stop, reader, client: None, session: None }
+        let news = status.news();
+        Self { config, generation, status, stop, news, reader, client: None, session: None }
     }
 
     /// Publishes until it is stopped.
@@ -145,22 +157,21 @@ impl Publisher {
     /// # Errors
     /// Errors that waiting cannot resolve.
     fn run(&mut self) -> Result<(), PublisherError> {
-        let poll = Duration::from_millis(self.config.publisher.poll_ms);
         let mut outage = Outage::new(WORDS, PAUSES);
-        let mut pause = Duration::ZERO;
-        while !self.is_stopped(pause) {
+        let mut wait = Wait::Nothing;
+        while !self.is_stopped(wait) {
             let span =
                 tracing::info_span!("publishing", generation = self.generation, records = field::Empty);
             let _entered = span.enter();
-            pause = match self.step() {
+            wait = match self.step() {
                 Ok(has_more) => {
                     outage.over();
-                    if has_more { Duration::ZERO } else { poll }
+                    if has_more { Wait::Nothing } else { Wait::Rows }
                 }
                 Err(error) if error.is_retryable() => {
                     self.forget(&error);
                     self.status.retrying(&error);
-                    outage.note(&error)
+                    Wait::Pause(outage.note(&error))
                 }
                 Err(error) => return Err(error),
             };
@@ -168,11 +179,18 @@ impl Publisher {
         Ok(())
     }
 
-    fn is_stopped(&self, pause: Duration) -> bool {
-        if pause.is_zero() {
-            return self.stop.try_recv() == Err(TryRecvError::Disconnected);
+    /// Waits, and returns whether the owner is gone.
+    fn is_stopped(&self, wait: Wait) -> bool {
+        let poll = Duration::from_millis(self.config.publisher.poll_ms);
+        match wait {
+            Wait::Nothing => self.stop.try_recv() == Err(TryRecvError::Disconnected),
+            Wait::Pause(pause) => self.stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected),
+            Wait::Rows => select! {
+                recv(self.stop) -> _ => true,
+                recv(self.news) -> _ => false,
+                default(poll) => false,
+            },
         }
-        self.stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected)
     }
 
     /// Publishes a batch if there is one; returns whether there is more.

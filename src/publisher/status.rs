@@ -4,6 +4,7 @@ use super::batch::Batch;
 use super::error::PublisherError;
 use crate::histogram::{Histogram, LATENCY_BOUNDS};
 use crate::lock::lock;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use streamflow_connectors::source::now_ms;
@@ -17,6 +18,20 @@ pub struct PublisherStatus {
     /// When the events of alerts that Kafka has not acknowledged were appended, microseconds since 1970, by
     /// transaction.
     pending_alerts: Mutex<HashMap<String, i64>>,
+    news: News,
+}
+
+/// Whether rows have been committed that the publisher has not looked for yet.
+struct News {
+    told: Sender<()>,
+    heard: Receiver<()>,
+}
+
+impl Default for News {
+    fn default() -> Self {
+        let (told, heard) = bounded(1);
+        Self { told, heard }
+    }
 }
 
 /// How far publishing is, and whether it is working.
@@ -104,6 +119,17 @@ impl PublisherStatus {
     /// A look at it.
     pub fn look(&self) -> Published {
         lock(&self.published).clone()
+    }
+
+    /// Rows to be published have been committed: the publisher looks at once rather than at its next poll.
+    pub fn tell_of_rows(&self) {
+        // One that is told already looks once for both.
+        let _ = self.news.told.try_send(());
+    }
+
+    /// Receives something after rows have been committed.
+    pub(super) fn news(&self) -> Receiver<()> {
+        self.news.heard.clone()
     }
 
     /// The current totals.

@@ -25,6 +25,7 @@ use streamflow_connectors::postgres::committer::{Commit, Monitor};
 use streamflow_connectors::source::now_ms;
 use streamflow_dataflow::alerts::{AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::PartitionPosition;
+use streamflow_medallion::outbox::{Numbered, StoredAlertChange, StoredDeadLetter};
 use streamflow_medallion::{Progress, Topics};
 use streamflow_model::BooksEntry;
 
@@ -102,6 +103,10 @@ impl Status {
         if let Some(since_start) = lock(&self.start).committed() {
             let seconds = since_start.as_secs_f64();
             tracing::info!(seconds, frontier = commit.frontier, "the first commit since the start");
+        }
+        let outbox = [StoredAlertChange::TABLE, StoredDeadLetter::TABLE];
+        if commit.written.rows.iter().any(|(table, rows)| *rows > 0 && outbox.contains(table)) {
+            self.publisher.tell_of_rows();
         }
         self.wake_all();
     }

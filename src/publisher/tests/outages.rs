@@ -72,6 +72,22 @@ fn outages_are_waited_out_and_a_newer_publisher_ends_the_older() {
     world.check();
 }
 
+/// Its next poll comes later than a stuck test ends.
+#[test]
+fn what_is_told_of_is_sent_without_waiting_for_a_poll() {
+    let mut world = World::start("told");
+    world.config.publisher.poll_ms = 10 * PATIENCE.as_millis() as u64;
+    world.filler.fill(10, 0);
+    let started = start(&world);
+    wait_until(&started.status, |published| published.alert_number == 10);
+    world.filler.fill(10, 3);
+    started.status.tell_of_rows();
+    wait_until(&started.status, |published| {
+        (published.alert_number, published.dead_letter_number) == (20, 3)
+    });
+    started.publishing.close();
+}
+
 #[test]
 fn another_database_does_not_publish_under_the_same_name() {
     let mut world = World::start("ahead");
