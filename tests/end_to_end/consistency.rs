@@ -11,6 +11,7 @@ use postgres::Client;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -77,7 +78,7 @@ fn every_reader_sees_both_sides_of_every_transfer() {
             run = parts.run();
         }
         let sent = sender.join().unwrap();
-        parts.wait_for_all(&mut run, PATIENCE + Duration::from_millis(transfers));
+        parts.wait_for(&mut run, sent.records, PATIENCE + Duration::from_millis(transfers));
         drop(done);
         let looks = readers.map(|reader| reader.join().unwrap());
         assert!(run.terminate().success());
@@ -101,6 +102,8 @@ fn every_reader_sees_both_sides_of_every_transfer() {
 /// What was sent.
 #[derive(Default)]
 struct Sent {
+    /// Copies, corrections and voids included.
+    records: u64,
     /// What all transfers add up to in the end.
     cents: i64,
     /// Corrections and voids.
@@ -148,7 +151,9 @@ fn send(parts: &Parts, transfers: u64, rate: u64) -> Sent {
     let mut dice = StdRng::seed_from_u64(13);
     let producer = Producer::open(&KafkaSettings::plaintext(parts.kafka.brokers())).unwrap();
     let topic = parts.topic("transactions");
+    let records = Cell::new(0);
     let tell = |event: &Value| {
+        records.set(records.get() + 1);
         let key = event["customer_id"].as_str().unwrap().as_bytes();
         producer.send(&topic, key, Some(event.to_string().as_bytes()), None).unwrap();
     };
@@ -201,7 +206,7 @@ fn send(parts: &Parts, transfers: u64, rate: u64) -> Sent {
         }
     }
     producer.flush(PATIENCE).unwrap();
-    sent
+    Sent { records: records.get(), ..sent }
 }
 
 enum Amends {

@@ -124,14 +124,17 @@ impl Parts {
         read_committed(self.kafka.brokers(), &self.topic(topic))
     }
 
-    /// Waits until every record of the transactions is committed.
+    /// Waits until every record of the transactions is committed; nobody sends any more.
     pub fn wait_for_all(&self, run: &mut Running, patience: Duration) {
+        self.wait_for(run, self.consume("transactions").len() as u64, patience);
+    }
+
+    /// Waits until so many records of the transactions are committed.
+    pub fn wait_for(&self, run: &mut Running, records: u64, patience: Duration) {
         let sql = "SELECT coalesce(sum(events), 0)::int8 FROM streamflow.books \
              WHERE account = 'read' AND topic = $1";
         let (mut client, topic, begun) = (self.connect(), self.topic("transactions"), Instant::now());
-        while client.query_one(sql, &[&topic]).unwrap().get::<_, i64>(0)
-            < self.consume("transactions").len() as i64
-        {
+        while client.query_one(sql, &[&topic]).unwrap().get::<_, i64>(0) < records as i64 {
             run.keep_waiting(begun, patience, "all is committed");
         }
     }
