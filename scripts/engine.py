@@ -4,7 +4,7 @@
 usage: engine.py BINARY
 
 The ratio of both is committed in benches/engine-ratio.json for the build that tests use. It is of processor time, and
-the median of alternating rounds, so that a busy machine matters little; a low one is measured once more. No time and no
+the median of alternating rounds, so that a busy machine matters little; a low one is measured again. No time and no
 rate is compared: those are another machine's.
 """
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 COMMITTED = Path(__file__).resolve().parent.parent / "benches/engine-ratio.json"
 FIGURES = ["of the loop, per core", "of the loop"]
-ATTEMPTS = 2
+ATTEMPTS = 3
 
 
 def measured(binary, arguments):

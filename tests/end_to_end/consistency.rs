@@ -26,7 +26,7 @@ const HORIZON_SECONDS: u64 = 60;
 /// So many of the last transfers may be amended, and of the others one of so many, at any age.
 const RECENT: usize = 500;
 const OLD_OF: u64 = 100;
-const MOST_KILLS: u64 = 20;
+const MOST_KILLS: u64 = 10;
 
 /// What left and what arrived, in cents, and as of when. All amounts are whole cents.
 const SUMS: &str = "SELECT frontier, \
