@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres};
+use streamflow_harness::usage::Usage;
 use streamflow_test_support::KafkaServer;
 use tempfile::TempDir;
 
@@ -115,21 +116,16 @@ impl Process {
 
     /// How long it has had a processor, user and system.
     pub fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-        // Behind the name, which may hold anything: state, parent, ... utime and stime are the twelfth and
-        // thirteenth.
-        let (_, fields) = stat.rsplit_once(')').unwrap();
-        let ticks: u64 =
-            fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
-        // Linux tells them in hundredths of a second.
-        Duration::from_millis(ticks * 10)
+        self.usage().processor
     }
 
     /// The most memory that it has had resident, MiB.
     pub fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        peak.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() / 1024
+        self.usage().peak_memory / (1 << 20)
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::of(self.0.id()).unwrap()
     }
 }
 
