@@ -3,21 +3,15 @@
 use super::super::events::Events;
 use super::super::results;
 use anyhow::{Context, Result, bail};
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{KafkaSettings, TopicAdmin, TopicSettings};
+use streamflow_connectors::kafka::{KafkaSettings, Producer, TopicAdmin, TopicSettings};
 use streamflow_harness::report::Run;
 
 /// How long Kafka may be silent.
 const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// Writes all events to one partition of a new topic, and reads them.
 pub fn measure(events: &Events, settings: &KafkaSettings) -> Result<Run> {
@@ -30,52 +24,41 @@ pub fn measure(events: &Events, settings: &KafkaSettings) -> Result<Run> {
 }
 
 /// A topic that is deleted when dropped.
-struct Topic {
+struct Topic<'a> {
     name: String,
-    client: ClientConfig,
+    settings: &'a KafkaSettings,
+    admin: TopicAdmin,
 }
 
-impl Topic {
-    fn create(settings: &KafkaSettings) -> Result<Self> {
+impl<'a> Topic<'a> {
+    fn create(settings: &'a KafkaSettings) -> Result<Self> {
         let name = format!("streamflow.bounds.{}", std::process::id());
         let topic =
             TopicSettings { name: name.clone(), partitions: 1, replication: -1, configs: BTreeMap::new() };
-        TopicAdmin::connect(settings)?.create_missing(&[topic])?;
-        Ok(Self { name, client: settings.client_config()? })
-    }
-
-    fn delete(&self) -> Result<()> {
-        let admin: AdminClient<DefaultClientContext> = self.client.create()?;
-        let deleted = pollster::block_on(admin.delete_topics(&[&self.name], &AdminOptions::new()))?;
-        deleted.into_iter().try_for_each(|outcome| outcome.map(drop)).map_err(|(_, code)| code.into())
+        let admin = TopicAdmin::connect(settings)?;
+        admin.create_missing(&[topic])?;
+        Ok(Self { name, settings, admin })
     }
 }
 
-impl Drop for Topic {
+impl Drop for Topic<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.delete() {
+        if let Err(error) = self.admin.delete(std::slice::from_ref(&self.name)) {
             tracing::warn!("topic {} stays: {error}", self.name);
         }
     }
 }
 
-fn produce(events: &Events, topic: &Topic) -> Result<()> {
-    let producer: BaseProducer = topic.client.clone().set("linger.ms", "50").create()?;
+fn produce(events: &Events, topic: &Topic<'_>) -> Result<()> {
+    let producer = Producer::open(topic.settings)?;
     for line in events.partitions.iter().flatten() {
-        let mut record = BaseRecord::<(), [u8]>::to(&topic.name).payload(&events.bytes[line.place.clone()]);
-        while let Err((error, unsent)) = producer.send(record) {
-            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
-                return Err(error).context("cannot write to Kafka");
-            }
-            producer.poll(PAUSE);
-            record = unsent;
-        }
+        producer.send(&topic.name, b"", Some(&events.bytes[line.place.clone()]), None)?;
     }
-    producer.flush(PATIENCE).context("Kafka does not take the records")
+    Ok(producer.flush(PATIENCE)?)
 }
 
-fn consume(count: u64, topic: &Topic) -> Result<Duration> {
-    let consumer: BaseConsumer = topic.client.clone().set("group.id", &topic.name).create()?;
+fn consume(count: u64, topic: &Topic<'_>) -> Result<Duration> {
+    let consumer: BaseConsumer = topic.settings.client_config()?.set("group.id", &topic.name).create()?;
     let mut partitions = TopicPartitionList::new();
     partitions.add_partition_offset(&topic.name, 0, Offset::Beginning)?;
     consumer.assign(&partitions)?;
