@@ -53,9 +53,8 @@ def page():
         3,
         stat(
             "In flight of the limit",
-            "Records read and not committed, of the worker nearest to the limit. At 100 % reading pauses.",
-            f"max({metric('streamflow_flow_in_flight_records')} / on (job, instance) group_left "
-            f"{metric('streamflow_flow_limit_records')})",
+            "Records read and not committed, of what may be at the present rate. At 100 % there is more to read than is committed.",
+            f"max({metric('streamflow_flow_in_flight_records')} / {metric('streamflow_flow_window_records')})",
             "percentunit",
             SHARE_USED,
             0,
@@ -171,15 +170,19 @@ def page():
         5,
         graph(
             "In flight",
-            "Records read and not committed, by worker.",
-            [(metric("streamflow_flow_in_flight_records"), "{{instance}} {{worker}}")],
+            "Records read and not committed, by worker, as many as may be at the present rate, and at any rate.",
+            [
+                (metric("streamflow_flow_in_flight_records"), "{{instance}} {{worker}}"),
+                (metric("streamflow_flow_window_records"), "may be {{instance}} {{worker}}"),
+                (f"max({metric('streamflow_flow_limit_records')})", "at any rate"),
+            ],
         ),
     )
     screen.put(
         5,
         graph(
             "Paused, and bytes in flight of the limit",
-            "Share of the time that reading has paused at a limit.",
+            "Share of the time in which something to read was held back.",
             [
                 (
                     f"max by (instance, worker) ({rate('streamflow_flow_paused_seconds_total')})",

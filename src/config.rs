@@ -64,6 +64,9 @@ pub struct TopicNames {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineSettings {
+    /// A worker keeps as many records in flight as become durable within this time, in milliseconds, at the rate
+    /// just seen.
+    pub commit_target_ms: u64,
     /// A worker stops reading at this many records that are read but not committed.
     pub uncommitted_records: u64,
     /// A worker stops reading at this many MiB of such records.
@@ -72,7 +75,8 @@ pub struct PipelineSettings {
     pub memory_limit_mib: u64,
     /// How often Kafka is asked whether the topics still have the partitions that are read, in seconds.
     pub partition_check_seconds: u64,
-    /// How often an idle worker advances its epoch, in milliseconds.
+    /// How often an idle worker advances its epoch, in milliseconds; where there is one process, at most ten times
+    /// a second.
     pub heartbeat_ms: u64,
     /// The partition time of a partition that is read to its end follows the brokers' clock at this distance,
     /// in seconds.
@@ -168,6 +172,7 @@ impl Default for TopicNames {
 impl Default for PipelineSettings {
     fn default() -> Self {
         Self {
+            commit_target_ms: 200,
             uncommitted_records: 100_000,
             uncommitted_mib: 128,
             memory_limit_mib: 2048,
@@ -295,6 +300,7 @@ impl Config {
             ("future_allowance_seconds", u64::from(self.future_allowance_seconds), 0, 86_400),
             ("workers", self.workers as u64, 1, 256),
             ("topics.transactions (number of topics)", self.topics.transactions.len() as u64, 1, 12),
+            ("pipeline.commit_target_ms", self.pipeline.commit_target_ms, 10, 60_000),
             ("pipeline.uncommitted_records", self.pipeline.uncommitted_records, 1, 100_000_000),
             ("pipeline.uncommitted_mib", self.pipeline.uncommitted_mib, 1, 1 << 20),
             ("pipeline.memory_limit_mib", self.pipeline.memory_limit_mib, 64, 1 << 20),

@@ -44,7 +44,7 @@ fn records_pass_through_the_embedded_broker() {
     let source = KafkaSource::start(&settings, &assignments, &host_clock(), &no_wake()).unwrap();
     let (mut records, mut ends) = (0, 0);
     while records < 3_000 || ends < 3 {
-        match source.events().recv_timeout(WITHIN).unwrap() {
+        match source.topics()[0].events.recv_timeout(WITHIN).unwrap() {
             SourceEvent::Batch(batch) => records += batch.len(),
             SourceEvent::EndOfPartition { .. } => ends += 1,
             SourceEvent::NextRecord { .. } => {}

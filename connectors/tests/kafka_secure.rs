@@ -76,7 +76,7 @@ fn read(settings: &KafkaSettings, topic: &str) -> Vec<u8> {
     let wake: Wake = Arc::new(|| {});
     let source = KafkaSource::start(settings, &[assignment], &host_clock(), &wake).unwrap();
     loop {
-        match source.events().recv_timeout(PATIENCE).unwrap() {
+        match source.topics()[0].events.recv_timeout(PATIENCE).unwrap() {
             SourceEvent::Batch(records) => return records[0].payload.as_deref().unwrap().to_vec(),
             SourceEvent::EndOfPartition { .. } | SourceEvent::NextRecord { .. } => {}
             SourceEvent::Failed(error) => panic!("{error}"),

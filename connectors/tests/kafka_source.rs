@@ -35,15 +35,29 @@ fn source_of(settings: &KafkaSettings, assignments: &[Assignment]) -> KafkaSourc
     KafkaSource::start(settings, assignments, &host_clock(), &no_wake()).unwrap()
 }
 
-fn next_event(events: &Receiver<SourceEvent>) -> SourceEvent {
-    events.recv_timeout(WITHIN).expect("the source falls silent")
+/// What is read of its only topic.
+fn events_of(source: &KafkaSource) -> &Receiver<SourceEvent> {
+    let [topic] = source.topics() else { panic!("{} topics", source.topics().len()) };
+    &topic.events
+}
+
+/// The next event of any topic.
+fn next_event(source: &KafkaSource) -> SourceEvent {
+    let begun = Instant::now();
+    loop {
+        if let Some(event) = source.topics().iter().find_map(|topic| topic.events.try_recv().ok()) {
+            return event;
+        }
+        assert!(begun.elapsed() < WITHIN, "the source falls silent");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Reads until each of `ends` partitions has been at its end.
 fn read_to_end(source: &KafkaSource, ends: usize) -> Vec<Record> {
     let (mut records, mut ended) = (Vec::new(), BTreeMap::new());
     while ended.len() < ends {
-        match next_event(source.events()) {
+        match next_event(source) {
             SourceEvent::Batch(batch) => records.extend(batch),
             SourceEvent::NextRecord { .. } => {}
             SourceEvent::EndOfPartition { partition, offset, .. } => drop(ended.insert(partition, offset)),
@@ -61,14 +75,14 @@ fn read_to_end(source: &KafkaSource, ends: usize) -> Vec<Record> {
 fn read_until(source: &KafkaSource, wanted: impl Fn(&SourceEvent) -> bool) -> Vec<SourceEvent> {
     let mut events = Vec::new();
     while !events.last().is_some_and(&wanted) {
-        events.push(next_event(source.events()));
+        events.push(next_event(source));
     }
     events
 }
 
 fn failure(source: &KafkaSource) -> SourceError {
     loop {
-        if let SourceEvent::Failed(error) = next_event(source.events()) {
+        if let SourceEvent::Failed(error) = next_event(source) {
             return error;
         }
     }
@@ -202,7 +216,9 @@ fn an_offset_that_is_not_there_is_an_error() {
             panic!("{error}")
         };
         assert_eq!(offset, start);
-        assert!(source.events().recv_timeout(WITHIN).is_err_and(|end| end == RecvTimeoutError::Disconnected));
+        assert!(
+            events_of(&source).recv_timeout(WITHIN).is_err_and(|end| end == RecvTimeoutError::Disconnected)
+        );
     }
 
     let source = source_of(&settings, &[assignment("missing", 0, 0)]);
@@ -227,7 +243,7 @@ fn a_broker_that_restarts_is_waited_for() {
 
     server.restart().unwrap();
     server.write("transactions", None, "b\t2\n").unwrap();
-    let SourceEvent::Batch(batch) = next_event(source.events()) else { panic!("no batch") };
+    let SourceEvent::Batch(batch) = next_event(&source) else { panic!("no batch") };
     assert_eq!(batch[0].source.offset(), 1);
     assert!(source.progress().interruptions() > 0);
 }
@@ -244,7 +260,7 @@ fn a_slow_worker_holds_the_reader_back_and_drop_frees_it() {
 
     let source = source_of(&settings, &[assignment("transactions", 0, 0)]);
     std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(source.events().len(), 2);
+    assert_eq!(events_of(&source).len(), 2);
     assert_eq!(source.progress().partitions()[0].position(), 20);
     let begun = Instant::now();
     drop(source);
@@ -294,7 +310,7 @@ fn while_a_broker_is_away_nobody_claims_to_know_the_end() {
     server.kill().unwrap();
     let away = now_ms();
     std::thread::sleep(Duration::from_secs(3));
-    let told: Vec<u64> = source.events().try_iter().filter_map(|event| as_of(&event)).collect();
+    let told: Vec<u64> = events_of(&source).try_iter().filter_map(|event| as_of(&event)).collect();
     assert!(told.iter().all(|as_of| *as_of <= away), "{told:?} after {away}");
     server.restart().unwrap();
     read_until(&source, |event| as_of(event).is_some_and(|later| later > away));
@@ -332,7 +348,7 @@ fn while_a_transaction_is_open_nobody_claims_to_know_the_end() {
     read_until(&source, |event| matches!(event, SourceEvent::Batch(_)));
     // Longer than a marker takes to be passed.
     std::thread::sleep(Duration::from_secs(7));
-    assert_eq!(source.events().try_iter().count(), 0);
+    assert_eq!(events_of(&source).try_iter().count(), 0);
     producer.commit(WITHIN).unwrap();
     // Two records and a marker.
     read_until(&source, |event| matches!(event, SourceEvent::EndOfPartition { offset: 3, .. }));
@@ -379,7 +395,9 @@ fn records_later_than_wanted_wait_and_none_is_lost() {
         let begun = Instant::now();
         while read.len() < due || (latest < count && !waits()) {
             assert!(begun.elapsed() < WITHIN, "{} of {due}, waits: {}", read.len(), waits());
-            if let Ok(SourceEvent::Batch(records)) = source.events().recv_timeout(Duration::from_millis(20)) {
+            if let Ok(SourceEvent::Batch(records)) =
+                events_of(&source).recv_timeout(Duration::from_millis(20))
+            {
                 read.extend(records.iter().map(|record| record.source.offset()));
             }
         }

@@ -138,6 +138,7 @@ mod tests {
             frontiers: Frontiers::default(),
             in_flight: 0,
             in_flight_bytes: 0,
+            window: 0,
             paused: Duration::ZERO,
             oldest: Vec::new(),
             operators: Vec::new(),

@@ -1,12 +1,8 @@
-//! Feeds the graph: opens epochs by the clock, and counts records until they are durable.
+//! Feeds the graph: opens epochs by the clock, follows idle partitions, aligns them.
 
-use super::appended::{Appended, Stretch};
-use crate::config::PipelineSettings;
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use streamflow_connectors::source::now_ms;
-use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::inputs::InputHandles;
 use streamflow_dataflow::operators::watermark::{Clock, CurrentWatermark};
 use streamflow_model::timestamp::SECOND;
@@ -69,105 +65,6 @@ fn until_due(epoch: u64, now: u64, opened: Duration) -> Option<Duration> {
         _ => Duration::from_millis(SHORTEST_EPOCH).saturating_sub(opened),
     };
     (!wait.is_zero()).then_some(wait)
-}
-
-/// Records in flight: given to the graph and not yet durable.
-#[derive(Default)]
-pub struct InFlight {
-    epochs: VecDeque<Given>,
-    records: u64,
-    /// Bytes of keys and payloads.
-    bytes: u64,
-    /// Since when reading has been paused.
-    full_since: Option<Instant>,
-    /// The total of earlier pauses.
-    full: Duration,
-}
-
-struct Given {
-    epoch: u64,
-    bytes: u64,
-    stretches: Vec<Arc<Stretch>>,
-}
-
-impl InFlight {
-    /// Adds records given in `epoch`.
-    pub fn give(&mut self, epoch: u64, records: &[Record], appended: &Appended) {
-        let stretches = Stretch::of(records);
-        self.records += stretches.iter().map(|stretch| stretch.times().len() as u64).sum::<u64>();
-        appended.add(&stretches);
-        let bytes = records.iter().map(size).sum();
-        self.bytes += bytes;
-        self.epochs.push_back(Given { epoch, bytes, stretches });
-    }
-
-    /// The number of records that are not durable yet.
-    pub fn records(&self) -> u64 {
-        self.records
-    }
-
-    /// Bytes of their keys and values.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Whether the limits and memory allow more records. Also measures how long they do not.
-    pub fn has_room(&mut self, limits: &PipelineSettings, memory_has_room: bool) -> bool {
-        let is_below = self.records < limits.uncommitted_records && self.bytes < limits.uncommitted_mib << 20;
-        let has_room = is_below && memory_has_room;
-        if has_room {
-            self.full = self.paused();
-            self.full_since = None;
-        } else {
-            self.full_since.get_or_insert_with(Instant::now);
-        }
-        has_room
-    }
-
-    /// The total time for which reading was paused.
-    pub fn paused(&self) -> Duration {
-        self.full + self.full_since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-
-    /// The time of the oldest record of each partition, microseconds since 1970.
-    pub fn oldest(&self) -> Vec<(PartitionId, i64)> {
-        let mut oldest: BTreeMap<PartitionId, i64> = BTreeMap::new();
-        for (partition, time) in
-            self.epochs.iter().flat_map(|given| &given.stretches).filter_map(|s| s.oldest())
-        {
-            oldest.entry(partition).or_insert(time);
-        }
-        oldest.into_iter().collect()
-    }
-
-    /// Removes durable records and calls `latency` with the time of each. Returns the durable offsets of
-    /// their partitions.
-    pub fn settle(
-        &mut self,
-        durable: impl Fn(u64) -> bool,
-        appended: &Appended,
-        mut latency: impl FnMut(i64),
-    ) -> Vec<PartitionPosition> {
-        let mut progress = Vec::new();
-        while self.epochs.front().is_some_and(|given| durable(given.epoch)) {
-            let Some(given) = self.epochs.pop_front() else { break };
-            appended.remove(&given.stretches);
-            self.bytes -= given.bytes;
-            for stretch in given.stretches {
-                self.records -= stretch.times().len() as u64;
-                stretch.times().for_each(&mut latency);
-                progress.extend(stretch.progress());
-            }
-        }
-        progress
-    }
-}
-
-/// The bytes that a record counts for.
-fn size(record: &Record) -> u64 {
-    let key = record.key.as_ref().map_or(0, |key| key.len());
-    let payload = record.payload.as_ref().map_or(0, |payload| payload.len());
-    (key + payload) as u64
 }
 
 /// Partitions that are read to their end, with that end and the instant of the brokers' clock for which it was

@@ -7,15 +7,17 @@
 //!    └──────────────────────────────────── publisher thread: alert changes, dead letters, metrics <─────────┘
 //! ```
 //!
-//! Sources pause while too many of their records are not durable, or memory is at its limit. There is no
-//! other flow control.
+//! Each worker keeps in flight what becomes durable within a target of time; the rest waits in Kafka (`flow`). There
+//! is no other flow control.
 
 mod activity;
 mod answering;
 mod appended;
 mod beginning;
 mod feed;
+mod flow;
 mod hydrate;
+mod in_flight;
 mod memory_limit;
 mod partition_watch;
 mod plan;
@@ -23,6 +25,7 @@ mod processes;
 mod reporter;
 mod sink;
 mod status;
+mod window;
 mod worker;
 
 pub use status::{Frontiers, LatencySummary, LatestAlert, OperatorReport, Status, Totals, WorkerReport};

@@ -2,7 +2,7 @@
 //! steps.
 
 use super::activity::Activity;
-use super::feed::InFlight;
+use super::flow::Flow;
 use super::status::{Frontiers, Status, WorkerReport};
 use std::time::{Duration, Instant};
 use streamflow_dataflow::graph::Stages;
@@ -26,7 +26,7 @@ impl<'a> Reporter<'a> {
     }
 
     /// Reports if a report is due. `source` is the frontier of the inputs, `None` after their end.
-    pub fn report(&mut self, source: Option<u64>, in_flight: &InFlight) {
+    pub fn report(&mut self, source: Option<u64>, flow: &Flow) {
         let now = Instant::now();
         if now < self.due {
             return;
@@ -39,10 +39,11 @@ impl<'a> Reporter<'a> {
                 admitted: frontier(&self.stages.admitted),
                 history: frontier(&self.stages.history),
             },
-            in_flight: in_flight.records(),
-            in_flight_bytes: in_flight.bytes(),
-            paused: in_flight.paused(),
-            oldest: in_flight.oldest(),
+            in_flight: flow.in_flight.records(),
+            in_flight_bytes: flow.in_flight.bytes(),
+            window: flow.window(),
+            paused: flow.paused(),
+            oldest: flow.in_flight.oldest(),
             operators: self.activity.as_ref().map(Activity::look).unwrap_or_default(),
         };
         self.status.report(self.worker, report);

@@ -2,9 +2,9 @@
 
 use super::activity::Activity;
 use super::answering::Answering;
-use super::feed::{Alignment, Idle, InFlight, Inbound};
+use super::feed::{Alignment, Idle, Inbound};
+use super::flow::Flow;
 use super::hydrate::hydrate;
-use super::memory_limit::MemoryLimit;
 use super::plan::Plan;
 use super::reporter::Reporter;
 use super::sink::{Committing, sink};
@@ -13,7 +13,6 @@ use crate::cluster::Farewell;
 use crate::lock::lock;
 use crate::stop::Stop;
 use anyhow::{Result, bail};
-use crossbeam_channel::TryRecvError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::KafkaSource;
@@ -31,6 +30,9 @@ use timely::worker::Worker;
 
 /// The most batches of one epoch, so that epochs stay short under load.
 const BATCHES_AN_EPOCH: usize = 4;
+
+/// The least heartbeat where there is one process.
+const ALONE_HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// How often the clocks of idle partitions are sent to the graph.
 const IDLE_NEWS: Duration = Duration::from_secs(1);
@@ -50,7 +52,7 @@ pub fn run(
     let Built { inbound, restored, watermark, stages, durable } =
         build(worker, plan, committing, stop, status);
     hydrate(worker, plan, restored, status)?;
-    status.wake_at_commits(std::thread::current());
+    status.wake_worker(std::thread::current());
     let assignments = plan.assignments(worker.index(), worker.peers());
     let thread = std::thread::current();
     let wake: Wake = Arc::new(move || thread.unpark());
@@ -65,8 +67,8 @@ pub fn run(
         durable,
         source,
         answering,
-        in_flight: InFlight::default(),
-        memory_limit: MemoryLimit::new(plan.pipeline.memory_limit_mib),
+        workers: worker.peers(),
+        flow: Flow::new(&plan.pipeline),
         idle: Idle::default(),
         idle_sent: Instant::now(),
         alignment: Alignment::new(watermark, plan.pipeline.alignment_seconds),
@@ -75,7 +77,7 @@ pub fn run(
     };
     let partitions: Vec<PartitionId> = assignments.iter().map(|assignment| assignment.partition).collect();
     feeder.announce(&partitions);
-    let heartbeat = Duration::from_millis(plan.pipeline.heartbeat_ms);
+    let heartbeat = heartbeat(plan);
     while !stop.is_asked() {
         match feeder.feed()? {
             Feed::Records => worker.step(),
@@ -83,18 +85,25 @@ pub fn run(
             Feed::TooEarly(wait) => worker.step_or_park(Some(wait)),
         };
         feeder.settle();
-        reporter.report(Some(feeder.inbound.frontier()), &feeder.in_flight);
+        reporter.report(Some(feeder.inbound.frontier()), &feeder.flow);
     }
     if let Some(farewell) = farewell.filter(|_| stop.failure().is_none()) {
         farewell.announce(format!("process {} was asked to stop: all end", plan.process.index));
     }
-    let Feeder { inbound, source, answering, durable, in_flight, .. } = feeder;
+    let Feeder { inbound, source, answering, durable, flow, .. } = feeder;
     drop((inbound, source, answering));
     while !durable.done() && stop.failure().is_none() {
         worker.step_or_park(Some(heartbeat));
-        reporter.report(None, &in_flight);
+        reporter.report(None, &flow);
     }
     Ok(())
+}
+
+/// How often an idle worker advances its epoch. Within one process a worker that reads wakes the others, and commits
+/// wake all: then only what nobody is woken for has to be looked at.
+fn heartbeat(plan: &Plan) -> Duration {
+    let set = Duration::from_millis(plan.pipeline.heartbeat_ms);
+    if plan.process.count == 1 { set.max(ALONE_HEARTBEAT) } else { set }
 }
 
 /// The inputs and outputs of the graph on one worker.
@@ -143,8 +152,9 @@ struct Feeder<'a> {
     source: KafkaSource,
     /// On the first worker.
     answering: Option<Answering>,
-    in_flight: InFlight,
-    memory_limit: MemoryLimit,
+    /// Of all processes.
+    workers: usize,
+    flow: Flow,
     idle: Idle,
     idle_sent: Instant,
     alignment: Alignment,
@@ -173,37 +183,41 @@ impl Feeder<'_> {
         };
         self.rules_change.take().into_iter().for_each(|change| self.inbound.handles.rules.send(change));
         let mut batches = 0;
-        let memory_has_room = self.memory_limit.has_room(self.in_flight.records())?;
-        let room = self.in_flight.has_room(&self.plan.pipeline, memory_has_room);
-        while room && batches < BATCHES_AN_EPOCH {
-            match self.source.events().try_recv() {
-                Ok(SourceEvent::Batch(records)) => {
+        let share = self.flow.share(&self.source)?;
+        while batches < BATCHES_AN_EPOCH
+            && let Some(event) = self.flow.next(&self.source, share)
+        {
+            match event {
+                SourceEvent::Batch(records) => {
                     self.idle.busy(&records);
                     self.give(epoch, records);
                     batches += 1;
                 }
-                Ok(SourceEvent::NextRecord { partition, time }) => {
+                SourceEvent::NextRecord { partition, time } => {
                     let clock = Clock { partition, time: time.saturating_mul(1000), end: None };
                     self.inbound.handles.clocks.send(clock);
                 }
-                Ok(SourceEvent::EndOfPartition { partition, offset, as_of }) => {
+                SourceEvent::EndOfPartition { partition, offset, as_of } => {
                     self.idle.ended(partition, offset, as_of);
                 }
-                Ok(SourceEvent::Failed(error)) => bail!(error),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                SourceEvent::Failed(error) => bail!(error),
             }
         }
         let answers = self.answering.as_ref().map(Answering::take).unwrap_or_default();
         answers.into_iter().for_each(|answer| self.inbound.handles.answers.send(answer));
         self.send_idle();
         self.inbound.complete_epoch();
+        if batches > 0 && self.workers > 1 {
+            // Their epochs must follow before this one is complete.
+            self.status.wake_workers();
+        }
         Ok(if batches > 0 { Feed::Records } else { Feed::Empty })
     }
 
     /// All records of a batch are of one topic.
     fn give(&mut self, epoch: u64, mut records: Vec<Record>) {
         self.status.read(records.len(), records.iter().map(|record| record.full_length).sum());
-        self.in_flight.give(epoch, &records, &self.status.appended);
+        self.flow.in_flight.give(epoch, &records, &self.status.appended);
         let role = records.first().map(|record| self.plan.role(record.source.partition()));
         match role {
             Some(Role::Transactions) => {
@@ -230,16 +244,18 @@ impl Feeder<'_> {
         let now = now_ms() as i64;
         let mut latencies = self.status.latencies();
         let durable = &self.durable;
-        let settled = self.in_flight.settle(
+        let settled = self.flow.in_flight.settle(
             |epoch| !durable.less_equal(&epoch),
             &self.status.appended,
             |appended_at| latencies.add(now - appended_at / 1000),
         );
         drop(latencies);
+        settled.iter().for_each(|settled| self.flow.follow(settled));
         if !self.plan.process.commits() {
             // This process has no committer to report it.
             let frontier = self.durable.with_frontier(|frontier| frontier.first().copied());
-            self.status.committed_elsewhere(frontier, settled);
+            let positions = settled.map(|settled| settled.positions).unwrap_or_default();
+            self.status.committed_elsewhere(frontier, positions);
         }
     }
 }

@@ -37,6 +37,6 @@ pub use mock::MockBroker;
 pub use producer::{Deliveries, Delivery, Producer};
 pub use progress::{PartitionProgress, SourceProgress};
 pub use settings::{Compression, KafkaSettings, Mechanism, ProducerSettings, Protocol, SourceSettings};
-pub use source::KafkaSource;
+pub use source::{KafkaSource, TopicEvents};
 pub use topics::{OffsetRange, TimestampType, TopicAdmin, TopicSettings};
 pub use transactional::{Header, Message, TransactionError, TransactionalProducer};

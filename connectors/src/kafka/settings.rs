@@ -93,7 +93,7 @@ pub struct SourceSettings {
     pub batch_bytes: usize,
     /// How long a batch's first record waits for others, ms.
     pub linger_ms: u64,
-    /// Batches that wait for the worker at most; then reading pauses.
+    /// Batches of a topic that wait for the worker at most; then reading it pauses.
     pub queued_batches: usize,
     /// Memory for records fetched ahead, KiB for each topic and worker.
     pub prefetch_kib: u32,
@@ -137,7 +137,7 @@ impl Default for KafkaSettings {
 impl Default for SourceSettings {
     fn default() -> Self {
         Self {
-            batch_records: 4_096,
+            batch_records: 1_024,
             batch_bytes: 1 << 20,
             linger_ms: 1,
             queued_batches: 8,

@@ -20,12 +20,20 @@ use crate::source::{Outbox, ReadClock, SourceError, SourceEvent, Wake};
 
 /// Reads the partitions assigned to one worker; stops when dropped.
 pub struct KafkaSource {
-    events: Receiver<SourceEvent>,
+    topics: Vec<TopicEvents>,
     progress: Arc<SourceProgress>,
     /// The latest time of records that are to be read, ms since 1970; [`UNTOLD`] at first.
     latest: Arc<AtomicI64>,
     stop: Arc<AtomicBool>,
     readers: Vec<JoinHandle<()>>,
+}
+
+/// What is read of one topic.
+pub struct TopicEvents {
+    /// The topic's number in the [`streamflow_model::PartitionId`]s of its records.
+    pub number: u16,
+    /// Disconnected once the reader has stopped, after [`SourceEvent::Failed`].
+    pub events: Receiver<SourceEvent>,
 }
 
 impl KafkaSource {
@@ -40,9 +48,8 @@ impl KafkaSource {
         clock: &ReadClock,
         wake: &Wake,
     ) -> Result<Self, SourceError> {
-        let (sender, events) = bounded(settings.source.queued_batches);
         let mut source = Self {
-            events,
+            topics: Vec::new(),
             progress: Arc::new(SourceProgress::new(assignments)),
             latest: Arc::new(AtomicI64::new(UNTOLD)),
             stop: Arc::default(),
@@ -57,8 +64,10 @@ impl KafkaSource {
         let all = Arc::new(all);
         for (topic, partitions) in topics {
             let consumer = consumer::assigned(settings, topic, &partitions, &source.progress)?;
-            let outbox =
-                Outbox { events: sender.clone(), wake: Arc::clone(wake), stop: Arc::clone(&source.stop) };
+            let (sender, events) = bounded(settings.source.queued_batches);
+            let number = partitions.first().map_or(0, |assignment| assignment.partition.topic());
+            source.topics.push(TopicEvents { number, events });
+            let outbox = Outbox { events: sender, wake: Arc::clone(wake), stop: Arc::clone(&source.stop) };
             let ends = Ends { all: Arc::clone(&all), clock: Arc::clone(clock) };
             let reader = Reader::new(consumer, ends, &source.latest, &partitions, &settings.source, outbox);
             let thread = thread::Builder::new()
@@ -70,10 +79,9 @@ impl KafkaSource {
         Ok(source)
     }
 
-    /// What has been read. Disconnected once every reader has stopped: after [`SourceEvent::Failed`] by each,
-    /// or at once where nothing is assigned.
-    pub fn events(&self) -> &Receiver<SourceEvent> {
-        &self.events
+    /// What has been read, by topic: who reads it decides which topic goes first.
+    pub fn topics(&self) -> &[TopicEvents] {
+        &self.topics
     }
 
     /// Records that are later than `time`, ms since 1970, wait, and with them their partitions, unless these never
@@ -92,7 +100,9 @@ impl Drop for KafkaSource {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         // Frees a reader that waits for room; it then sees that it is to stop.
-        while self.events.try_recv().is_ok() {}
+        for topic in &self.topics {
+            while topic.events.try_recv().is_ok() {}
+        }
         for reader in self.readers.drain(..) {
             // A panic of the reader is reported on standard error.
             let _ = reader.join();

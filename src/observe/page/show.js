@@ -125,7 +125,7 @@ function showFigures(snapshot, rate) {
   const most = (value) => flow.workers.reduce((largest, worker) => Math.max(largest, value(worker)), 0);
   const latencies = latency.commit;
   const quantile = (name) => (latencies === null ? UNKNOWN : milliseconds(latencies[name]));
-  const full = most((worker) => Math.max(worker.in_flight_records / flow.limit_records, worker.in_flight_bytes / flow.limit_bytes));
+  const full = most((worker) => Math.max(worker.in_flight_records / worker.window_records, worker.in_flight_bytes / flow.limit_bytes));
   const pausing = flow.workers.some(({ worker }) => rate((past) => paused(past, worker)) > 0);
   const busy = flow.workers.map(({ worker }) => percent(rate((past) => workerOf(past, worker)?.busy_seconds ?? null)));
   const commitRate = rate((past) => past.commits.commits);
@@ -136,7 +136,7 @@ function showFigures(snapshot, rate) {
     ["max, last minute or two", quantile("max")],
     ["commits/s, mean duration", `${perSecond(commitRate)}, ${commitRate > 0 ? milliseconds(commitTime / commitRate) : UNKNOWN}`],
     ["PostgreSQL, publisher", `${up(commits.postgres_up)}, ${up(publisher?.up ?? null)}`],
-    ["in flight, of the limit", `${count(flow.workers.reduce((sum, worker) => sum + worker.in_flight_records, 0))}, ${percent(full)}`],
+    ["in flight, of what may be", `${count(flow.workers.reduce((sum, worker) => sum + worker.in_flight_records, 0))}, ${percent(full)}`],
     ["reading", pausing ? `${STATES.waits.sign} paused at a limit` : `${STATES.ok.sign} not limited`],
     ["workers busy", busy.join(" ") || UNKNOWN],
     ["memory, of the limit", `${mebibytes(memory.resident_bytes)} of ${mebibytes(memory.limit_bytes)} MiB`],

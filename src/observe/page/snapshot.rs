@@ -100,6 +100,8 @@ struct Worker {
     worker: usize,
     in_flight_records: u64,
     in_flight_bytes: u64,
+    /// Records that may be in flight at the rate just seen.
+    window_records: u64,
     paused_seconds: f64,
     /// Time that its operators ran.
     busy_seconds: f64,
@@ -255,6 +257,7 @@ impl Worker {
             worker,
             in_flight_records: report.in_flight,
             in_flight_bytes: report.in_flight_bytes,
+            window_records: report.window,
             paused_seconds: report.paused.as_secs_f64(),
             busy_seconds: report.operators.iter().map(|operator| operator.busy.as_secs_f64()).sum(),
             held_records: held().map(|held| held.records).sum(),

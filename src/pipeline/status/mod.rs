@@ -167,9 +167,14 @@ impl Status {
         lock(&self.workers).clone()
     }
 
-    /// Has `thread`, a worker's, woken at each commit.
-    pub fn wake_at_commits(&self, thread: std::thread::Thread) {
+    /// Has `thread`, a worker's, woken at each commit, and by [`Status::wake_workers`].
+    pub fn wake_worker(&self, thread: std::thread::Thread) {
         lock(&self.wake).push(thread);
+    }
+
+    /// Wakes the workers of this process.
+    pub fn wake_workers(&self) {
+        lock(&self.wake).iter().for_each(std::thread::Thread::unpark);
     }
 
     /// Has the sink scheduled at each commit.
@@ -182,7 +187,7 @@ impl Status {
             // Where the worker has gone there is nobody left to wake.
             let _ = activator.activate();
         }
-        lock(&self.wake).iter().for_each(std::thread::Thread::unpark);
+        self.wake_workers();
     }
 
     /// Takes note of an alert change on its way to being committed.

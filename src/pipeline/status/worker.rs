@@ -14,8 +14,10 @@ pub struct WorkerReport {
     pub in_flight: u64,
     /// Bytes of their keys and values.
     pub in_flight_bytes: u64,
-    /// How long reading has paused so far because there were too many of them, or because memory was at its
-    /// limit.
+    /// How many records may be in flight at the rate just seen.
+    pub window: u64,
+    /// How long something to read has been held back so far, because as much as may be was in flight, or because
+    /// memory was at its limit.
     pub paused: Duration,
     /// The time of the oldest of them by partition, microseconds since 1970.
     pub oldest: Vec<(PartitionId, i64)>,
