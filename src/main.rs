@@ -30,6 +30,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     cli::start_logging(cli.log_format, &cli.command);
+    memory::return_what_is_freed();
     let outcome = match cli.command {
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(&arguments),

@@ -1,11 +1,19 @@
 //! Memory and processor time of this process.
 
 use std::time::Duration;
-use tikv_jemalloc_ctl::{epoch, stats};
+use tikv_jemalloc_ctl::{background_thread, epoch, stats};
 
 /// jemalloc returns freed memory to the system, and its statistics can be read while the process runs.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Has freed memory returned to the system by a thread of the allocator. Otherwise only threads that allocate return it:
+/// a process that pauses because its memory is at the limit would wait for ever for what it has freed already.
+pub fn return_what_is_freed() {
+    if let Err(error) = background_thread::write(true) {
+        tracing::warn!(%error, "the allocator returns freed memory late");
+    }
+}
 
 /// Memory of this process in bytes; `None` if the system or the allocator does not report it.
 #[derive(Clone, Copy, Debug)]
