@@ -372,7 +372,7 @@ impl Customer {
         self.entries.balance(&[position], block_length, calendar);
     }
 
-    /// Restores a current folded transaction that the sums already include.
+    /// Restores a current folded transaction that the sums already include. [`Self::order_folded`] must follow.
     pub(super) fn restore_folded(&mut self, transaction: &Transaction, kept_from: i64) {
         let event_time = transaction.event_time;
         let is_first = self.is_first(transaction.currency);
@@ -386,14 +386,22 @@ impl Customer {
         };
         folded.include(event_time);
         if event_time >= kept_from {
-            let index = recent.partition_point(|earlier| earlier.event_time <= event_time);
-            recent.insert(index, EarlierTransaction { event_time, cents: transaction.amount.0 });
+            recent.push(EarlierTransaction { event_time, cents: transaction.amount.0 });
         }
         if let Some(place) = transaction.place {
             let later = |last: &FoldedPlace| (last.event_time, &last.id) > (event_time, &transaction.id);
             if !annex.last_place.as_ref().is_some_and(later) {
                 annex.last_place = Some(FoldedPlace { event_time, place, id: transaction.id.clone() });
             }
+        }
+    }
+
+    /// Orders the folded transactions that were restored in any order.
+    pub(super) fn order_folded(&mut self) {
+        let Some(annex) = &mut self.annex else { return };
+        let others = annex.others.iter_mut().map(|other| &mut other.recent);
+        for recent in std::iter::once(&mut annex.recent).chain(others) {
+            recent.sort_by_key(|earlier| earlier.event_time);
         }
     }
 

@@ -128,6 +128,7 @@ pub fn history<'s>(
             if !(frontiers[3].is_empty() && frontiers[4].is_empty()) {
                 return;
             }
+            history.finish_restoring();
             let complete = [&frontiers[0], &frontiers[1], &frontiers[2], &frontiers[5]];
             while let Some(mut epoch) = stash.next_complete(&complete) {
                 let [on_scored, on_amended, on_changes, on_evidence, on_profiles, on_settled] =

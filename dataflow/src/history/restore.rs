@@ -5,6 +5,13 @@ use super::state::History;
 use crate::resume::{RestoredCustomer, RestoredTransaction};
 
 impl History {
+    /// Everything has been restored.
+    pub(super) fn finish_restoring(&mut self) {
+        for slot in std::mem::take(&mut self.unordered) {
+            self.customers.get_mut(slot).order_folded();
+        }
+    }
+
     /// Restores a customer's sums in a currency.
     pub(super) fn restore_customer(&mut self, restored: &RestoredCustomer) {
         let folded_before = self.folded_before();
@@ -25,6 +32,7 @@ impl History {
         } else if !transaction.voided {
             let kept_from = self.folded_before() - self.folded_look_back();
             self.customers.get_mut(slot).restore_folded(transaction, kept_from);
+            self.unordered.insert(slot);
         }
         slot
     }

@@ -16,7 +16,7 @@ use crate::roster::{BATCH, Member, OfMember, Roster};
 use crate::score::{Amended, Scored, Settled, Verdict};
 use crate::settings::Settings;
 use crate::views::customer_profile::{Profile, ProfileKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{Calendar, Entity};
@@ -68,6 +68,8 @@ pub(super) struct History {
     /// Customers with blocks of entries, by slot, whose evidence may have changed in this epoch: from an event
     /// time on.
     restated: BTreeMap<u32, i64>,
+    /// Customers, by slot, whose folded transactions have been restored in no order.
+    pub(super) unordered: HashSet<u32>,
 }
 
 /// Customers whose profile changes in this epoch.
@@ -112,6 +114,7 @@ impl History {
             settled: resume.settled(settings),
             touched: Touched::default(),
             restated: BTreeMap::new(),
+            unordered: HashSet::new(),
         };
         let folded_before = history.folded_before();
         resume.controls.iter().for_each(|change| history.policy.apply(change.clone(), folded_before));
