@@ -5,6 +5,8 @@
 //!
 //! `STREAMFLOW_TRANSFERS` sets how many, `STREAMFLOW_TRANSFER_RATE` how many a second.
 
+use crate::command::Running;
+use crate::exactness::pending;
 use crate::parts::Parts;
 use chrono::{TimeDelta, Utc};
 use postgres::Client;
@@ -26,6 +28,8 @@ const HORIZON_SECONDS: u64 = 60;
 /// So many of the last transfers may be amended, and of the others one of so many, at any age.
 const RECENT: usize = 500;
 const OLD_OF: u64 = 100;
+/// How often one is amended that is final: what precedes it is read for that, and of so few customers it is much.
+const FINAL_EVERY: Duration = Duration::from_secs(10);
 const MOST_KILLS: u64 = 10;
 
 /// What left and what arrived, in cents, and as of when. All amounts are whole cents.
@@ -79,7 +83,9 @@ fn every_reader_sees_both_sides_of_every_transfer() {
             run = parts.run();
         }
         let sent = sender.join().unwrap();
-        parts.wait_for(&mut run, sent.records, PATIENCE + Duration::from_millis(transfers));
+        let patience = PATIENCE + Duration::from_millis(transfers);
+        parts.wait_for(&mut run, sent.records, patience);
+        wait_for_answers(parts, &mut run, patience);
         drop(done);
         let looks = readers.map(|reader| reader.join().unwrap());
         assert!(run.terminate().success());
@@ -98,6 +104,14 @@ fn every_reader_sees_both_sides_of_every_transfer() {
          reads of sums at {frontiers} frontiers, {} of all rows at {}, 0 differences",
         all.reads, all.frontiers
     );
+}
+
+/// Waits until no correction or void waits to be decided any more.
+fn wait_for_answers(parts: &Parts, run: &mut Running, patience: Duration) {
+    let (mut client, begun) = (parts.connect(), Instant::now());
+    while pending(&mut client) > 0 {
+        run.keep_waiting(begun, patience, "all are answered");
+    }
 }
 
 /// What was sent.
@@ -160,7 +174,7 @@ fn send(parts: &Parts, transfers: u64, rate: u64) -> Sent {
         producer.send(&topic, key, Some(event.to_string().as_bytes()), None).unwrap();
     };
     let (mut recent, mut old) = (VecDeque::new(), VecDeque::new());
-    let (begun, mut sent) = (Instant::now(), Sent::default());
+    let (begun, mut sent, mut final_amended) = (Instant::now(), Sent::default(), Instant::now());
     for number in 0..transfers {
         sleep(Duration::from_micros(number * 1_000_000 / rate).saturating_sub(begun.elapsed()));
         let now = Utc::now();
@@ -179,6 +193,13 @@ fn send(parts: &Parts, transfers: u64, rate: u64) -> Sent {
         let chosen = dice.random_range(0..known.len());
         // A known one once more: as it is, with another amount and store, or withdrawn.
         let (at, event) = &mut known[chosen];
+        let age = (now - *at).num_milliseconds();
+        // Those in between may be final or not.
+        let horizon = HORIZON_SECONDS as i64 * 1000;
+        let is_final = age > 2 * horizon;
+        if age > horizon - LATE_MS && (!is_final || final_amended.elapsed() < FINAL_EVERY) {
+            continue;
+        }
         let amends = match dice.random_range(0..50) {
             0 => {
                 tell(event);
@@ -189,7 +210,10 @@ fn send(parts: &Parts, transfers: u64, rate: u64) -> Sent {
             _ => continue,
         };
         sent.amended += 1;
-        sent.amended_old += u64::from((now - *at).num_seconds() as u64 > 2 * HORIZON_SECONDS);
+        if is_final {
+            final_amended = Instant::now();
+            sent.amended_old += 1;
+        }
         event["revision"] = json!(event["revision"].as_u64().unwrap() + 1);
         sent.cents -= cents_of(event);
         match amends {
