@@ -158,7 +158,9 @@ impl From<postgres::Error> for PostgresError {
 
 /// The server went away, is not ready, or is short of something (connections, disk) that comes back.
 fn is_outage(code: &SqlState) -> bool {
-    const SHUTDOWN_OR_TIMEOUT: [SqlState; 6] = [
+    const SHUTDOWN_OR_TIMEOUT: [SqlState; 7] = [
+        // After a failover the address leads to a standby for a while.
+        SqlState::READ_ONLY_SQL_TRANSACTION,
         // A statement over its time limit: the server is slow, or somebody cancelled it.
         SqlState::QUERY_CANCELED,
         SqlState::ADMIN_SHUTDOWN,

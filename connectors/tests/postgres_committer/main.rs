@@ -267,6 +267,37 @@ fn a_connection_broken_in_mid_transaction_is_retried() {
     assert_exactly(&server.settings(), 4);
 }
 
+/// As after a failover, while the address still leads to the old primary.
+#[test]
+fn a_server_that_is_read_only_is_waited_for() {
+    let server = server(false);
+    let settings = server.settings();
+    let mut owner = connect(&settings).unwrap();
+    let committer = start(settings.clone(), EventWriter::default());
+    committer.submit(1, Events(vec![0])).unwrap();
+    let begun = Instant::now();
+    let wait_for = |done: &dyn Fn() -> bool| {
+        while !done() {
+            assert!(committer.failure().is_none(), "{:?}", committer.failure());
+            assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", committer.statistics());
+            sleep(Duration::from_millis(10));
+        }
+    };
+    wait_for(&|| committer.statistics().commits == 1);
+    owner
+        .batch_execute(
+            "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+        )
+        .unwrap();
+    committer.submit(2, Events(vec![1])).unwrap();
+    wait_for(&|| committer.statistics().retries >= 3);
+    owner.batch_execute("ALTER ROLE CURRENT_USER RESET default_transaction_read_only").unwrap();
+    assert_eq!(committer.close().unwrap(), 2);
+    assert_exactly(&settings, 2);
+}
+
 #[test]
 fn a_fatal_error_surfaces() {
     let server = server(false);
