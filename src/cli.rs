@@ -1,8 +1,14 @@
 //! The command line.
 
+use chrono::{SecondsFormat, Utc};
 use clap::{Parser, Subcommand, ValueEnum};
+use serde_json::json;
 use std::io::IsTerminal;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Real-time fraud detection and an exact medallion in PostgreSQL, from one dataflow graph.
 ///
@@ -53,7 +59,30 @@ pub fn start_logging(format: LogFormat, command: &Command) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => {
+            let builder = builder.with_ansi(std::io::stderr().is_terminal()).with_target(false);
+            builder.finish().with(filter_fn(is_without_data)).init();
+        }
+        LogFormat::Json => builder.json().finish().with(filter_fn(is_without_data)).init(),
     }
+}
+
+/// Writes the line that says why the process ends, in the form of the log. No level leaves it out.
+pub fn log_fatal(format: LogFormat, error: &anyhow::Error) {
+    match format {
+        LogFormat::Text => eprintln!("streamflow: {error:#}"),
+        LogFormat::Json => {
+            let timestamp = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+            let fields = json!({"message": format!("streamflow: {error:#}")});
+            let line =
+                json!({"timestamp": timestamp, "level": "ERROR", "fields": fields, "target": "streamflow"});
+            eprintln!("{line}");
+        }
+    }
+}
+
+/// The PostgreSQL client's lines below `info` have the parameters of statements: names and e-mails of customers. No
+/// setting shows them.
+fn is_without_data(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::INFO || !metadata.target().starts_with("tokio_postgres")
 }

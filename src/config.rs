@@ -280,7 +280,7 @@ impl Config {
         assign(&mut tree, overrides)?;
         let config: Self = serde_path_to_error::deserialize(tree).map_err(|error| {
             let path = error.path().to_string();
-            anyhow::anyhow!("configuration: {path}: {}", error.into_inner())
+            anyhow::anyhow!("configuration: {path}: {}", plainly(&error.into_inner().to_string()))
         })?;
         config.check()?;
         Ok(config)
@@ -395,8 +395,27 @@ fn read_yaml(path: &Path) -> Result<Value> {
 fn parse_yaml(text: &str) -> Result<Value> {
     serde_saphyr::from_str(text).map_err(|error| {
         let message = error.to_string();
-        anyhow::anyhow!("{}", message.lines().next().unwrap_or_default())
+        anyhow::anyhow!("{}", plainly(message.lines().next().unwrap_or_default()))
     })
+}
+
+/// The parsers' messages without the words of a programming language.
+fn plainly(message: &str) -> String {
+    const WHOLE: &str = "expected a whole number from 0 on";
+    let words = [
+        ("invalid type: null", "no value"),
+        ("expected usize", WHOLE),
+        ("expected u64", WHOLE),
+        ("expected u32", WHOLE),
+        ("expected u16", WHOLE),
+        ("expected f64", "expected a number"),
+        (", set DuplicateKeyPolicy in Options if acceptable", ", each key may be there once"),
+    ];
+    let message = words.iter().fold(message.to_owned(), |message, (from, to)| message.replace(from, to));
+    match message.split_once("expected struct ") {
+        Some((begin, _)) => format!("{begin}expected a map of keys to values"),
+        None => message,
+    }
 }
 
 /// Sets keys of a tree, each given as `key=value` with dots in the key.

@@ -11,11 +11,14 @@ mod config;
 mod database;
 mod demo;
 mod histogram;
+mod instant;
 mod lock;
 mod maintenance;
 mod memory;
+mod misuse;
 mod observe;
 mod offsets;
+mod output;
 mod pace;
 mod pipeline;
 mod publisher;
@@ -25,6 +28,7 @@ mod stop;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use misuse::Misuse;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -41,10 +45,10 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Resubmit(arguments) => commands::resubmit::run(&arguments),
-        Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::Verify(arguments) => commands::verify::run(&arguments, cli.log_format),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("streamflow: {error:#}");
-        ExitCode::from(1)
+        cli::log_fatal(cli.log_format, &error);
+        ExitCode::from(if error.is::<Misuse>() { 2 } else { 1 })
     })
 }

@@ -1,6 +1,7 @@
 //! `bench compare`: two reports against each other.
 
 use super::results::REPORT;
+use crate::output;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -27,14 +28,14 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (before, after) = (read(&arguments.before)?, read(&arguments.after)?);
     let comparison = Comparison::new(&before, &after);
-    print!("{comparison}");
+    output::write(&comparison)?;
     if comparison.rows.is_empty() {
         bail!("the reports have nothing in common");
     }
     let picture = plot::draw(&comparison).context("cannot draw")?;
     std::fs::write(&arguments.svg, picture)
         .with_context(|| format!("cannot write {}", arguments.svg.display()))?;
-    println!("\npicture in {}", arguments.svg.display());
+    output::line(format_args!("\npicture in {}", arguments.svg.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,6 @@
 //! Runs as they are reported.
 
+use crate::output;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,9 +42,9 @@ pub fn versions() -> BTreeMap<String, String> {
 
 /// Prints the report, and writes it to a directory.
 pub fn publish(report: &Report, out: Option<&Path>) -> Result<()> {
-    print!("{}", summary::table(report));
+    output::write(summary::table(report))?;
     if let Some(out) = out {
-        println!("\nreport in {}", write(report, out)?.display());
+        output::line(format_args!("\nreport in {}", write(report, out)?.display()))?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `streamflow demo`: everything in one process tree.
 
+use super::generate::rate;
 use crate::demo::{self, Options};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -16,14 +17,14 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Transactions per second
-    #[arg(long, default_value_t = 1000.0)]
+    #[arg(long, default_value_t = 1000.0, value_parser = rate)]
     rate: f64,
     /// How long traffic flows, e.g. 60s or 2m
     #[arg(long, default_value = "60s", value_parser = duration)]
     duration: Duration,
     /// Worker threads
-    #[arg(long, default_value_t = 1)]
-    workers: usize,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: u16,
     /// Seed of the traffic
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -36,7 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let equal = demo::run(&Options {
         rate: arguments.rate,
         duration: arguments.duration,
-        workers: arguments.workers,
+        workers: arguments.workers.into(),
         seed: arguments.seed,
         hold: arguments.hold,
     })?;

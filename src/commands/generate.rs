@@ -1,8 +1,11 @@
 //! `streamflow generate`: synthetic traffic to Kafka or a file.
 
 use crate::config::{self, Config};
+use crate::instant;
+use crate::misuse::Misuse;
 use crate::pace::Pace;
 use anyhow::{Context, Result, bail};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,7 +16,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use streamflow_connectors::kafka::{Producer, TopicAdmin};
 use streamflow_generator::{DimensionRecord, GeneratedEvent, GeneratorSettings, Label, Population, Traffic};
-use streamflow_model::timestamp;
 
 /// Write synthetic transactions with labelled fraud to Kafka or a file.
 ///
@@ -38,7 +40,7 @@ pub struct Arguments {
     #[arg(long)]
     count: Option<u64>,
     /// Ordinary transactions per second of event time; to Kafka also of wall-clock time
-    #[arg(long, default_value_t = 1000.0)]
+    #[arg(long, default_value_t = 1000.0, value_parser = rate)]
     rate: f64,
     /// Seed
     #[arg(long, default_value_t = 1)]
@@ -46,9 +48,9 @@ pub struct Arguments {
     /// Customers
     #[arg(long)]
     customers: Option<u32>,
-    /// Event time of the first transaction, RFC 3339 [default: 2026-02-01T00:00:00-03:00; to Kafka: now]
-    #[arg(long)]
-    start: Option<String>,
+    /// Event time of the first transaction, RFC 3339 or a date [default: 2026-02-01T00:00:00-03:00; to Kafka: now]
+    #[arg(long, value_name = "TIME", value_parser = instant::parse)]
+    start: Option<DateTime<Utc>>,
     /// Fractions: late, duplicate, corrected, voided and malformed events, fraud episodes; e.g. --set
     /// late_rate=0.1
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -59,18 +61,46 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    check_outputs(arguments)?;
     let settings = settings(arguments)?;
     let mut traffic = Traffic::new(settings)?;
     if let Some(directory) = &arguments.reference {
         write_reference(directory, traffic.population())?;
     }
     let mut labels = arguments.labels.as_deref().map(Labels::create).transpose()?;
-    match &arguments.file {
-        Some(path) => to_file(path, arguments.count, &mut traffic, labels.as_mut())?,
-        None => to_kafka(arguments, &mut traffic, labels.as_mut())?,
+    match (&arguments.file, arguments.count) {
+        (Some(path), Some(count)) => to_file(path, count, &mut traffic, labels.as_mut())?,
+        _ => to_kafka(arguments, &mut traffic, labels.as_mut())?,
     }
     labels.map_or(Ok(()), Labels::finish)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Transactions a second, as an argument.
+///
+/// # Errors
+/// It is no number that the generator takes.
+pub fn rate(text: &str) -> Result<f64> {
+    match text.parse() {
+        Ok(rate) if (0.001..=10_000_000.0).contains(&rate) => Ok(rate),
+        _ => bail!("must be 0.001 to 10000000"),
+    }
+}
+
+/// No two outputs are one file, and a file ends.
+fn check_outputs(arguments: &Arguments) -> Result<(), Misuse> {
+    if arguments.file.is_some() && arguments.count.is_none() {
+        return Err(Misuse("--file needs --count: a file must end".to_owned()));
+    }
+    let reference =
+        arguments.reference.iter().flat_map(|directory| REFERENCE.map(|name| directory.join(name)));
+    let outputs = arguments.file.iter().chain(&arguments.labels).cloned().chain(reference);
+    let mut outputs: Vec<PathBuf> = outputs.map(|path| std::path::absolute(&path).unwrap_or(path)).collect();
+    outputs.sort_unstable();
+    match outputs.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(twice) => Err(Misuse(format!("{} is named for two outputs", twice[0].display()))),
+        None => Ok(()),
+    }
 }
 
 fn settings(arguments: &Arguments) -> Result<GeneratorSettings> {
@@ -80,16 +110,16 @@ fn settings(arguments: &Arguments) -> Result<GeneratorSettings> {
     settings.seed = arguments.seed;
     settings.transactions_per_second = arguments.rate;
     settings.customers = arguments.customers.unwrap_or(settings.customers);
-    match &arguments.start {
-        Some(text) => {
-            settings.start =
-                timestamp::parse(text).with_context(|| format!("--start {text}: must be RFC 3339"))?;
-        }
-        None if arguments.file.is_none() => settings.start = chrono::Utc::now().timestamp_micros(),
+    match arguments.start {
+        Some(start) => settings.start = start.timestamp_micros(),
+        None if arguments.file.is_none() => settings.start = Utc::now().timestamp_micros(),
         None => {}
     }
     Ok(settings)
 }
+
+/// The files of `--reference`.
+const REFERENCE: [&str; 4] = ["customers.jsonl", "stores.jsonl", "products.jsonl", "blacklist.jsonl"];
 
 struct Labels {
     path: PathBuf,
@@ -114,10 +144,11 @@ impl Labels {
 
 fn write_reference(directory: &Path, population: &Population) -> Result<()> {
     std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    write_records(&directory.join("customers.jsonl"), population.customers())?;
-    write_records(&directory.join("stores.jsonl"), population.stores())?;
-    write_records(&directory.join("products.jsonl"), population.products())?;
-    write_records(&directory.join("blacklist.jsonl"), population.blacklist())
+    let [customers, stores, products, blacklist] = REFERENCE.map(|name| directory.join(name));
+    write_records(&customers, population.customers())?;
+    write_records(&stores, population.stores())?;
+    write_records(&products, population.products())?;
+    write_records(&blacklist, population.blacklist())
 }
 
 fn write_records(path: &Path, records: impl Iterator<Item = DimensionRecord>) -> Result<()> {
@@ -132,13 +163,7 @@ fn write_records(path: &Path, records: impl Iterator<Item = DimensionRecord>) ->
     create().with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn to_file(
-    path: &Path,
-    count: Option<u64>,
-    traffic: &mut Traffic,
-    mut labels: Option<&mut Labels>,
-) -> Result<()> {
-    let Some(count) = count else { bail!("--file needs --count: a file must end") };
+fn to_file(path: &Path, count: u64, traffic: &mut Traffic, mut labels: Option<&mut Labels>) -> Result<()> {
     let output: Box<dyn Write> = if path == Path::new("-") {
         Box::new(std::io::stdout().lock())
     } else {
@@ -169,7 +194,7 @@ fn to_kafka(arguments: &Arguments, traffic: &mut Traffic, mut labels: Option<&mu
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     send_reference(&producer, &config, traffic.population())?;
-    let mut pace = Pace::start(chrono::Utc::now().timestamp_micros());
+    let mut pace = Pace::start(Utc::now().timestamp_micros());
     let mut event = GeneratedEvent::default();
     let mut sent = 0;
     while arguments.count.is_none_or(|count| sent < count) && !stop.load(Ordering::Relaxed) {

@@ -2,6 +2,7 @@
 
 use super::configuration::ConfigArguments;
 use crate::maintenance::{self, Completion, Mode};
+use crate::output;
 use anyhow::Result;
 use clap::Args;
 use std::process::ExitCode;
@@ -32,11 +33,17 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Apply };
-    let outcome = maintenance::run(&config, mode, &mut |line| println!("{line}"))?;
+    let mut told = Ok(());
+    let outcome = maintenance::run(&config, mode, &mut |line| {
+        if told.is_ok() {
+            told = output::line(line);
+        }
+    })?;
+    told?;
     Ok(match outcome {
         Completion::Done => ExitCode::SUCCESS,
         Completion::AlreadyRunning => {
-            println!("another maintenance is at work: nothing done");
+            output::line("another maintenance is at work: nothing done")?;
             ExitCode::SUCCESS
         }
         Completion::Incomplete(remains) => {

@@ -1,6 +1,7 @@
 //! `streamflow migrate`: brings the database to this version's schema.
 
 use super::configuration::ConfigArguments;
+use crate::output;
 use anyhow::Result;
 use clap::Args;
 use std::process::ExitCode;
@@ -21,15 +22,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     let applied = migrate(&mut connect(&config.postgres)?, migrations())?;
     for migration in &applied {
-        println!(
+        output::line(format_args!(
             "applied {:03}_{} in {:.0} ms",
             migration.number,
             migration.name,
             migration.took.as_secs_f64() * 1e3
-        );
+        ))?;
     }
     if applied.is_empty() {
-        println!("nothing to apply: the schema is up to date");
+        output::line("nothing to apply: the schema is up to date")?;
     }
     Ok(ExitCode::SUCCESS)
 }

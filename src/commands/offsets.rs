@@ -3,7 +3,9 @@
 use super::configuration::ConfigArguments;
 use crate::config::Config;
 use crate::database::connect_migrated;
+use crate::instant;
 use crate::offsets::{Standing, brokers_time, set_back};
+use crate::output;
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
@@ -47,8 +49,8 @@ enum Action {
 /// lease, so a pipeline that runs ends: stop it before, and start it afterwards.
 #[derive(Debug, Args)]
 struct Mend {
-    /// Set it back to this instant instead, RFC 3339
-    #[arg(long, value_name = "TIME")]
+    /// Set it back to this instant instead, RFC 3339 or a date
+    #[arg(long, value_name = "TIME", value_parser = instant::parse)]
     to: Option<DateTime<Utc>>,
     /// Do it; otherwise only say what would be done
     #[arg(long)]
@@ -66,8 +68,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn show(config: &Config, format: Format) -> Result<ExitCode> {
     let standing = Standing::look(config, &mut connect_migrated(&config.postgres)?)?;
     match format {
-        Format::Table => print!("{standing}"),
-        Format::Json => println!("{}", serde_json::to_string_pretty(&standing)?),
+        Format::Table => output::write(&standing)?,
+        Format::Json => output::line(format_args!("{}", serde_json::to_string_pretty(&standing)?))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -79,12 +81,12 @@ fn mend(config: &Config, mend: &Mend) -> Result<ExitCode> {
     };
     let mut client = connect_migrated(&config.postgres)?;
     let Some(from) = set_back(config, &mut client, to, mend.yes)? else {
-        println!("nothing to do: the watermark is not after {to}");
+        output::line(format_args!("nothing to do: the watermark is not after {to}"))?;
         return Ok(ExitCode::SUCCESS);
     };
     if !mend.yes {
         bail!("would set the watermark back from {from} to {to}: repeat with --yes");
     }
-    println!("the watermark is set back from {from} to {to}");
+    output::line(format_args!("the watermark is set back from {from} to {to}"))?;
     Ok(ExitCode::SUCCESS)
 }

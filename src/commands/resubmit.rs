@@ -1,6 +1,9 @@
 //! `streamflow resubmit`: dead letters, sent again.
 
 use super::configuration::ConfigArguments;
+use crate::instant;
+use crate::misuse::Misuse;
+use crate::output;
 use crate::resubmit::{self, Order, ResubmissionSummary, Selection};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -40,11 +43,11 @@ pub struct Arguments {
     /// These
     #[arg(long = "id", value_name = "ID", num_args = 1..)]
     ids: Vec<i64>,
-    /// Those read at this time or later, RFC 3339
-    #[arg(long, value_name = "TIME")]
+    /// Those read at this time or later, RFC 3339 or a date
+    #[arg(long, value_name = "TIME", value_parser = instant::parse)]
     since: Option<DateTime<Utc>>,
-    /// Those read before this time, RFC 3339
-    #[arg(long, value_name = "TIME")]
+    /// Those read before this time, RFC 3339 or a date
+    #[arg(long, value_name = "TIME", value_parser = instant::parse)]
     until: Option<DateTime<Utc>>,
     /// All of them
     #[arg(long, conflicts_with_all = ["reasons", "ids", "since", "until"])]
@@ -67,19 +70,27 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if let (Some(since), Some(until)) = (arguments.since, arguments.until)
+        && since >= until
+    {
+        return Err(Misuse(format!(
+            "--since {since} is not before --until {until}: there is nothing between"
+        ))
+        .into());
+    }
     let config = arguments.config.load()?;
     let selection = arguments.selection();
     let limit = arguments.limit.unwrap_or(u64::MAX);
     if let Some(path) = &arguments.export {
         let written = resubmit::export(&config, selection, limit, path)?;
-        println!("{written} dead letters written to {}", path.display());
+        output::line(format_args!("{written} dead letters written to {}", path.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (rewrite, is_dry_run) = (arguments.rewrite.clone(), arguments.dry_run);
     let only_rewritten = !arguments.all && selection.is_open();
     let order = Order { selection, rewrite, only_rewritten, limit, is_dry_run };
     let summary = resubmit::run(&config, order, |line| eprintln!("streamflow: {line}"))?;
-    print(&summary, arguments.dry_run);
+    print(&summary, arguments.dry_run)?;
     Ok(if summary.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -99,17 +110,18 @@ impl Arguments {
     }
 }
 
-fn print(summary: &ResubmissionSummary, is_dry_run: bool) {
+fn print(summary: &ResubmissionSummary, is_dry_run: bool) -> Result<()> {
     let ResubmissionSummary { sent, refused, unused } = summary;
     for ((topic, reason), letters) in sent {
-        println!("{letters:>9}  {reason:<20}  to {topic}");
+        output::line(format_args!("{letters:>9}  {reason:<20}  to {topic}"))?;
     }
     let total: u64 = sent.values().sum();
     let verb = if is_dry_run { "would be sent" } else { "sent" };
-    println!("{total} dead letters {verb}, {refused} cannot be");
+    output::line(format_args!("{total} dead letters {verb}, {refused} cannot be"))?;
     if *unused > 0 {
-        println!(
+        output::line(format_args!(
             "{unused} lines of the file are of dead letters that are not selected, were sent before, or do not exist"
-        );
+        ))?;
     }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The comparison of every table with its recomputation.
 
 use crate::config::Config;
+use crate::output;
 use anyhow::Result;
 use streamflow_connectors::postgres::connect;
 
@@ -12,15 +13,15 @@ pub fn compare(config: &Config) -> Result<bool> {
     let comparisons = streamflow_verification::all(&mut client, &config.rules)?;
     for comparison in &comparisons {
         let verdict = if comparison.differing == 0 { "equal" } else { "DIFFERS" };
-        println!("  {:<34} {:>9} rows  {verdict}", comparison.table, comparison.rows);
+        output::line(format_args!("  {:<34} {:>9} rows  {verdict}", comparison.table, comparison.rows))?;
         for row in &comparison.sample {
-            println!("      {row}");
+            output::line(format_args!("      {row}"))?;
         }
     }
     let equal = comparisons.iter().all(|comparison| comparison.differing == 0);
-    println!(
+    output::line(format_args!(
         "\n{}",
         if equal { "All tables are equal to their recomputation." } else { "Some tables DIFFER." }
-    );
+    ))?;
     Ok(equal)
 }

@@ -6,6 +6,7 @@ mod traffic;
 
 use crate::config::Config;
 use crate::observe::{Observed, Server};
+use crate::output;
 use crate::pipeline::{self, Status};
 use crate::stop::Stop;
 use anyhow::{Context, Result, anyhow};
@@ -42,31 +43,35 @@ const PARTITIONS: u16 = 3;
 /// Runs the demo; true where all tables equal their recomputation.
 pub fn run(options: &Options) -> Result<bool> {
     let interrupts = count_interrupts()?;
-    println!("Starting a broker (in this process) and a private PostgreSQL ...");
+    output::line("Starting a broker (in this process) and a private PostgreSQL ...")?;
     let broker = MockBroker::start()?;
     let postgres = PrivatePostgres::start(&PrivateOptions::default())?;
     let config = configure(options, &broker, &postgres)?;
-    println!("  broker     kcat -b {} -t {} -C", broker.address(), config.topics.transactions[0]);
-    println!("  alerts     kcat -b {} -t {} -C", broker.address(), config.topics.alerts);
-    println!("  PostgreSQL {}", postgres.psql_command());
-    println!("             e.g. SELECT * FROM gold.agg_daily_fraud; SELECT streamflow.frontier();");
+    output::line(format_args!(
+        "  broker     kcat -b {} -t {} -C",
+        broker.address(),
+        config.topics.transactions[0]
+    ))?;
+    output::line(format_args!("  alerts     kcat -b {} -t {} -C", broker.address(), config.topics.alerts))?;
+    output::line(format_args!("  PostgreSQL {}", postgres.psql_command()))?;
+    output::line("             e.g. SELECT * FROM gold.agg_daily_fraud; SELECT streamflow.frontier();")?;
 
     let (stop, status) = (Arc::new(Stop::default()), Arc::new(Status::default()));
     let server = Server::start(LISTEN, Observed::new(&config, &status, &stop))?;
-    println!("  status page: http://{}/\n", server.address());
+    output::line(format_args!("  status page: http://{}/\n", server.address()))?;
     let pipeline = start_pipeline(&config, &stop, &status)?;
     let traffic = TrafficThread::start(options, &config)?;
     let sent = watch(&interrupts, traffic, &stop, &status)?;
     stop.ask();
     pipeline.join().map_err(|_| anyhow!("the pipeline stopped"))??;
     if let Some(sent) = sent {
-        println!("\n{sent} records sent, all of them read and committed.");
+        output::line(format_args!("\n{sent} records sent, all of them read and committed."))?;
     }
 
-    println!("Recomputing every table from the events as received ...\n");
+    output::line("Recomputing every table from the events as received ...\n")?;
     let equal = comparison::compare(&config)?;
     if options.hold {
-        println!("\nPostgreSQL stays open until Ctrl-C: {}", postgres.psql_command());
+        output::line(format_args!("\nPostgreSQL stays open until Ctrl-C: {}", postgres.psql_command()))?;
         let before = interrupts.load(Ordering::Relaxed);
         while interrupts.load(Ordering::Relaxed) == before {
             std::thread::sleep(TICK);

@@ -1,7 +1,8 @@
 //! What the demo shows while it runs: a line of figures, and some alerts with their evidence.
 
+use crate::output;
 use crate::pipeline::{LatestAlert, Status};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use streamflow_connectors::source::now_ms;
@@ -44,13 +45,11 @@ impl Screen {
         if self.shown.elapsed() >= if self.live { LIVE } else { LINES } {
             let figures = self.figures(status);
             self.shown = Instant::now();
-            if self.live {
-                print!("\r\x1b[2K{figures}");
-            } else {
-                println!("{figures}");
-            }
             // A screen that is gone is no reason to stop.
-            let _ = std::io::stdout().flush();
+            let _ = match self.live {
+                true => output::write(format_args!("\r\x1b[2K{figures}")),
+                false => output::line(figures),
+            };
         }
     }
 
@@ -63,10 +62,8 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        if self.live {
-            print!("\r\x1b[2K");
-        }
-        println!("{text}");
+        let begin = if self.live { "\r\x1b[2K" } else { "" };
+        let _ = output::line(format_args!("{begin}{text}"));
     }
 
     fn figures(&mut self, status: &Status) -> String {

@@ -27,6 +27,7 @@ mod records;
 mod removals;
 mod results;
 mod rows;
+mod stage;
 mod views;
 mod waiting;
 mod worker;
@@ -35,6 +36,7 @@ use crate::config::Config;
 use anyhow::{Context, Result, anyhow};
 use output::{Message, Writer};
 use results::Results;
+use stage::Stage;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,8 +55,16 @@ pub struct Inputs {
     pub blacklist: Option<PathBuf>,
 }
 
+impl Inputs {
+    /// All files.
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        let reference = [&self.customers, &self.stores, &self.products, &self.blacklist];
+        self.transactions.iter().chain(reference.into_iter().flatten())
+    }
+}
+
 /// What a replay has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Transaction events read.
     pub events: u64,
@@ -62,6 +72,20 @@ pub struct Summary {
     pub alerts: u64,
     /// Dead letters.
     pub dead_letters: u64,
+    /// The reason of most of them.
+    pub commonest: Option<Refused>,
+}
+
+/// The dead letters of one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub reason: &'static str,
+    /// How many there are.
+    pub lines: u64,
+    /// The first of them: its file, its line from 1, and what is wrong with it.
+    pub file: String,
+    pub line: u64,
+    pub message: String,
 }
 
 /// Messages on their way to the writer.
@@ -70,14 +94,16 @@ const QUEUED_MESSAGES: usize = 256;
 /// Replays `inputs` into the directory `out`. `now` bounds event times, microseconds since 1970.
 ///
 /// # Errors
-/// Where a file cannot be read or written.
+/// Where a file cannot be read or written. Earlier results are as they were then.
 pub fn run(config: &Config, now: i64, inputs: &Inputs, out: &Path) -> Result<Summary> {
+    stage::check(inputs, out, &results::names())?;
+    let stage = Stage::create(out)?;
     let mut settings = config.graph_settings();
     settings.file_now = now;
     let plan = worker::Plan::new(settings, feed::files(inputs)?, config.workers);
     let (sender, receiver) = crossbeam_channel::bounded::<Message>(QUEUED_MESSAGES);
     let (rounds_out, rounds) = crossbeam_channel::bounded(1);
-    let writer = Writer::new(Results::create(out, &plan.settings, plan.names())?, rounds_out);
+    let writer = Writer::new(Results::create(stage.path(), &plan.settings, plan.names())?, rounds_out);
     let writing = std::thread::Builder::new()
         .name("write results".to_owned())
         .spawn(move || writer.run(&receiver))
@@ -96,5 +122,7 @@ pub fn run(config: &Config, now: i64, inputs: &Inputs, out: &Path) -> Result<Sum
         }
     }
     let written = writing.join().map_err(|_| anyhow!("the writer stopped"))?;
-    failure.map_or(written, Err)
+    let summary = failure.map_or(written, Err)?;
+    stage.publish()?;
+    Ok(summary)
 }

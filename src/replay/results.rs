@@ -1,6 +1,5 @@
 //! The files of results.
 
-use super::Summary;
 use super::aggregates::Writer;
 use super::answers::{Answering, Round, Tables};
 use super::archive::Archive;
@@ -9,17 +8,21 @@ use super::lines::Lines;
 use super::removals::Removals;
 use super::rows::{self, SourceRow};
 use super::views::{KeyMap, Views};
+use super::{Refused, Summary};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use streamflow_dataflow::alerts::{Alert, AlertChange};
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::roster::BATCH;
 use streamflow_dataflow::score::{Amended, Settled, ShownVerdict, Verdict};
 use streamflow_dataflow::settings::Settings;
-use streamflow_medallion::tables::tables;
+use streamflow_dataflow::views::{View, Visit};
+use streamflow_medallion::tables::view::Aggregate;
+use streamflow_medallion::tables::{self, tables};
 use streamflow_model::calendar::date_key;
 use streamflow_model::timestamp::civil_from_days;
 use streamflow_model::{Calendar, DeadLetter, Id, PartitionId};
@@ -32,12 +35,52 @@ pub struct Epoch {
     pub amended: Vec<(Amended, isize)>,
 }
 
+/// The names of all results, relative to their directory.
+pub fn names() -> Vec<String> {
+    let mut names: Vec<String> = FILES.iter().map(|name| (*name).to_owned()).collect();
+    let Ok(()) = tables().visit(&mut NameViews(&mut names));
+    names
+}
+
+/// All but those of the views over facts.
+const FILES: [&str; 12] = [
+    "alert_changes.jsonl",
+    "alerts.jsonl",
+    "books.json",
+    "dead_letters.jsonl",
+    "gold/customer_profile.jsonl",
+    "gold/dim_customer.jsonl",
+    "gold/dim_date.jsonl",
+    "gold/dim_product.jsonl",
+    "gold/dim_store.jsonl",
+    "gold/fact_fraud_alerts.jsonl",
+    "gold/fact_transactions.jsonl",
+    "silver/clean_transactions.jsonl",
+];
+
+struct NameViews<'a>(&'a mut Vec<String>);
+
+impl Visit<tables::Tables> for NameViews<'_> {
+    type Error = Infallible;
+
+    fn visit<V: View>(&mut self, aggregate: &&'static Aggregate<V::Key, V::Sum>) -> Result<(), Infallible> {
+        self.0.push(view_file(aggregate.table.shown));
+        Ok(())
+    }
+}
+
+/// The file of a view, by its table's name with its schema.
+fn view_file(table: &str) -> String {
+    format!("{}.jsonl", table.replace('.', "/"))
+}
+
 /// The files that grow with the input, and the views that are written at the end.
 pub struct Results {
     out: PathBuf,
     names: HashMap<PartitionId, String>,
     calendar: Calendar,
     summary: Summary,
+    refused: BTreeMap<&'static str, Refused>,
     clean_transactions: Lines,
     fact_transactions: Lines,
     alerts: Lines,
@@ -68,6 +111,7 @@ impl Results {
             names: names.into_iter().collect(),
             calendar: Calendar::new(settings.time_zone),
             summary: Summary::default(),
+            refused: BTreeMap::new(),
             answering: Answering::new(settings),
             archive: Archive::create(out, clean_transactions.path(), alerts.path())?,
             removals: Removals::default(),
@@ -160,6 +204,15 @@ impl Results {
     fn write_dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
         use base64::Engine;
         self.summary.dead_letters += 1;
+        let reason = letter.reason.as_str();
+        let refused = self.refused.entry(reason).or_insert_with(|| Refused {
+            reason,
+            lines: 0,
+            file: name(&self.names, letter.source.partition()).to_owned(),
+            line: letter.source.offset() + 1,
+            message: letter.message.clone(),
+        });
+        refused.lines += 1;
         let payload = letter.payload.as_deref();
         let text = payload.and_then(|bytes| std::str::from_utf8(bytes).ok());
         let encode = |bytes| base64::engine::general_purpose::STANDARD.encode(bytes);
@@ -229,6 +282,7 @@ impl Results {
             file.finish()?;
         }
         self.removals.apply(&self.out)?;
+        self.summary.commonest = self.refused.into_values().max_by_key(|refused| refused.lines);
         Ok(self.summary)
     }
 
@@ -288,9 +342,7 @@ impl Results {
         let mut write = |table: &'static str, line: &[u8]| {
             let file = match files.entry(table) {
                 Entry::Occupied(file) => file.into_mut(),
-                Entry::Vacant(file) => {
-                    file.insert(Lines::create(&self.out, &format!("{}.jsonl", table.replace('.', "/")))?)
-                }
+                Entry::Vacant(file) => file.insert(Lines::create(&self.out, &view_file(table))?),
             };
             file.write_line(|text| text.extend_from_slice(line)).map(|_| ())
         };

@@ -12,7 +12,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// What `setpriv` is to do before it becomes the command.
 const BOUND_TO_ITS_PARENT: [&str; 3] = ["--pdeathsig", "KILL", "--"];
 
-const BINARY: &str = env!("CARGO_BIN_EXE_streamflow");
+/// Its path.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_streamflow");
 
 /// Runs it to its end.
 pub fn output(arguments: &[impl AsRef<OsStr>]) -> Output {

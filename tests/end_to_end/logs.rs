@@ -52,6 +52,29 @@ fn lines_carry_what_they_belong_to() {
     assert_eq!(span(&line(&mut again, "the first commit since the start"), "lease")["generation"], 2);
 }
 
+/// The parameters of statements hold what customers' records do.
+#[test]
+fn no_level_shows_what_customers_are_called() {
+    let parts = Parts::start("logs-private", 1, &json!({}));
+    let levels = Some(("RUST_LOG", "trace".to_owned()));
+    let mut run = parts.command_with("run", &["--log-format", "json"], levels);
+    let customer = r#"c-1	{"customer_id": "c-1", "name": "Zenobia Quarles", "email": "zenobia@example.org", "updated_at": "2026-01-01T00:00:00Z"}"#;
+    parts.kafka.write(&parts.topic("customers"), None, &format!("{customer}\n")).unwrap();
+    let (mut client, begun) = (parts.connect(), Instant::now());
+    let named = "SELECT count(*) FROM gold.dim_customer WHERE name = 'Zenobia Quarles'";
+    while client.query_one(named, &[]).unwrap().get::<_, i64>(0) == 0 {
+        run.keep_waiting(begun, PATIENCE, "the customer is stored");
+    }
+    let first = run.printed();
+    assert!(first.contains("DEBUG") && first.contains("commit"), "nothing is logged at this level");
+    assert!(run.terminate().success());
+    let printed = run.printed();
+    for private in ["Zenobia", "zenobia@"] {
+        let line = printed.lines().find(|line| line.contains(private));
+        assert_eq!(line, None);
+    }
+}
+
 #[test]
 fn an_outage_is_a_line_and_not_a_flood() {
     let mut parts = Parts::start("logs-outage", 1, &json!({}));

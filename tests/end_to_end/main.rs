@@ -33,6 +33,8 @@ mod configuration;
 mod contracts;
 /// The demonstration shows what it promises and ends well.
 mod demo;
+/// Files and command lines: what is there stays, and what is wrong is one line.
+mod files;
 /// Stopped and gone on with by other worker counts, a run gives what an uninterrupted one does.
 mod golden;
 /// Hostile input becomes dead letters, or is kept as it is; nothing else happens.

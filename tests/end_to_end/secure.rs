@@ -133,10 +133,14 @@ impl World {
         let printed = command.printed();
         assert_eq!(status.code(), Some(1), "{settings:?}: {printed}");
         assert_no_secret(&printed);
-        let line = said(&command);
-        assert_eq!(line.lines().count(), 1, "{settings:?}: {line}");
-        println!("{line}");
-        line
+        assert_eq!(said(&command), "", "{settings:?}");
+        let messages = printed.lines().filter_map(|line| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            line["fields"]["message"].as_str().map(str::to_owned)
+        });
+        let fatal: Vec<String> = messages.filter(|message| message.starts_with("streamflow: ")).collect();
+        let [line] = fatal.as_slice() else { panic!("{settings:?}: {fatal:?}") };
+        line.clone()
     }
 }
 

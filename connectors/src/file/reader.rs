@@ -8,11 +8,11 @@ use super::lines::{Line, Lines};
 use crate::source::{Outbox, SourceEvent, Stopped, now_ms};
 
 /// Reads one input to its end.
-pub(super) struct Reader<R, T> {
+pub(super) struct Reader<'a, R, T> {
     pub(super) lines: Lines<R>,
     pub(super) partition: PartitionId,
     pub(super) batch_lines: u64,
-    pub(super) outbox: Outbox<T>,
+    pub(super) outbox: &'a Outbox<T>,
 }
 
 /// Why reading ends before the end.
@@ -35,7 +35,7 @@ impl From<io::Error> for End {
     }
 }
 
-impl<R: Read, T: From<Record>> Reader<R, T> {
+impl<R: Read, T: From<Record>> Reader<'_, R, T> {
     /// Sends all batches, then the end.
     pub(super) fn run(&mut self) -> Result<(), End> {
         let mut number = 0;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,6 +10,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, bounded};
 use streamflow_model::{PartitionId, Record};
 
+use super::input::text_of;
 use super::lines::Lines;
 use super::reader::{End, Reader};
 use crate::source::{Outbox, SourceError, SourceEvent, Wake};
@@ -60,17 +61,20 @@ impl<T: From<Record> + Send + 'static> FileSource<T> {
         };
         let (sender, events) = bounded(settings.queued_batches);
         let stop = Arc::new(AtomicBool::new(false));
-        let reader = Reader {
-            lines: Lines::new(input, settings.chunk_bytes.max(1)),
-            partition,
-            batch_lines: settings.batch_lines.max(1),
-            outbox: Outbox { events: sender, wake: Arc::clone(wake), stop: Arc::clone(&stop) },
+        let outbox = Outbox { events: sender, wake: Arc::clone(wake), stop: Arc::clone(&stop) };
+        let (path, settings) = (path.to_owned(), settings.clone());
+        let read = move || {
+            let outcome = text_of(input).map_err(End::Failed).and_then(|text| {
+                let lines = Lines::new(text, settings.chunk_bytes.max(1));
+                let batch_lines = settings.batch_lines.max(1);
+                Reader { lines, partition, batch_lines, outbox: &outbox }.run()
+            });
+            if let Err(End::Failed(cause)) = outcome {
+                // The worker may have dropped the source.
+                let _ = outbox.send(SourceEvent::Failed(SourceError::File { path, cause }));
+            }
         };
-        let path = path.to_owned();
-        thread::Builder::new()
-            .name("read file".to_owned())
-            .spawn(move || run(reader, path))
-            .map_err(SourceError::Thread)?;
+        thread::Builder::new().name("read file".to_owned()).spawn(read).map_err(SourceError::Thread)?;
         Ok(Self { events, stop })
     }
 
@@ -84,12 +88,5 @@ impl<T: From<Record> + Send + 'static> FileSource<T> {
 impl<T> Drop for FileSource<T> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-    }
-}
-
-fn run<T: From<Record>>(mut reader: Reader<Box<dyn Read + Send>, T>, path: PathBuf) {
-    if let Err(End::Failed(cause)) = reader.run() {
-        // The worker may have dropped the source.
-        let _ = reader.outbox.send(SourceEvent::Failed(SourceError::File { path, cause }));
     }
 }

@@ -130,6 +130,10 @@ impl PostgresSettings {
         if self.hosts.is_empty() || self.hosts.iter().any(String::is_empty) {
             return Err(problem("hosts", "at least one host is needed, none empty"));
         }
+        // Not shown: it may have a password.
+        if self.hosts.iter().any(|host| host.contains('@') || host.contains("://")) {
+            return Err(problem("hosts", "a host is a name or an address, not a URL and not user@host"));
+        }
         let sockets = self.hosts.iter().filter(|host| is_socket(host)).count();
         if sockets > 0 && self.hosts.len() > 1 {
             return Err(problem("hosts", "a unix socket directory must stand alone"));

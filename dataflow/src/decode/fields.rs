@@ -100,6 +100,10 @@ pub fn parse(payload: &[u8]) -> Result<Fields<'_>, String> {
 
 /// The payload as text, unless it would exhaust or mislead a parser.
 pub(super) fn text(payload: &[u8]) -> Result<&str, String> {
+    // Whoever writes the mark does not see it.
+    if payload.starts_with(b"\xef\xbb\xbf") {
+        return Err("it begins with a byte-order mark, which JSON does not have".to_owned());
+    }
     if is_too_deep(payload) {
         return Err(format!("nested more than {MAX_DEPTH} levels deep"));
     }

@@ -8,6 +8,7 @@ mod tables;
 use super::events::{Events, Shape};
 use super::{one_thread, results};
 use crate::config::Config;
+use crate::output;
 use anyhow::{Context, Result};
 use clap::Args;
 use std::hint::black_box;
@@ -55,7 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.as_deref().map(|path| Config::load(Some(path), &[])).transpose()?;
     let shape = Shape { events, customers, days: None, seed };
     let events = Events::generate(shape, 1)?;
-    println!("Starting a private PostgreSQL for the rows ...");
+    output::line("Starting a private PostgreSQL for the rows ...")?;
     let own = PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() })?;
     let place = Place::new(arguments.disk.as_deref(), config.as_ref(), &own);
     let rows = Rows::make(&events, &own.settings())?;
@@ -75,10 +76,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let report = results::report(settings, seed, runs);
     results::publish(&report, arguments.out.as_deref())?;
     if place.disk.is_none() {
-        println!("left out: sync; --disk names a directory on PostgreSQL's disk");
+        output::line("left out: sync; --disk names a directory on PostgreSQL's disk")?;
     }
     if place.kafka.is_none() {
-        println!("left out: consume; --config names a Kafka");
+        output::line("left out: consume; --config names a Kafka")?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -30,6 +30,7 @@ mod trial;
 pub use scenario::Scenario;
 pub use servers::ServerOptions;
 
+use crate::output;
 use anyhow::Result;
 use plan::Plan;
 use servers::Servers;
@@ -86,7 +87,7 @@ pub fn run(options: &Options) -> Result<bool> {
     if let Some(directory) = &options.out {
         super::results::write(&report, directory)?;
     }
-    print!("{}", results::table(&report));
+    output::write(results::table(&report))?;
     Ok(report.runs.iter().all(|run| run.void.is_none()))
 }
 

@@ -3,6 +3,7 @@
 mod table;
 
 use super::configuration::ConfigArguments;
+use crate::cli::{self, LogFormat};
 use anyhow::Result;
 use clap::Args;
 use std::io::{IsTerminal, Write};
@@ -47,10 +48,10 @@ pub struct Arguments {
     format: Format,
 }
 
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments, log_format: LogFormat) -> Result<ExitCode> {
     // 1 would say that a check has failed.
     Ok(checked(arguments).unwrap_or_else(|error| {
-        eprintln!("streamflow: {error:#}");
+        cli::log_fatal(log_format, &error);
         ExitCode::from(2)
     }))
 }
