@@ -41,6 +41,7 @@ pub enum Command {
     Maintain(crate::commands::maintain::Arguments),
     Migrate(crate::commands::migrate::Arguments),
     Offsets(crate::commands::offsets::Arguments),
+    Publisher(crate::commands::publisher::Arguments),
     Run(crate::commands::run::Arguments),
     Replay(crate::commands::replay::Arguments),
     Resubmit(crate::commands::resubmit::Arguments),

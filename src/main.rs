@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Maintain(arguments) => commands::maintain::run(&arguments),
         Command::Migrate(arguments) => commands::migrate::run(&arguments),
         Command::Offsets(arguments) => commands::offsets::run(&arguments),
+        Command::Publisher(arguments) => commands::publisher::run(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Resubmit(arguments) => commands::resubmit::run(&arguments),

@@ -7,6 +7,7 @@ pub mod generate;
 pub mod maintain;
 pub mod migrate;
 pub mod offsets;
+pub mod publisher;
 pub mod replay;
 pub mod resubmit;
 pub mod run;

@@ -21,6 +21,7 @@ mod dead_letters;
 mod error;
 mod metrics;
 mod record;
+pub mod reset;
 mod session;
 mod status;
 #[cfg(test)]
@@ -63,6 +64,12 @@ pub fn create_topics(config: &Config) -> Result<(), KafkaError> {
     // Asked one by one, because a client that may not create topics need not where there are all.
     for topic in config.topics.outputs() {
         match topics.partitions(&topic.name) {
+            Ok(partitions) if topic.name == config.topics.progress && partitions > 1 => {
+                return Err(KafkaError::SeveralPartitions {
+                    topic: topic.name,
+                    partitions: partitions.into(),
+                });
+            }
             Ok(_) => {}
             Err(KafkaError::MissingTopic(_)) => missing.push(topic),
             Err(error) => return Err(error),

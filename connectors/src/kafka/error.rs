@@ -47,6 +47,17 @@ pub enum KafkaError {
     /// A topic does not exist. The operator creates it; no retry.
     #[error("topic {0} does not exist: create it or correct the configured name")]
     MissingTopic(String),
+    /// A topic that is read as one sequence has several partitions. The operator creates it anew; no retry.
+    #[error(
+        "topic {topic} has {partitions} partitions and must have one: else the last record of a key is not found; \
+         see the runbook, \"The progress topic has several partitions\""
+    )]
+    SeveralPartitions {
+        /// The topic's name.
+        topic: String,
+        /// How many it has.
+        partitions: usize,
+    },
     /// Records may carry the producer's clock where the broker's is needed. The operator fixes it; no retry.
     #[error("topic {0} has message.timestamp.type=CreateTime: set it to LogAppendTime")]
     NotLogAppendTime(String),

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// [`KafkaError::Unavailable`] also where it takes too long; [`KafkaError::MissingTopic`],
-/// [`KafkaError::Refused`], [`KafkaError::Settings`], [`KafkaError::Client`].
+/// [`KafkaError::SeveralPartitions`], [`KafkaError::Refused`], [`KafkaError::Settings`], [`KafkaError::Client`].
 pub fn latest_record(
     settings: &KafkaSettings,
     topic: &str,
@@ -36,6 +36,7 @@ pub fn latest_record(
     // undecided.
     let end = search.offsets(&consumer::unassigned(settings, "read_uncommitted")?)?.end;
     let reader = consumer::unassigned(settings, "read_committed")?;
+    search.check_partitions(&reader)?;
     let mut offsets = search.offsets(&reader)?;
     while offsets.end < end {
         std::thread::sleep(PAUSE);
@@ -65,6 +66,19 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// A record may be in any partition, and its place does not tell whether it is the last one.
+    fn check_partitions(&self, consumer: &BaseConsumer<Logging>) -> Result<(), KafkaError> {
+        let metadata =
+            consumer.fetch_metadata(Some(self.topic), REQUEST_WITHIN).map_err(|cause| self.explain(cause))?;
+        let found = metadata.topics().iter().find(|found| found.name() == self.topic);
+        match found.map(|found| found.partitions().len()) {
+            Some(partitions) if partitions > 1 => {
+                Err(KafkaError::SeveralPartitions { topic: self.topic.to_owned(), partitions })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn offsets(&self, consumer: &BaseConsumer<Logging>) -> Result<Offsets, KafkaError> {
         let (start, end) = consumer
             .fetch_watermarks(self.topic, PARTITION, REQUEST_WITHIN)

@@ -1,7 +1,9 @@
 use super::world::{World, take_lease};
 use crate::publisher::batch::{Batch, Reader};
 use crate::publisher::error::PublisherError;
+use crate::publisher::reset::{Standing, Target, reset};
 use crate::publisher::session::{PATIENCE, Session, TRANSACTION_TIMEOUT};
+use crate::publisher::{create_topics, record};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::time::Duration;
@@ -44,6 +46,39 @@ fn catch_up(world: &World, generation: i64, session: &mut Session) {
 
 fn is_fenced(error: &PublisherError) -> bool {
     matches!(error, PublisherError::Transaction(TransactionError::Fenced { .. })) && !error.is_retryable()
+}
+
+/// Without it a new name publishes everything once more.
+#[test]
+fn a_new_name_goes_on_from_where_it_is_told_to() {
+    let mut world = World::start("named");
+    let generation = take_lease(&world.config);
+    world.filler.fill(100, 10);
+    catch_up(&world, generation, &mut open(&world));
+    world.config.publisher.transactional_id += ".new";
+    let standing = Standing::look(&world.config, &mut world.connect()).unwrap();
+    assert_eq!((standing.committed.alert_number, standing.published.alert_number), (100, 0));
+    reset(&world.config, standing.record(Target::Now).unwrap()).unwrap();
+    world.filler.fill(20, 5);
+    catch_up(&world, generation, &mut open(&world));
+    let standing = Standing::look(&world.config, &mut world.connect()).unwrap();
+    assert_eq!((standing.published.alert_number, standing.published.dead_letter_number), (120, 15));
+    world.check();
+}
+
+/// The position would be looked for in the first one, and everything published once more.
+#[test]
+fn a_progress_topic_of_several_partitions_is_refused() {
+    let mut world = World::start("several");
+    world.config.topics.progress += ".several";
+    world.kafka.create_topic(&world.config.topics.progress, 3, &[]).unwrap();
+    for refused in [
+        create_topics(&world.config).unwrap_err().to_string(),
+        Session::open(&world.config, TRANSACTION_TIMEOUT).err().unwrap().to_string(),
+        record::latest(&world.config, PATIENCE).unwrap_err().to_string(),
+    ] {
+        assert!(refused.contains("has 3 partitions and must have one"), "{refused}");
+    }
 }
 
 #[test]

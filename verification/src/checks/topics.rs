@@ -40,6 +40,13 @@ pub fn check(
                 "cleanup.policy is not compact: the publisher's position will be deleted",
                 "kafka-configs.sh --alter --add-config cleanup.policy=compact",
             ),
+            Ok(partitions) if topic == progress && partitions > 1 => Outcome::fail(
+                format!(
+                    "{} instead of one: the publisher's position is not found",
+                    count(partitions.into(), "partition")
+                ),
+                "runbook, \"The progress topic has several partitions\"",
+            ),
             Ok(partitions) => Outcome::pass(count(partitions.into(), "partition")),
         };
         checks.push(outcome.of(format!("topic {topic}")));
