@@ -163,6 +163,10 @@ fn a_topic_that_is_deleted_and_created_anew_stops_the_run_and_the_next_start() {
     world.parts.kafka.create_topic(&topic, 2, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
     world.run = world.parts.run();
     world.expect_end(&[&topic, "deleted and created anew", "Offsets that Kafka no longer has"]);
+    // It grows past the offsets at which reading would go on.
+    (0..2).for_each(|_| world.generate());
+    world.run = world.parts.run();
+    world.expect_end(&[&topic, "the one that was read there had", "Offsets that Kafka no longer has"]);
 }
 
 #[test]

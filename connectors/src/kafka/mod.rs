@@ -31,7 +31,7 @@ mod transactional;
 pub use assignment::Assignment;
 pub use broker_clock::BrokerClock;
 pub use error::KafkaError;
-pub use first::first_record_time;
+pub use first::{RecordPlace, first_record_time, records_from};
 pub use latest::latest_record;
 pub use mock::MockBroker;
 pub use producer::{Deliveries, Delivery, Producer};
