@@ -107,6 +107,10 @@ pub struct PublisherSettings {
 pub struct MetricsSettings {
     /// The address (`host:port`) that serves metrics, health and the status page; `None` serves nothing.
     pub listen: Option<String>,
+    /// Names with a dot under which the status page is served, beside addresses and names without one.
+    pub hosts: Vec<String>,
+    /// Whether the status page shows the ids of customers and transactions in the latest alerts.
+    pub show_ids: bool,
     /// The process is ready while its last commit is at most this old, in seconds.
     pub ready_within_seconds: u32,
 }
@@ -199,7 +203,12 @@ impl Default for PublisherSettings {
 
 impl Default for MetricsSettings {
     fn default() -> Self {
-        Self { listen: Some("127.0.0.1:9464".to_owned()), ready_within_seconds: 10 }
+        Self {
+            listen: Some("127.0.0.1:9464".to_owned()),
+            hosts: Vec::new(),
+            show_ids: true,
+            ready_within_seconds: 10,
+        }
     }
 }
 

@@ -11,7 +11,9 @@
 //! status a few times a second, and a request reads it.
 
 mod books;
+mod connections;
 mod health;
+mod hosts;
 mod metrics;
 mod page;
 mod partitions;
@@ -23,6 +25,7 @@ pub use server::Server;
 use crate::config::Config;
 use crate::pipeline::Status;
 use crate::stop::Stop;
+use hosts::Hosts;
 use std::sync::Arc;
 use std::time::Duration;
 use streamflow_connectors::source::now_ms;
@@ -55,6 +58,10 @@ pub struct Limits {
     /// The topics that are read, by their index.
     pub topics: Vec<(String, Role)>,
     pub published: PublishedTopics,
+    /// By which names the status page may be asked for.
+    pub hosts: Hosts,
+    /// Whether the status page shows ids of customers and transactions.
+    pub show_ids: bool,
     /// The start of the process, ms since 1970.
     pub started: u64,
 }
@@ -85,6 +92,8 @@ impl Observed {
                 dead_letters: config.topics.dead_letters.clone(),
                 windows: config.topics.metrics.clone(),
             },
+            hosts: Hosts::new(&config.metrics.hosts),
+            show_ids: config.metrics.show_ids,
             started: now_ms(),
         };
         Self { status: Arc::clone(status), stop: Arc::clone(stop), limits }

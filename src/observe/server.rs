@@ -1,11 +1,13 @@
 //! The HTTP server, in a thread of its own so that it answers whatever the pipeline does.
 
-use super::{Observed, health, metrics, page};
-use anyhow::{Context, Result, anyhow};
+use super::hosts::Hosts;
+use super::{Observed, connections, health, metrics, page};
+use anyhow::{Context, Result};
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
@@ -42,7 +44,7 @@ impl Server {
         let observed = Arc::new(observed);
         let registry = metrics::registry(&observed).context("cannot register the metrics")?;
         let (owner, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let serve = move || {
             if let Err(error) = runtime.block_on(serve(listener, Answers { observed, registry }, stopped)) {
                 tracing::error!(%error, "metrics and health are served no more");
@@ -72,18 +74,28 @@ impl Drop for Server {
 
 async fn serve(listener: TcpListener, answers: Answers, stopped: oneshot::Receiver<()>) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let router = Router::new()
+    let hosts = answers.observed.limits.hosts.clone();
+    let from_allowed = from_fn(move |request, next| refuse_others(hosts.clone(), request, next));
+    let page = Router::new()
         .route("/", get(async || page::document()))
         .route("/status.json", get(status))
+        .route_layer(from_allowed);
+    let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .merge(page)
         .with_state(answers);
-    tokio::select! {
-        outcome = axum::serve(listener, router) => outcome.map_err(|error| anyhow!(error)),
-        // Requests under way are cut short: whoever asks sees that the process ends.
-        _ = stopped => Ok(()),
+    connections::serve(listener, router, stopped).await;
+    Ok(())
+}
+
+async fn refuse_others(hosts: Hosts, request: Request, next: Next) -> Response {
+    if hosts.allow(request.headers()) {
+        return next.run(request).await;
     }
+    let line = "the status page is not served under this name; see metrics.hosts\n";
+    (StatusCode::MISDIRECTED_REQUEST, line).into_response()
 }
 
 async fn metrics(State(answers): State<Answers>) -> Response {

@@ -102,6 +102,11 @@ impl Running {
         self.child.wait().unwrap()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Stops it where it stands.
     pub fn pause(&self) {
         self.signal("STOP");

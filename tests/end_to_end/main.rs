@@ -24,6 +24,8 @@ mod bench;
 /// Kill after kill under load: after each every table is what the events give, and consumers see each change
 /// once.
 mod chaos;
+/// Clients of the HTTP server do not end it, and read what they may.
+mod clients;
 /// Several processes are as good as one, whichever of them dies, is cut off, or comes along.
 mod clocks;
 mod cluster;

@@ -35,9 +35,14 @@ pub fn address(run: &mut Running) -> String {
 
 /// GET of a path.
 pub fn get(address: &str, path: &str) -> Answer {
+    get_as(address, address, path)
+}
+
+/// GET of a path from an address that is asked for as `host`.
+pub fn get_as(address: &str, host: &str, path: &str) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();

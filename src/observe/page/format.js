@@ -1,6 +1,7 @@
 // How values are written. Null is what the process does not know.
 
 const UNKNOWN = "\u2013";
+const HIDDEN = "hidden";
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });

@@ -157,7 +157,7 @@ const up = (value) => (value === null ? UNKNOWN : value ? `${STATES.ok.sign} up`
 function showAlerts(alerts) {
   fill(find("#alerts tbody"), alerts.map((alert) => {
     const [sign, look] = CHANGES[alert.change] ?? ["", ""];
-    const reasons = alert.rules.map(({ rule, explanation }) => `${rule} ${explanation}`).join(" \u00b7 ");
+    const reasons = alert.rules.map(({ rule, explanation }) => `${rule} ${explanation ?? ""}`.trim()).join(" \u00b7 ");
     const title = `${reasons}\nstore ${alert.store_id}, transaction of ${new Date(alert.transaction_at).toISOString()}`;
     return [
       { ...number(preciseTime.format(alert.changed_at)), look: "number when" },
@@ -165,9 +165,9 @@ function showAlerts(alerts) {
       { text: alert.cause.replace("_", " ") },
       number(alert.score),
       number(`${alert.amount} ${alert.currency}`),
-      { text: alert.alert_id, look: "id alert", title: alert.alert_id },
-      { text: alert.transaction_id, look: "id", title: alert.transaction_id },
-      { text: alert.customer_id, look: "id", title: alert.customer_id },
+      { text: alert.alert_id ?? HIDDEN, look: "id alert", title: alert.alert_id ?? "" },
+      { text: alert.transaction_id ?? HIDDEN, look: "id", title: alert.transaction_id ?? "" },
+      { text: alert.customer_id ?? HIDDEN, look: "id", title: alert.customer_id ?? "" },
       { text: reasons, look: "wide", title },
     ];
   }));

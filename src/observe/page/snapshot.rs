@@ -152,16 +152,17 @@ struct Start {
     first_commit_seconds: Option<f64>,
 }
 
-/// A committed change of an alert. It has ids and numbers only: no names, and no free text.
+/// A committed change of an alert. It has ids and numbers only: no names, and no free text. Where ids are not shown,
+/// what has them is `None`.
 #[derive(Debug, Serialize)]
 struct Alert {
-    alert_id: String,
+    alert_id: Option<String>,
     sequence: u32,
     change: &'static str,
     cause: &'static str,
     changed_at: u64,
-    transaction_id: String,
-    customer_id: String,
+    transaction_id: Option<String>,
+    customer_id: Option<String>,
     store_id: String,
     amount: String,
     currency: String,
@@ -174,8 +175,8 @@ struct Alert {
 #[derive(Debug, Serialize)]
 struct Rule {
     rule: &'static str,
-    explanation: String,
-    evidence: Value,
+    explanation: Option<String>,
+    evidence: Option<Value>,
 }
 
 impl Snapshot {
@@ -209,9 +210,15 @@ impl Snapshot {
             commits: Commits::of(observed, &totals),
             publisher: status.commits().then(|| Publisher::of(observed)),
             start: Start::of(observed),
-            alerts: status.latest_alerts().into_iter().rev().take(ALERTS).map(Alert::of).collect(),
+            alerts: alerts_of(status.latest_alerts(), limits.show_ids),
         }
     }
+}
+
+/// The latest alert changes, the last one first.
+fn alerts_of(latest: Vec<LatestAlert>, show_ids: bool) -> Vec<Alert> {
+    let alerts = latest.into_iter().rev().take(ALERTS).map(Alert::of);
+    alerts.map(|alert| if show_ids { alert } else { alert.without_ids() }).collect()
 }
 
 /// The stages with their frontiers and counts.
@@ -329,7 +336,7 @@ impl Alert {
     fn of(LatestAlert { changed_at, change }: LatestAlert) -> Self {
         let alert = change.alert;
         Self {
-            alert_id: alert.id(),
+            alert_id: Some(alert.id()),
             sequence: change.sequence,
             change: change.kind.as_str(),
             cause: change.cause.as_str(),
@@ -339,10 +346,17 @@ impl Alert {
             transaction_at: alert.event_time.div_euclid(1000),
             score: alert.score.to_string(),
             rules: alert.hits.iter().map(Rule::of).collect(),
-            transaction_id: alert.transaction.to_string(),
-            customer_id: alert.customer.to_string(),
+            transaction_id: Some(alert.transaction.to_string()),
+            customer_id: Some(alert.customer.to_string()),
             store_id: alert.store.to_string(),
         }
+    }
+
+    /// Evidence and its sentence name other transactions and list entries.
+    fn without_ids(self) -> Self {
+        let rule = |Rule { rule, .. }| Rule { rule, explanation: None, evidence: None };
+        let rules = self.rules.into_iter().map(rule).collect();
+        Self { alert_id: None, transaction_id: None, customer_id: None, rules, ..self }
     }
 }
 
@@ -353,6 +367,6 @@ impl Rule {
             // Why somebody is on a list is what a person wrote, perhaps with names.
             fields.remove("reason");
         }
-        Self { rule: hit.rule().id(), explanation: hit.explanation(), evidence }
+        Self { rule: hit.rule().id(), explanation: Some(hit.explanation()), evidence: Some(evidence) }
     }
 }
