@@ -8,8 +8,8 @@
 
 use crate::admission::dead_letter;
 use crate::changes::{PartitionPosition, Upsert};
-use crate::decode::Refusal;
 use crate::decode::object::Object;
+use crate::decode::{Refusal, unframe};
 use crate::operators::ordered;
 use crate::operators::output;
 use crate::operators::stash::Stash;
@@ -142,7 +142,8 @@ pub fn decode_dimensions<'s>(
                 let mut products = products_out.session(on_products);
                 let mut list = list_out.session(on_list);
                 let mut letters = letters_out.session(on_letters);
-                for record in epoch.first {
+                for mut record in epoch.first {
+                    unframe(&mut record);
                     let topic = record.source.partition().topic();
                     let role = Role::of_topic(&roles, topic);
                     let time = record.appended_at.and(partitions.read(&record).time());

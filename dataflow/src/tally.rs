@@ -30,7 +30,7 @@ pub enum Observation {
     DeadLetter(Reason),
 }
 
-const SLOTS: usize = 21;
+const SLOTS: usize = 22;
 
 /// All observations: the inverse of [`slot`].
 const OBSERVATIONS: [Observation; SLOTS] = [
@@ -55,6 +55,7 @@ const OBSERVATIONS: [Observation; SLOTS] = [
     Observation::DeadLetter(Reason::FutureTimestamp),
     Observation::DeadLetter(Reason::TooLate),
     Observation::DeadLetter(Reason::ConflictingIdentity),
+    Observation::DeadLetter(Reason::UnsupportedFormat),
 ];
 
 fn slot(observation: Observation) -> usize {

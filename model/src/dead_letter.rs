@@ -24,11 +24,13 @@ pub enum Reason {
     TooLate,
     /// A known transaction id under another customer.
     ConflictingIdentity,
+    /// Avro, Protobuf, or another format of a schema registry that is not JSON.
+    UnsupportedFormat,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::MalformedJson,
         Self::MissingField,
         Self::InvalidField,
@@ -36,6 +38,7 @@ impl Reason {
         Self::FutureTimestamp,
         Self::TooLate,
         Self::ConflictingIdentity,
+        Self::UnsupportedFormat,
     ];
 
     /// The name that users see.
@@ -48,6 +51,7 @@ impl Reason {
             Self::FutureTimestamp => "future_timestamp",
             Self::TooLate => "too_late",
             Self::ConflictingIdentity => "conflicting_identity",
+            Self::UnsupportedFormat => "unsupported_format",
         }
     }
 }

@@ -64,6 +64,12 @@ pub fn decode(payload: Option<&[u8]>) -> Result<Decoded, Refusal> {
     if payload.len() > PAYLOAD_LIMIT {
         return Err(Refusal::new("too_large"));
     }
+    // A schema registry's frame: 0, the schema's id in four bytes, the value.
+    let payload = match payload {
+        [0, _, _, _, _, json @ ..] if json.trim_ascii_start().starts_with(b"{") => json,
+        [0, _, _, _, _, ..] | [b'O', b'b', b'j', 1, ..] => return Err(Refusal::new("unsupported_format")),
+        payload => payload,
+    };
     let fields: BTreeMap<String, &RawValue> =
         serde_json::from_slice(payload).map_err(|_| Refusal::new("malformed_json"))?;
     if fields.values().any(|value| levels(value.get()) + 1 > MAX_LEVELS) {

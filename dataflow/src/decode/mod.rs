@@ -5,9 +5,11 @@
 
 pub mod fields;
 mod flat;
+mod frame;
 pub mod object;
 mod transaction;
 
+pub use frame::unframe;
 pub use transaction::{Decoded, Refusal, SCHEMA_VERSION};
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +28,8 @@ pub struct Event {
 }
 
 impl From<Record> for Event {
-    fn from(record: Record) -> Self {
+    fn from(mut record: Record) -> Self {
+        unframe(&mut record);
         Self { decoded: decode(&record), record }
     }
 }
@@ -43,11 +46,16 @@ pub fn decode(record: &Record) -> Result<Decoded, Refusal> {
     decode_payload(payload, record.source)
 }
 
+/// The refusal of a payload that is no JSON object, for the parser's reason.
+fn no_object(payload: &[u8], error: String) -> Refusal {
+    frame::foreign(payload).unwrap_or_else(|| Refusal::new(Reason::MalformedJson, error))
+}
+
 /// The transaction in a payload of at most 64 KiB, the value of the record at `source`.
 pub fn decode_payload(payload: &[u8], source: Source) -> Result<Decoded, Refusal> {
     let fields = match flat::parse(payload) {
         Some(fields) => fields,
-        None => fields::parse(payload).map_err(|error| Refusal::new(Reason::MalformedJson, error))?,
+        None => fields::parse(payload).map_err(|error| no_object(payload, error))?,
     };
     transaction::from_fields(&fields, source)
 }

@@ -1,6 +1,6 @@
 //! Any JSON object: its fields by name, not interpreted yet. For topics with few records.
 
-use super::{Refusal, fields};
+use super::{Refusal, fields, no_object};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use streamflow_model::Reason;
@@ -13,12 +13,12 @@ impl<'a> Object<'a> {
     /// The fields of one JSON object, nothing before or behind it but white space.
     ///
     /// # Errors
-    /// [`Reason::MalformedJson`], saying what is wrong and where, without quoting the payload.
+    /// [`Reason::MalformedJson`], saying what is wrong and where, without quoting the payload;
+    /// [`Reason::UnsupportedFormat`].
     pub fn parse(payload: &'a [u8]) -> Result<Self, Refusal> {
-        let text = fields::text(payload).map_err(|error| Refusal::new(Reason::MalformedJson, error))?;
-        serde_json::from_str(text).map(Self).map_err(|error| {
-            Refusal::new(Reason::MalformedJson, fields::no_object(error.line(), error.column()))
-        })
+        let text = fields::text(payload).map_err(|error| no_object(payload, error))?;
+        let object = serde_json::from_str(text).map(Self);
+        object.map_err(|error| no_object(payload, fields::no_object(error.line(), error.column())))
     }
 
     /// A field's JSON text; `None` where it is absent or null.

@@ -6,6 +6,7 @@ use crate::payload::{Draft, PLACES, write, write_invalid, write_malformed};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use streamflow_dataflow::decode::Event;
 use streamflow_model::{PartitionId, Record, Source, Transaction};
 use streamflow_oracle::{Decoded, decode};
 
@@ -31,9 +32,10 @@ fn check(payload: &[u8], seed: u64) {
         payload: Some(payload.to_vec().into()),
         full_length: payload.len() as u64,
     };
-    let graph = streamflow_dataflow::decode::decode(&record);
+    let Event { record, decoded: graph } = Event::from(record);
     if graph.is_ok() {
-        let object = serde_json::from_slice::<BTreeMap<String, &RawValue>>(payload);
+        let json = record.payload.as_deref().unwrap();
+        let object = serde_json::from_slice::<BTreeMap<String, &RawValue>>(json);
         assert!(object.is_ok(), "seed {seed}: {object:?}: {:?}", shown());
     }
     let graph = graph.map(|decoded| plain(&decoded.transaction, decoded.schema_version));

@@ -56,5 +56,6 @@ fn name(measure: Measure) -> &'static str {
         Measure::DeadLetter(Reason::FutureTimestamp) => "dead_letter_future_timestamp",
         Measure::DeadLetter(Reason::TooLate) => "dead_letter_too_late",
         Measure::DeadLetter(Reason::ConflictingIdentity) => "dead_letter_conflicting_identity",
+        Measure::DeadLetter(Reason::UnsupportedFormat) => "dead_letter_unsupported_format",
     }
 }

@@ -10,7 +10,20 @@ const MEGABYTE: usize = 1024 * 1024;
 
 /// All of them.
 pub fn cases() -> Vec<Case> {
-    [malformed(), strange(), sized(), keyed(), with_headers(), related()].concat()
+    [malformed(), framed(), strange(), sized(), keyed(), with_headers(), related()].concat()
+}
+
+/// That of a schema registry: schema 7.
+pub const FRAME: &[u8] = b"\0\0\0\0\x07";
+
+fn framed() -> Vec<Case> {
+    let within = |value: &[u8]| [FRAME, value].concat();
+    vec![
+        Case::new("framed JSON", within(&Event::new("framed").payload()), kept()),
+        Case::new("framed Avro", within(b"\x06abc"), refused("unsupported_format", "schema 7")),
+        Case::new("a frame around nothing", within(b""), refused("unsupported_format", "schema 7")),
+        Case::new("an Avro file", b"Obj\x01\x04".to_vec(), refused("unsupported_format", "Avro file")),
+    ]
 }
 
 fn malformed() -> Vec<Case> {
@@ -19,7 +32,7 @@ fn malformed() -> Vec<Case> {
     let texts = malformed_texts(&text).into_iter().map(|(name, text)| (name, text.into_bytes()));
     let mut payloads: Vec<(&str, Vec<u8>)> = malformed_bytes(&good).into_iter().chain(texts).collect();
     payloads.push(("UTF-16", text.encode_utf16().flat_map(u16::to_le_bytes).collect()));
-    payloads.push(("every byte", (0..=255).collect()));
+    payloads.push(("every byte", (0..=255).rev().collect()));
     let case = |(name, payload)| Case::new(name, payload, refused("malformed_json", ""));
     let mut cases: Vec<Case> = payloads.into_iter().map(case).collect();
     cases.push(Case { value: None, ..Case::new("no value", "", refused("malformed_json", "")) });
