@@ -326,21 +326,32 @@ fn list_change(record: &Record, applies_from: i64) -> Result<ListChange, Refusal
     let object = record.payload.as_deref().map(Object::parse).transpose()?;
     let entity = match object.as_ref().map(named).transpose()?.flatten() {
         Some((kind, id)) => Entity::new(&kind, &id),
+        None if object.is_some() && record.key.is_none() => {
+            let message = "entity and id: are required where the record has no key";
+            return Err(Refusal::new(Reason::MissingField, message));
+        }
         None => Entity::from_key(key(record)?),
     };
     let unknown = || Refusal::new(Reason::InvalidField, "entity: must be customer or store, with an id");
     let entity = entity.ok_or_else(unknown)?;
     bounded_id(entity.id(), 100)?;
-    let entry = object
-        .map(|object| {
-            Ok(ListEntry {
-                valid_from: instant(&object, "valid_from")?,
-                expires_at: instant(&object, "expires_at")?,
-                reason: attribute(&object, "reason")?,
-            })
-        })
-        .transpose()?;
+    let entry = object.map(|object| list_entry(&object)).transpose()?;
     Ok(ListChange { entity, applies_from, entry })
+}
+
+fn list_entry(object: &Object<'_>) -> Result<ListEntry, Refusal> {
+    let entry = ListEntry {
+        valid_from: instant(object, "valid_from")?,
+        expires_at: instant(object, "expires_at")?,
+        reason: attribute(object, "reason")?,
+    };
+    if let (Some(from), Some(end)) = (entry.valid_from, entry.expires_at)
+        && from >= end
+    {
+        let message = "valid_from: must be before expires_at, or the entry is never in force";
+        return Err(Refusal::new(Reason::InvalidField, message));
+    }
+    Ok(entry)
 }
 
 /// Kind and id of the entity, where the record has both.

@@ -89,6 +89,11 @@ pub(crate) fn list_version(event: &RawEvent, applies_from: Option<i64>) -> Resul
             reason: attribute(raw, "reason")?.map(str::to_owned),
         }),
     };
+    if let Some(ListEntry { valid_from: Some(from), expires_at: Some(end), .. }) = &entry
+        && from >= end
+    {
+        return Err("invalid_field");
+    }
     Ok(ListVersion { entity, applies_from, entry })
 }
 

@@ -122,7 +122,11 @@ fn compressed_and_marked_files_are_read() {
     let listed = "\u{feff}{\"entity\": \"customer\", \"id\": \"c\"}\n";
     fs::write(place.path().join("list.jsonl"), listed).unwrap();
     assert_eq!(place.clean(&["base.jsonl", "--blacklist", "list.jsonl"]), 2);
-    assert_eq!(fs::read_to_string(place.path().join("out/alerts.jsonl")).unwrap().lines().count(), 2);
+    let read = |name: &str| fs::read_to_string(place.path().join("out").join(name)).unwrap();
+    assert_eq!(read("alerts.jsonl").lines().count(), 2);
+    fs::write(place.path().join("list.jsonl"), "{\"id\": \"c\"}\n").unwrap();
+    assert_eq!(place.clean(&["base.jsonl", "--blacklist", "list.jsonl"]), 2);
+    assert!(read("dead_letters.jsonl").contains("entity and id: are required"));
 }
 
 #[test]

@@ -295,6 +295,11 @@ pub fn blacklist() -> Vec<Case> {
         case("customer:a", json!({"reason": ["missing field"]}), invalid("reason")),
         case("customer:a", json!({"valid_from": "infinity"}), invalid("valid_from")),
         case("customer:a", json!({"expires_at": 1e300}), invalid("expires_at")),
+        case(
+            "customer:a",
+            json!({"valid_from": "2026-02-02T00:00:00Z", "expires_at": "2026-02-02T00:00:00Z"}),
+            invalid("never in force"),
+        ),
         case("customer:a", json!([]), refused("malformed_json", "")),
         case("customer:a", json!(["customer", "a", null, null, null]), refused("malformed_json", "")),
         case("customer:a", json!(null), refused("malformed_json", "")),
