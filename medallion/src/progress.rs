@@ -64,6 +64,17 @@ impl Progress {
     /// [`Progress::read`].
     pub fn take_lease(client: &mut impl GenericClient, time_zone: Tz) -> Result<Self, PostgresError> {
         let mut transaction = client.transaction()?;
+        // The first start stores the zone for good, and the tables' queries count days by it.
+        if let Err(error) = transaction.query_one("SELECT now() AT TIME ZONE $1::text", &[&time_zone.name()])
+        {
+            return match PostgresError::from(error) {
+                refused @ PostgresError::Refused { .. } => Err(PostgresError::Settings {
+                    key: "time_zone",
+                    problem: format!("PostgreSQL does not know `{time_zone}`: {refused}"),
+                }),
+                error => Err(error),
+            };
+        }
         let sql = format!(
             "UPDATE streamflow.progress SET generation = generation + 1, time_zone = coalesce(time_zone, $1) \
              RETURNING {COLUMNS}"
