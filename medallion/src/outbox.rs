@@ -6,6 +6,7 @@
 //! latest row.
 
 use crate::encoding::Instant;
+use crate::progress::Progress;
 use postgres::types::ToSql;
 use postgres::{Client, GenericClient, IsolationLevel, Row, Transaction};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,18 @@ pub struct Committed {
     pub dead_letter_number: i64,
     /// Smallest partition time, microseconds since 1970.
     pub watermark: Option<i64>,
+}
+
+impl From<&Progress> for Committed {
+    fn from(progress: &Progress) -> Self {
+        Self {
+            generation: progress.generation,
+            frontier: i64::try_from(progress.frontier).unwrap_or(i64::MAX),
+            alert_number: progress.alert_changes,
+            dead_letter_number: progress.dead_letters,
+            watermark: progress.watermark,
+        }
+    }
 }
 
 /// Limits of one read.

@@ -139,7 +139,7 @@ fn start_publisher(
     publisher::create_topics(config)?;
     let stop = Arc::clone(stop);
     let failed = move |error: String| stop.fail(format!("the publisher stopped: {error}"));
-    Publishing::start(config, progress.generation, Arc::clone(&status.publisher), failed)
+    Publishing::start(config, progress.into(), Arc::clone(&status.publisher), failed)
 }
 
 fn log_published(published: &Published) {

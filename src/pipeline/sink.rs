@@ -1,6 +1,9 @@
 //! The sink gathers all changes on the first worker and submits complete epochs to the committer.
 //!
 //! Law: the frontier of its output is the durable frontier. Everything before it is committed.
+//!
+//! Nothing is committed before the publisher has found that Kafka is not ahead of the database: a restored one would
+//! catch up, and then nobody could tell any more which of its changes are in Kafka.
 
 use super::status::{Status, Submission};
 use crate::stop::Stop;
@@ -90,6 +93,9 @@ impl Sink {
         let last = self.epochs.last_key_value().map_or(self.submitted, |(time, _)| time + 1);
         let complete = frontier.frontier().first().copied().unwrap_or(last);
         self.status.complete.store(complete, Ordering::Relaxed);
+        if !self.status.publisher.is_confirmed() {
+            return;
+        }
         let due = self.epochs.first_key_value().is_some_and(|(time, _)| *time < complete)
             || self.submitted_at.elapsed() >= IDLE_COMMIT;
         if complete <= self.submitted || !due {
@@ -126,6 +132,7 @@ impl Sink {
         }
         let durable = self.status.durable.load(Ordering::Acquire);
         if frontier.is_empty() && durable >= self.submitted {
+            // What may not be committed yet is read again after the next start.
             self.close();
         } else if let Some(capability) = &mut self.durable
             && durable > *capability.time()

@@ -45,7 +45,7 @@ use std::time::Duration;
 use streamflow_connectors::kafka::{KafkaError, TopicAdmin};
 use streamflow_connectors::outage::{Outage, Pauses, Words};
 use streamflow_connectors::postgres::connect;
-use streamflow_medallion::outbox::{Limits, Outbox};
+use streamflow_medallion::outbox::{Committed, Limits, Outbox};
 use streamflow_model::timestamp::SECOND;
 use tracing::{Span, field};
 
@@ -93,16 +93,16 @@ pub struct Publishing {
 }
 
 impl Publishing {
-    /// Starts the thread for the holder of the lease `generation`. `failed` is called if it ends because of
+    /// Starts the thread. `lease` is what was committed when the lease was taken. `failed` is called if it ends because of
     /// an error.
     pub fn start(
         config: &Config,
-        generation: i64,
+        lease: Committed,
         status: Arc<PublisherStatus>,
         failed: impl FnOnce(String) + Send + 'static,
     ) -> Result<Self> {
         let (owner, stop) = bounded(0);
-        let mut publisher = Publisher::new(config.clone(), generation, status, stop);
+        let mut publisher = Publisher::new(config.clone(), lease, status, stop);
         let run = move || {
             // A panic must not leave a pipeline that looks well and publishes nothing.
             match catch_unwind(AssertUnwindSafe(|| publisher.run())) {
@@ -138,6 +138,8 @@ enum Wait {
 struct Publisher {
     config: Config,
     generation: i64,
+    /// What was committed when the lease was taken; `None` once the first session has been opened.
+    at_lease: Option<Committed>,
     status: Arc<PublisherStatus>,
     /// Disconnected once the owner is gone; nothing is ever sent.
     stop: Receiver<()>,
@@ -149,14 +151,16 @@ struct Publisher {
 }
 
 impl Publisher {
-    fn new(config: Config, generation: i64, status: Arc<PublisherStatus>, stop: Receiver<()>) -> Self {
+    fn new(config: Config, lease: Committed, status: Arc<PublisherStatus>, stop: Receiver<()>) -> Self {
         let settings = &config.publisher;
         let limits = Limits { rows: settings.batch_records.into(), bytes: settings.batch_bytes.into() };
         let horizon = i64::from(config.correction_horizon_seconds) * SECOND;
         let interval = Duration::from_millis(settings.metrics_interval_ms);
         let reader = Reader::new(limits, horizon, interval);
         let news = status.news();
-        Self { config, generation, status, stop, news, reader, client: None, session: None }
+        let generation = lease.generation;
+        let at_lease = Some(lease);
+        Self { config, generation, at_lease, status, stop, news, reader, client: None, session: None }
     }
 
     /// Publishes until it is stopped.
@@ -208,7 +212,16 @@ impl Publisher {
         };
         let session = match &mut self.session {
             Some(session) => session,
-            none => none.insert(take_over(&self.config, self.generation, client)?),
+            none => {
+                let session = take_over(&self.config, self.generation, client)?;
+                // Whatever was published was committed before the lease was taken, unless an older state was restored.
+                if let Some(at_lease) = &self.at_lease {
+                    record::check(&session.position().progress, at_lease)?;
+                    self.at_lease = None;
+                    self.status.confirm();
+                }
+                none.insert(session)
+            }
         };
         let batch = self.reader.next(client, self.generation, session.position())?;
         let (has_more, frontier) = (batch.has_more, batch.frontier);

@@ -7,6 +7,7 @@ use crate::lock::lock;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use streamflow_connectors::source::now_ms;
 use streamflow_medallion::outbox::ProgressRecord;
 
@@ -19,6 +20,8 @@ pub struct PublisherStatus {
     /// transaction.
     pending_alerts: Mutex<HashMap<String, i64>>,
     news: News,
+    /// Kafka has nothing that was not committed when the lease was taken.
+    confirmed: AtomicBool,
 }
 
 /// Whether rows have been committed that the publisher has not looked for yet.
@@ -116,6 +119,16 @@ impl Sent {
 const PENDING_ALERTS: usize = 100_000;
 
 impl PublisherStatus {
+    /// Takes note that Kafka has nothing that was not committed when the lease was taken.
+    pub fn confirm(&self) {
+        self.confirmed.store(true, Ordering::Release);
+    }
+
+    /// Whether that is known: before, nothing is committed.
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed.load(Ordering::Acquire)
+    }
+
     /// A look at it.
     pub fn look(&self) -> Published {
         lock(&self.published).clone()

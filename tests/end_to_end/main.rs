@@ -63,6 +63,8 @@ mod publisher;
 mod refunds;
 /// A replay depends on the events alone: not on workers, order within the horizon, or partitions.
 mod replay;
+/// A database that was restored to an older state goes on.
+mod restored;
 /// Dead letters are sent again: each once, to where it came from, and marked.
 mod resubmit;
 /// Each role can do what it is for, and nothing else.

@@ -1,4 +1,4 @@
-use super::world::{World, take_lease};
+use super::world::{World, committed, take_lease};
 use crate::publisher::{Published, PublisherState, PublisherStatus, Publishing};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -26,7 +26,9 @@ fn start(world: &World) -> Started {
     let (told, failure) = mpsc::channel();
     let failed = move |error| told.send(error).unwrap();
     let generation = take_lease(&world.config);
-    let publishing = Publishing::start(&world.config, generation, Arc::clone(&status), failed).unwrap();
+    let publishing =
+        Publishing::start(&world.config, committed(&world.config, generation), Arc::clone(&status), failed)
+            .unwrap();
     Started { publishing, status, failure }
 }
 

@@ -1,4 +1,4 @@
-use super::world::{World, take_lease};
+use super::world::{World, committed, take_lease};
 use crate::config::Config;
 use crate::publisher::{PublisherStatus, Publishing};
 use std::process::{Child, Command, Stdio};
@@ -21,8 +21,13 @@ fn child() {
     let config = Config::load(None, &overrides).unwrap();
     let generation = std::env::var(GENERATION).unwrap().parse().unwrap();
     let failed = |error: String| panic!("{error}");
-    let _publishing =
-        Publishing::start(&config, generation, Arc::new(PublisherStatus::default()), failed).unwrap();
+    let _publishing = Publishing::start(
+        &config,
+        committed(&config, generation),
+        Arc::new(PublisherStatus::default()),
+        failed,
+    )
+    .unwrap();
     loop {
         std::thread::park();
     }
@@ -87,7 +92,8 @@ fn a_publisher_killed_at_any_moment_loses_and_repeats_nothing() {
     let status = Arc::new(PublisherStatus::default());
     let failed = |error: String| panic!("{error}");
     let generation = take_lease(config);
-    let publishing = Publishing::start(config, generation, Arc::clone(&status), failed).unwrap();
+    let publishing =
+        Publishing::start(config, committed(config, generation), Arc::clone(&status), failed).unwrap();
     let begun = Instant::now();
     while !filler.is_published(&status.look()) {
         assert!(begun.elapsed() < PATIENCE, "stuck at {:?}", status.look());

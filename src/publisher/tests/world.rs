@@ -8,6 +8,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use streamflow_connectors::kafka::KafkaSettings;
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect, migrate};
+use streamflow_medallion::outbox::Committed;
 use streamflow_medallion::{Progress, migrations};
 use streamflow_test_support::KafkaServer;
 
@@ -122,6 +123,12 @@ impl World {
 pub fn take_lease(config: &Config) -> i64 {
     let mut client = connect(&config.postgres).unwrap();
     Progress::take_lease(&mut client, config.time_zone).unwrap().generation
+}
+
+/// What is committed now, for a holder of the lease.
+pub fn committed(config: &Config, generation: i64) -> Committed {
+    let progress = Progress::read(&mut connect(&config.postgres).unwrap()).unwrap();
+    Committed { generation, ..(&progress).into() }
 }
 
 /// The value of a dead letter: text, arbitrary bytes, empty, or none.
