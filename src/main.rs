@@ -13,6 +13,7 @@ mod demo;
 mod histogram;
 mod instant;
 mod lock;
+mod logging;
 mod maintenance;
 mod memory;
 mod misuse;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    cli::start_logging(cli.log_format, &cli.command);
+    logging::start(cli.log_format, cli.command.log_level());
     memory::return_what_is_freed();
     let outcome = match cli.command {
         Command::Bench(arguments) => commands::bench::run(&arguments),
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => commands::verify::run(&arguments, cli.log_format),
     };
     outcome.unwrap_or_else(|error| {
-        cli::log_fatal(cli.log_format, &error);
+        logging::fatal(cli.log_format, &error);
         ExitCode::from(if error.is::<Misuse>() { 2 } else { 1 })
     })
 }

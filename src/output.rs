@@ -12,10 +12,10 @@ pub fn line(text: impl Display) -> Result<()> {
     write(format_args!("{text}\n"))
 }
 
-/// As [`line`], for text that has its line ends.
+/// As [`line()`], for text that has its line ends.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn write(text: impl Display) -> Result<()> {
     let mut output = std::io::stdout().lock();
     match write!(output, "{text}").and_then(|()| output.flush()) {

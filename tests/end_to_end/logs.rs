@@ -59,7 +59,7 @@ fn no_level_shows_what_customers_are_called() {
     let levels = Some(("RUST_LOG", "trace".to_owned()));
     let mut run = parts.command_with("run", &["--log-format", "json"], levels);
     let customer = r#"c-1	{"customer_id": "c-1", "name": "Zenobia Quarles", "email": "zenobia@example.org", "updated_at": "2026-01-01T00:00:00Z"}"#;
-    parts.kafka.write(&parts.topic("customers"), None, &format!("{customer}\n")).unwrap();
+    parts.kafka.write(&parts.topic("customers"), None, format!("{customer}\n")).unwrap();
     let (mut client, begun) = (parts.connect(), Instant::now());
     let named = "SELECT count(*) FROM gold.dim_customer WHERE name = 'Zenobia Quarles'";
     while client.query_one(named, &[]).unwrap().get::<_, i64>(0) == 0 {

@@ -3,7 +3,7 @@
 mod table;
 
 use super::configuration::ConfigArguments;
-use crate::cli::{self, LogFormat};
+use crate::logging::{self, LogFormat};
 use anyhow::Result;
 use clap::Args;
 use std::io::{IsTerminal, Write};
@@ -51,7 +51,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, log_format: LogFormat) -> Result<ExitCode> {
     // 1 would say that a check has failed.
     Ok(checked(arguments).unwrap_or_else(|error| {
-        cli::log_fatal(log_format, &error);
+        logging::fatal(log_format, &error);
         ExitCode::from(2)
     }))
 }
