@@ -28,8 +28,9 @@ jars: setup ## Fetch the Apache Kafka that the tests run
 build: setup ## Build ./target/release/streamflow
 	cargo build --release
 
-demo: build ## Run everything embedded; DEMO_ARGS="..." are passed on
-	./target/release/streamflow demo $(DEMO_ARGS)
+demo: setup ## Run everything embedded; DEMO_ARGS="..." are passed on
+	cargo build --profile demo
+	./target/demo/streamflow demo $(DEMO_ARGS)
 
 bench: build jars ## Measure latencies on a real Kafka and PostgreSQL; BENCH_ARGS="..." are passed on
 	./target/release/streamflow bench $(BENCH_ARGS)
