@@ -176,7 +176,7 @@ impl Default for TopicNames {
 impl Default for PipelineSettings {
     fn default() -> Self {
         Self {
-            commit_target_ms: 200,
+            commit_target_ms: 400,
             uncommitted_records: 100_000,
             uncommitted_mib: 128,
             memory_limit_mib: 2048,
