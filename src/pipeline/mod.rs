@@ -115,7 +115,7 @@ fn take_lease(config: &Config, client: &mut Client, sources: &Sources) -> Result
     let mut progress = Progress::take_lease(client, config.time_zone)?;
     let Progress { frontier, generation, .. } = progress;
     tracing::info!(frontier, generation, "the lease is taken");
-    same_log::check(config, client, &progress, sources)?;
+    same_log::check(config, client, &progress)?;
     begin_new_partitions(config, client, &mut progress, sources)?;
     Ok(Agreement { generation, partitions: sources.partitions.clone() })
 }

@@ -1,7 +1,6 @@
 //! Whether partitions are still those that were read: a topic that was deleted and created anew, and has grown past the
 //! offset at which reading goes on, would else be read on as if nothing were missing.
 
-use super::plan::Sources;
 use crate::config::Config;
 use anyhow::{Result, bail};
 use postgres::Client;
@@ -33,15 +32,13 @@ const LAST_READ: &str = "SELECT source_offset, (extract(epoch FROM record_time) 
 ///
 /// # Errors
 /// Another record is in the place of one that was read; errors of Kafka and PostgreSQL.
-pub fn check(config: &Config, client: &mut Client, progress: &Progress, sources: &Sources) -> Result<()> {
+pub fn check(config: &Config, client: &mut Client, progress: &Progress) -> Result<()> {
     let roles = config.topics.roles().into_iter();
     for (topic, _) in roles.filter(|(_, role)| *role == Role::Transactions) {
         let Some(offsets) = progress.offsets.get(&topic) else { continue };
         let mut read = BTreeMap::new();
         for (partition, next) in offsets {
-            let earliest = sources.kafka.offsets(&topic, *partition)?.earliest;
-            if let Some(last) = last_read(client, &topic, *partition, *next)?.filter(|l| l.offset >= earliest)
-            {
+            if let Some(last) = last_read(client, &topic, *partition, *next)? {
                 read.insert(*partition, last);
             }
         }
