@@ -28,7 +28,7 @@ mod status;
 mod tests;
 
 pub use error::PublisherError;
-pub use record::latest as latest_progress;
+pub use record::published;
 pub use status::{Published, PublisherState, PublisherStatus};
 
 use crate::config::Config;

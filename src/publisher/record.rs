@@ -3,7 +3,7 @@
 use super::error::PublisherError;
 use crate::config::Config;
 use std::time::Duration;
-use streamflow_connectors::kafka::latest_record;
+use streamflow_connectors::kafka::{KafkaError, latest_record};
 use streamflow_medallion::outbox::{Committed, ProgressRecord};
 
 /// Reads the newest record of the publisher's name. Without one nothing is published.
@@ -15,6 +15,17 @@ pub fn latest(config: &Config, patience: Duration) -> Result<ProgressRecord, Pub
     let name = config.publisher.transactional_id.as_bytes();
     let record = latest_record(&config.kafka, &config.topics.progress, name, patience)?;
     Ok(record.as_deref().map(serde_json::from_slice).transpose()?.unwrap_or_default())
+}
+
+/// As [`latest`]; where there is no topic yet nothing is published.
+///
+/// # Errors
+/// As [`latest`].
+pub fn published(config: &Config, patience: Duration) -> Result<ProgressRecord, PublisherError> {
+    match latest(config, patience) {
+        Err(PublisherError::Kafka(KafkaError::MissingTopic(_))) => Ok(ProgressRecord::default()),
+        outcome => outcome,
+    }
 }
 
 /// Checks that the database has everything that Kafka has.

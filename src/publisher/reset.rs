@@ -7,7 +7,6 @@ use super::session::{PATIENCE, Session, TRANSACTION_TIMEOUT};
 use crate::config::Config;
 use postgres::Client;
 use std::fmt;
-use streamflow_connectors::kafka::KafkaError;
 use streamflow_medallion::outbox::{Committed, Outbox, ProgressRecord, WindowPosition};
 
 /// What is in the database, and what is in Kafka of it.
@@ -32,12 +31,7 @@ impl Standing {
     /// Who cannot be reached, or refuses.
     pub fn look(config: &Config, client: &mut Client) -> Result<Self, PublisherError> {
         let committed = Outbox::open(client)?.committed().clone();
-        let published = match record::latest(config, PATIENCE) {
-            // Nothing was ever published.
-            Err(PublisherError::Kafka(KafkaError::MissingTopic(_))) => ProgressRecord::default(),
-            published => published?,
-        };
-        Ok(Self { committed, published })
+        Ok(Self { committed, published: record::published(config, PATIENCE)? })
     }
 
     /// The record of a target; `None` where the database does not have as much.
