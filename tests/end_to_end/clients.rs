@@ -1,9 +1,8 @@
 //! What clients of the HTTP server do to it: nothing that ends it, and nothing that they may not read.
 
-use crate::command::Running;
 use crate::foreign;
 use crate::parts::Parts;
-use crate::scrape::{self, Answer, get, get_as};
+use crate::scrape::{Answer, Served, get, get_as};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::net::TcpStream;
@@ -13,21 +12,11 @@ use std::time::{Duration, Instant};
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A running pipeline and where it is asked.
-struct World {
-    parts: Parts,
-    run: Running,
-    address: String,
+fn start(name: &str, metrics: &Value) -> Served {
+    Served::start(Parts::start(name, 1, &json!({"metrics": metrics})))
 }
 
-impl World {
-    fn start(name: &str, metrics: &Value) -> Self {
-        let parts = Parts::start(name, 1, &json!({"metrics": metrics}));
-        let mut run = parts.run();
-        let address = scrape::address(&mut run);
-        Self { parts, run, address }
-    }
-
+impl Served {
     /// Sets how many descriptors it may have.
     fn limit_descriptors(&self, limit: usize) {
         let arguments = ["--pid", &self.run.id().to_string(), &format!("--nofile={limit}:")];
@@ -54,7 +43,7 @@ fn wait_until_closed(mut stream: TcpStream) {
 
 #[test]
 fn clients_that_stay_silent_are_disconnected() {
-    let world = World::start("silent", &json!({"listen": "127.0.0.1:0"}));
+    let world = start("silent", &json!({"listen": "127.0.0.1:0"}));
     // More than are accepted at once: those behind wait, and then it is their turn.
     let silent: Vec<TcpStream> = (0..100).map(|_| silent(&world.address)).collect();
     assert_eq!(get(&world.address, "/healthz").code, 200);
@@ -63,7 +52,7 @@ fn clients_that_stay_silent_are_disconnected() {
 
 #[test]
 fn running_out_of_descriptors_does_not_end_the_server() {
-    let mut world = World::start("descriptors", &json!({"listen": "127.0.0.1:0"}));
+    let mut world = start("descriptors", &json!({"listen": "127.0.0.1:0"}));
     let begun = Instant::now();
     while get(&world.address, "/readyz").code != 200 {
         world.run.keep_waiting(begun, PATIENCE, "it is ready");
@@ -81,7 +70,7 @@ fn running_out_of_descriptors_does_not_end_the_server() {
 #[test]
 fn the_page_is_served_under_its_own_names_alone_and_may_leave_out_ids() {
     let metrics = json!({"listen": "127.0.0.1:0", "hosts": ["fraud.example.org"], "show_ids": false});
-    let mut world = World::start("hosts", &metrics);
+    let mut world = start("hosts", &metrics);
     for (host, path, code) in [
         ("evil.example.com", "/", 421),
         ("evil.example.com:9464", "/status.json", 421),

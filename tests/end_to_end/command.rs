@@ -102,6 +102,18 @@ impl Running {
         self.child.wait().unwrap()
     }
 
+    /// Waits until it has ended by itself.
+    pub fn wait_for_end(&mut self, patience: Duration) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(begun.elapsed() < patience, "goes on:\n{}", self.printed());
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()

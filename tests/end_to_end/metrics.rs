@@ -1,9 +1,9 @@
 //! Metrics, health and readiness of a running pipeline: all that is documented is there, and it is true.
 
-use crate::command::{self, Running};
+use crate::command;
 use crate::foreign;
 use crate::parts::Parts;
-use crate::scrape::{self, Answer, Scrape, get};
+use crate::scrape::{Answer, Scrape, Served, get};
 use postgres::Client;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,20 +16,11 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running pipeline of two workers.
-struct World {
-    parts: Parts,
-    run: Running,
-    address: String,
+fn start(name: &str) -> Served {
+    Served::start(Parts::start(name, 2, &json!({"workers": 2})))
 }
 
-impl World {
-    fn start(name: &str) -> Self {
-        let parts = Parts::start(name, 2, &json!({"workers": 2}));
-        let mut run = parts.run();
-        let address = scrape::address(&mut run);
-        Self { parts, run, address }
-    }
-
+impl Served {
     fn wait_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         let begun = Instant::now();
         while !done(self) {
@@ -84,7 +75,7 @@ fn documented() -> BTreeMap<String, String> {
 
 #[test]
 fn every_documented_metric_is_there_and_true() {
-    let mut world = World::start("metrics");
+    let mut world = start("metrics");
     let (ordinary, changes, refused) = (foreign::ordinary(), foreign::changes(), foreign::refused());
     world.write(&ordinary);
     world
@@ -168,7 +159,7 @@ fn check_progress(scrape: &Scrape, events: f64) {
     assert!(scrape.value("streamflow_event_to_alert_seconds_count", "") >= 1.0);
 }
 
-fn check_rest(world: &World, scrape: &Scrape, events: f64) {
+fn check_rest(world: &Served, scrape: &Scrape, events: f64) {
     let one = |name: &str| scrape.value(name, "");
     for name in ["postgres_up", "publisher_up", "hydration_done", "healthy", "ready"] {
         assert_eq!(one(&format!("streamflow_{name}")), 1.0, "{name}");
@@ -197,7 +188,7 @@ fn check_rest(world: &World, scrape: &Scrape, events: f64) {
 
 #[test]
 fn it_tells_that_postgres_is_away() {
-    let mut world = World::start("metrics-postgres");
+    let mut world = start("metrics-postgres");
     let ordinary = foreign::ordinary();
     world.write(&ordinary);
     world.wait_until("it is committed", |world| world.read(&world.scrape()) == ordinary.events as f64);
@@ -239,7 +230,7 @@ fn it_tells_that_postgres_is_away() {
 
 #[test]
 fn it_tells_that_postgres_does_not_answer() {
-    let mut world = World::start("metrics-silence");
+    let mut world = start("metrics-silence");
     world.wait_until_ready();
     let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'streamflow'";
     let rows = world.parts.connect().query(sql, &[]).unwrap();
@@ -258,7 +249,7 @@ fn it_tells_that_postgres_does_not_answer() {
 
 #[test]
 fn it_tells_that_kafka_is_away() {
-    let mut world = World::start("metrics-kafka");
+    let mut world = start("metrics-kafka");
     world.wait_until_ready();
     world.parts.kafka.kill().unwrap();
     world.wait_until_not_ready("Kafka away since ");

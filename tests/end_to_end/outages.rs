@@ -45,14 +45,7 @@ impl World {
 
     /// Waits until it has ended by itself, with one line that holds all of `words`.
     fn expect_end(&mut self, words: &[&str]) {
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = self.run.ended() {
-                break status;
-            }
-            assert!(begun.elapsed() < PATIENCE, "goes on:\n{}", self.run.printed());
-            std::thread::sleep(Duration::from_millis(50));
-        };
+        let status = self.run.wait_for_end(PATIENCE);
         let printed = self.run.printed();
         assert_eq!(status.code(), Some(1), "{printed}");
         let last = printed.lines().last().unwrap();

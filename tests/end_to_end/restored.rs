@@ -28,7 +28,7 @@ impl World {
         let mut run = self.parts.run();
         self.parts.wait_for_all(&mut run, PATIENCE);
         let begun = Instant::now();
-        while self.publisher(&[], true).contains("-") || !self.nothing_waits() {
+        while !self.nothing_waits() {
             run.keep_waiting(begun, PATIENCE, "all is published");
         }
         assert!(run.terminate().success(), "{}", run.printed());
@@ -61,11 +61,7 @@ impl World {
     }
 
     fn ends_with(&self, run: &mut Running, words: &str) {
-        let begun = Instant::now();
-        while run.ended().is_none() {
-            assert!(begun.elapsed() < PATIENCE, "goes on:\n{}", run.printed());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        run.wait_for_end(PATIENCE);
         assert!(run.printed().lines().last().unwrap().contains(words), "{}", run.printed());
     }
 }

@@ -1,6 +1,7 @@
 //! What a process tells over HTTP, and the text format of Prometheus, read strictly.
 
 use crate::command::Running;
+use crate::parts::Parts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -18,6 +19,25 @@ pub struct Answer {
     pub head: String,
     /// The body.
     pub body: String,
+}
+
+/// A running pipeline, and where it is asked.
+pub struct Served {
+    /// What it runs on.
+    pub parts: Parts,
+    /// Its process.
+    pub run: Running,
+    /// Its address.
+    pub address: String,
+}
+
+impl Served {
+    /// Starts it.
+    pub fn start(parts: Parts) -> Self {
+        let mut run = parts.run();
+        let address = address(&mut run);
+        Self { parts, run, address }
+    }
 }
 
 /// Where a process that was just started serves, once it says so.
