@@ -61,16 +61,25 @@ impl Field {
 
 /// The JSON text of each known field that is present; of a name that occurs twice, the last one.
 #[derive(Debug, Default)]
-pub struct Fields<'a>([Option<Cow<'a, str>>; FIELDS]);
+pub struct Fields<'a> {
+    texts: [Option<Cow<'a, str>>; FIELDS],
+    /// It is known that the payload has no byte but the printable ones of ASCII, and no backslash.
+    pub(super) plain: bool,
+}
 
 impl<'a> Fields<'a> {
+    /// No fields yet.
+    pub(super) fn new(plain: bool) -> Self {
+        Self { plain, ..Self::default() }
+    }
+
     pub(super) fn set(&mut self, field: Field, text: Cow<'a, str>) {
-        self.0[field as usize] = Some(text);
+        self.texts[field as usize] = Some(text);
     }
 
     /// The field's JSON text; `None` where it is absent or null.
     pub fn get(&self, field: Field) -> Option<&str> {
-        self.0[field as usize].as_deref().filter(|text| *text != "null")
+        self.texts[field as usize].as_deref().filter(|text| *text != "null")
     }
 }
 

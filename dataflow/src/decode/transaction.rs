@@ -115,7 +115,7 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, json: &str, name: &str, least: usize, most: usize) -> Option<Id> {
-        let Some(text) = unquote(json) else {
+        let Some(text) = self.unquoted(json) else {
             self.violated(name, "must be a string");
             return None;
         };
@@ -123,11 +123,16 @@ impl Reader<'_> {
             self.violated(name, format_args!("must be {least} to {most} bytes"));
             return None;
         }
-        if has_control_characters(&text) {
+        if !self.fields.plain && has_control_characters(&text) {
             self.violated(name, "must have no control characters");
             return None;
         }
         Some(Id::new(text))
+    }
+
+    /// The text of a JSON string.
+    fn unquoted<'j>(&self, json: &'j str) -> Option<Cow<'j, str>> {
+        if self.fields.plain { between_quotes(json).map(Cow::Borrowed) } else { unquote(json) }
     }
 
     fn amount(&mut self) -> Option<Cents> {
@@ -135,7 +140,8 @@ impl Reader<'_> {
         self.present(Field::Amount, "amount")?;
         let json = fields.get(Field::Amount)?;
         // A number or a string between quotes: the text is the same, so no float is involved.
-        let text = if json.starts_with('"') { unquote(json) } else { Some(Cow::Borrowed(json)) };
+        let is_string = json.as_bytes().first() == Some(&b'"');
+        let text = if is_string { self.unquoted(json) } else { Some(Cow::Borrowed(json)) };
         let parsed =
             text.map_or(Err(streamflow_model::money::AmountError::NotDecimal), |text| Cents::parse(&text));
         parsed
@@ -148,7 +154,7 @@ impl Reader<'_> {
 
     fn currency(&mut self) -> Currency {
         let Some(json) = self.fields.get(Field::Currency) else { return Currency::BRL };
-        let parsed = unquote(json).and_then(|code| Currency::parse(&code));
+        let parsed = self.unquoted(json).and_then(|code| Currency::parse(&code));
         parsed.unwrap_or_else(|| {
             self.violated("currency", "must be 3 letters A to Z");
             Currency::BRL
@@ -189,7 +195,7 @@ impl Reader<'_> {
     fn timestamp(&mut self) -> Option<i64> {
         let fields = self.fields;
         self.present(Field::Timestamp, "timestamp")?;
-        let parsed = unquote(fields.get(Field::Timestamp)?).and_then(|text| timestamp::parse(&text));
+        let parsed = self.unquoted(fields.get(Field::Timestamp)?).and_then(|text| timestamp::parse(&text));
         if parsed.is_none() {
             self.violated("timestamp", "must be RFC 3339 with an offset");
         }
@@ -224,9 +230,17 @@ fn has_control_characters(text: &str) -> bool {
     !text.as_bytes().iter().all(plain) && text.chars().any(char::is_control)
 }
 
+/// What is between the quotes of a JSON string.
+fn between_quotes(json: &str) -> Option<&str> {
+    match json.as_bytes() {
+        [b'"', .., b'"'] => json.get(1..json.len() - 1),
+        _ => None,
+    }
+}
+
 /// The text of a JSON string; `None` where the JSON is no string or its escapes are no text.
 fn unquote(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    let inner = between_quotes(json)?;
     if memchr::memchr(b'\\', inner.as_bytes()).is_some() {
         return serde_json::from_str::<String>(json).ok().map(Cow::Owned);
     }
