@@ -33,16 +33,22 @@ impl Inbound {
         self.handles.advance_to(self.epoch);
     }
 
-    /// Opens the next epoch, by the clock, and returns it; while it is too early, how long until the next
-    /// epoch may open. It does not wait for a clock that was set back.
-    pub fn open_epoch(&mut self) -> Result<u64, Duration> {
-        let now = now_ms();
-        if let Some(wait) = until_due(self.epoch, now, self.opened.elapsed()) {
-            return Err(wait);
-        }
-        (self.epoch, self.opened) = (now.max(self.epoch + 1), Instant::now());
+    /// How long until the next epoch may open, while it is too early. It does not wait for a clock that was set
+    /// back.
+    pub fn too_early(&self) -> Option<Duration> {
+        until_due(self.epoch, now_ms(), self.opened.elapsed())
+    }
+
+    /// Opens the next epoch, by the clock, and returns it.
+    pub fn open_epoch(&mut self) -> u64 {
+        (self.epoch, self.opened) = (now_ms().max(self.epoch + 1), Instant::now());
         self.handles.advance_to(self.epoch);
-        Ok(self.epoch)
+        self.epoch
+    }
+
+    /// How long ago the last epoch was opened.
+    pub fn since_opened(&self) -> Duration {
+        self.opened.elapsed()
     }
 
     /// Completes the open epoch.
@@ -86,6 +92,11 @@ impl Idle {
         for record in records {
             self.0.remove(&record.source.partition());
         }
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The clocks of idle partitions: `allowance` microseconds before the last confirmation.

@@ -32,10 +32,13 @@ use timely::worker::Worker;
 const BATCHES_AN_EPOCH: usize = 4;
 
 /// The least heartbeat where there is one process.
-const ALONE_HEARTBEAT: Duration = Duration::from_millis(100);
+const ALONE_HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How often the clocks of idle partitions are sent to the graph.
 const IDLE_NEWS: Duration = Duration::from_secs(1);
+
+/// How long a worker sleeps at most: nothing wakes it where memory has become free or a stop is asked for.
+const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
 /// Runs one worker until a stop is requested and everything is committed.
 pub fn run(
@@ -71,17 +74,18 @@ pub fn run(
         flow: Flow::new(&plan.pipeline),
         idle: Idle::default(),
         idle_sent: Instant::now(),
+        heartbeat: heartbeat(plan),
         alignment: Alignment::new(watermark, plan.pipeline.alignment_seconds),
         rules_change: plan.rules_change.clone().filter(|_| worker.index() == 0),
         status,
     };
     let partitions: Vec<PartitionId> = assignments.iter().map(|assignment| assignment.partition).collect();
     feeder.announce(&partitions);
-    let heartbeat = heartbeat(plan);
+    let sleep = LONGEST_SLEEP.min(feeder.heartbeat);
     while !stop.is_asked() {
         match feeder.feed()? {
             Feed::Records => worker.step(),
-            Feed::Empty => worker.step_or_park(Some(heartbeat)),
+            Feed::Nothing => worker.step_or_park(Some(sleep)),
             Feed::TooEarly(wait) => worker.step_or_park(Some(wait)),
         };
         feeder.settle();
@@ -93,14 +97,14 @@ pub fn run(
     let Feeder { inbound, source, answering, durable, flow, .. } = feeder;
     drop((inbound, source, answering));
     while !durable.done() && stop.failure().is_none() {
-        worker.step_or_park(Some(heartbeat));
+        worker.step_or_park(Some(sleep));
         reporter.report(None, &flow);
     }
     Ok(())
 }
 
-/// How often an idle worker advances its epoch. Within one process a worker that reads wakes the others, and commits
-/// wake all: then only what nobody is woken for has to be looked at.
+/// How often a worker that reads nothing opens an epoch. Within one process it is told when another has opened one
+/// with records; other processes are not told, and their epochs are complete only when this one's follow.
 fn heartbeat(plan: &Plan) -> Duration {
     let set = Duration::from_millis(plan.pipeline.heartbeat_ms);
     if plan.process.count == 1 { set.max(ALONE_HEARTBEAT) } else { set }
@@ -138,10 +142,17 @@ fn build(
 enum Feed {
     /// An epoch with records.
     Records,
-    /// An epoch without: there was nothing to read, or no room.
-    Empty,
+    /// No records: there were none, or no room.
+    Nothing,
     /// Nothing; how long until the next epoch may open.
     TooEarly(Duration),
+}
+
+/// What the source has for the graph.
+enum Input {
+    /// Records of one topic.
+    Batch(Vec<Record>),
+    Clock(Clock),
 }
 
 /// Moves records from the source to the graph.
@@ -157,6 +168,8 @@ struct Feeder<'a> {
     flow: Flow,
     idle: Idle,
     idle_sent: Instant,
+    /// The longest time between two epochs.
+    heartbeat: Duration,
     alignment: Alignment,
     /// Still to be sent, by the first worker.
     rules_change: Option<RulesChange>,
@@ -175,27 +188,58 @@ impl Feeder<'_> {
         self.inbound.complete_epoch();
     }
 
-    /// Gives what has been read to the graph as one epoch.
+    /// Gives what has been read to the graph as one epoch. Each epoch costs a pass over all operators, so none is
+    /// opened for nothing.
     fn feed(&mut self) -> Result<Feed> {
-        let epoch = match self.inbound.open_epoch() {
-            Ok(epoch) => epoch,
-            Err(wait) => return Ok(Feed::TooEarly(wait)),
-        };
+        if let Some(wait) = self.inbound.too_early() {
+            return Ok(Feed::TooEarly(wait));
+        }
+        let share = self.flow.share(&self.source)?;
+        let mut next = self.next_input(share)?;
+        let answers = self.answering.as_ref().map(Answering::take).unwrap_or_default();
+        if next.is_none() && answers.is_empty() && !self.is_epoch_due() {
+            return Ok(Feed::Nothing);
+        }
+        let epoch = self.inbound.open_epoch();
         self.rules_change.take().into_iter().for_each(|change| self.inbound.handles.rules.send(change));
         let mut batches = 0;
-        let share = self.flow.share(&self.source)?;
-        while batches < BATCHES_AN_EPOCH
-            && let Some(event) = self.flow.next(&self.source, share)
-        {
-            match event {
-                SourceEvent::Batch(records) => {
+        while let Some(input) = next {
+            match input {
+                Input::Batch(records) => {
                     self.idle.busy(&records);
                     self.give(epoch, records);
                     batches += 1;
                 }
+                Input::Clock(clock) => self.inbound.handles.clocks.send(clock),
+            }
+            next = if batches < BATCHES_AN_EPOCH { self.next_input(share)? } else { None };
+        }
+        answers.into_iter().for_each(|answer| self.inbound.handles.answers.send(answer));
+        self.send_idle();
+        self.inbound.complete_epoch();
+        if batches > 0 && self.workers > 1 {
+            // Their epochs must follow before this one is complete.
+            self.status.ask_to_follow(epoch);
+        }
+        Ok(if batches > 0 { Feed::Records } else { Feed::Nothing })
+    }
+
+    /// Whether an epoch is to be opened although nothing was read.
+    fn is_epoch_due(&self) -> bool {
+        self.rules_change.is_some()
+            || self.inbound.since_opened() >= self.heartbeat
+            || self.status.asked_to_follow() >= self.inbound.frontier()
+            || (self.is_idle_news_due() && !self.idle.is_empty())
+    }
+
+    /// What is next for the graph. It is told only from time to time where partitions end.
+    fn next_input(&mut self, share: u64) -> Result<Option<Input>> {
+        while let Some(event) = self.flow.next(&self.source, share) {
+            match event {
+                SourceEvent::Batch(records) => return Ok(Some(Input::Batch(records))),
                 SourceEvent::NextRecord { partition, time } => {
-                    let clock = Clock { partition, time: time.saturating_mul(1000), end: None };
-                    self.inbound.handles.clocks.send(clock);
+                    let time = time.saturating_mul(1000);
+                    return Ok(Some(Input::Clock(Clock { partition, time, end: None })));
                 }
                 SourceEvent::EndOfPartition { partition, offset, as_of } => {
                     self.idle.ended(partition, offset, as_of);
@@ -203,15 +247,7 @@ impl Feeder<'_> {
                 SourceEvent::Failed(error) => bail!(error),
             }
         }
-        let answers = self.answering.as_ref().map(Answering::take).unwrap_or_default();
-        answers.into_iter().for_each(|answer| self.inbound.handles.answers.send(answer));
-        self.send_idle();
-        self.inbound.complete_epoch();
-        if batches > 0 && self.workers > 1 {
-            // Their epochs must follow before this one is complete.
-            self.status.wake_workers();
-        }
-        Ok(if batches > 0 { Feed::Records } else { Feed::Empty })
+        Ok(None)
     }
 
     /// All records of a batch are of one topic.
@@ -229,8 +265,12 @@ impl Feeder<'_> {
         }
     }
 
+    fn is_idle_news_due(&self) -> bool {
+        self.idle_sent.elapsed() >= IDLE_NEWS
+    }
+
     fn send_idle(&mut self) {
-        if self.idle_sent.elapsed() < IDLE_NEWS {
+        if !self.is_idle_news_due() {
             return;
         }
         self.idle_sent = Instant::now();

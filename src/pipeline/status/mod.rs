@@ -56,6 +56,8 @@ pub struct Status {
     sources: Mutex<BTreeMap<usize, Arc<SourceProgress>>>,
     committer: OnceLock<Monitor>,
     wake: Mutex<Vec<std::thread::Thread>>,
+    /// The last epoch with records.
+    to_follow: AtomicU64,
     activate: Mutex<Option<timely::scheduling::SyncActivator>>,
 }
 
@@ -167,13 +169,23 @@ impl Status {
         lock(&self.workers).clone()
     }
 
-    /// Has `thread`, a worker's, woken at each commit, and by [`Status::wake_workers`].
+    /// Has `thread`, a worker's, woken at each commit, and by [`Status::ask_to_follow`].
     pub fn wake_worker(&self, thread: std::thread::Thread) {
         lock(&self.wake).push(thread);
     }
 
-    /// Wakes the workers of this process.
-    pub fn wake_workers(&self) {
+    /// A worker has opened `epoch` with records: those of this process are woken to open a later one.
+    pub fn ask_to_follow(&self, epoch: u64) {
+        self.to_follow.fetch_max(epoch, Ordering::Relaxed);
+        self.wake_workers();
+    }
+
+    /// The last epoch with records, of any worker of this process; 0 if there is none yet or only one worker.
+    pub fn asked_to_follow(&self) -> u64 {
+        self.to_follow.load(Ordering::Relaxed)
+    }
+
+    fn wake_workers(&self) {
         lock(&self.wake).iter().for_each(std::thread::Thread::unpark);
     }
 
