@@ -136,9 +136,10 @@ fn bounds_are_those_of_the_servers_that_a_configuration_names_and_leave_nothing_
     assert!(said.contains("left out: sync") && !said.contains("left out: consume"), "{said}");
     let runs = read(directory.path()).runs;
     let names: Vec<_> = runs.iter().map(|run| run.scenario.as_str()).collect();
-    assert_eq!(names, ["copy", "consume", "loop"]);
+    assert_eq!(names, ["copy", "consume", "transaction", "loop"]);
     assert!(value(&runs[0], "row bytes") > 400.0);
     assert!(value(&runs[1], "one partition") > 0.0);
+    assert!(value(&runs[2], "p99") >= value(&runs[2], "median"));
     let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'streamflow_bounds'";
     let left: i64 = connect(&settings).unwrap().query_one(schemas, &[]).unwrap().get(0);
     assert_eq!(left, 0);
@@ -146,4 +147,15 @@ fn bounds_are_those_of_the_servers_that_a_configuration_names_and_leave_nothing_
         ClientConfig::new().set("bootstrap.servers", kafka.brokers()).create().unwrap();
     let topics = consumer.fetch_metadata(None, Duration::from_secs(30)).unwrap();
     assert!(!topics.topics().iter().any(|topic| topic.name().starts_with("streamflow.bounds")));
+}
+
+#[test]
+fn bounds_are_those_of_servers_of_its_own_where_none_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let size = ["bounds", "--events", "2000", "--customers", "500", "--repeat", "1"];
+    let said = succeed(&[size.as_slice(), &["--out", text(directory.path())]].concat());
+    assert!(!said.contains("left out"), "{said}");
+    let runs = read(directory.path()).runs;
+    let names: Vec<_> = runs.iter().map(|run| run.scenario.as_str()).collect();
+    assert_eq!(names, ["copy", "sync", "consume", "transaction", "loop"]);
 }

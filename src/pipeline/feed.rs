@@ -19,13 +19,14 @@ const CLOCK_SET_BACK: u64 = 1000;
 pub struct Inbound {
     pub handles: InputHandles,
     epoch: u64,
-    opened: Instant,
+    /// When the last epoch was opened by the clock.
+    opened: Option<Instant>,
 }
 
 impl Inbound {
     /// Inputs whose first epoch is `epoch`, the committed frontier.
     pub fn new(epoch: u64, handles: InputHandles) -> Self {
-        Self { handles, epoch, opened: Instant::now() }
+        Self { handles, epoch, opened: None }
     }
 
     /// Opens the first epoch, which is the same on all workers.
@@ -36,19 +37,19 @@ impl Inbound {
     /// How long until the next epoch may open, while it is too early. It does not wait for a clock that was set
     /// back.
     pub fn too_early(&self) -> Option<Duration> {
-        until_due(self.epoch, now_ms(), self.opened.elapsed())
+        until_due(self.epoch, now_ms(), self.since_opened())
     }
 
     /// Opens the next epoch, by the clock, and returns it.
     pub fn open_epoch(&mut self) -> u64 {
-        (self.epoch, self.opened) = (now_ms().max(self.epoch + 1), Instant::now());
+        (self.epoch, self.opened) = (now_ms().max(self.epoch + 1), Some(Instant::now()));
         self.handles.advance_to(self.epoch);
         self.epoch
     }
 
-    /// How long ago the last epoch was opened.
+    /// How long ago the last epoch was opened by the clock; the longest time before the first.
     pub fn since_opened(&self) -> Duration {
-        self.opened.elapsed()
+        self.opened.map_or(Duration::MAX, |opened| opened.elapsed())
     }
 
     /// Completes the open epoch.

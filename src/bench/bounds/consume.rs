@@ -2,12 +2,12 @@
 
 use super::super::events::Events;
 use super::super::results;
+use super::topic::Topic;
 use anyhow::{Context, Result, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{KafkaSettings, Producer, TopicAdmin, TopicSettings};
+use streamflow_connectors::kafka::{KafkaSettings, Producer};
 use streamflow_harness::report::Run;
 
 /// How long Kafka may be silent.
@@ -15,38 +15,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Writes all events to one partition of a new topic, and reads them.
 pub fn measure(events: &Events, settings: &KafkaSettings) -> Result<Run> {
-    let topic = Topic::create(settings)?;
+    let topic = Topic::create(settings, "records")?;
     produce(events, &topic)?;
     let elapsed = consume(events.count(), &topic)?;
     let mut run = Run { scenario: "consume".to_owned(), ..Run::default() };
     results::more(&mut run, "one partition", events.count() as f64 / elapsed.as_secs_f64(), "events/s");
     Ok(run)
-}
-
-/// A topic that is deleted when dropped.
-struct Topic<'a> {
-    name: String,
-    settings: &'a KafkaSettings,
-    admin: TopicAdmin,
-}
-
-impl<'a> Topic<'a> {
-    fn create(settings: &'a KafkaSettings) -> Result<Self> {
-        let name = format!("streamflow.bounds.{}", std::process::id());
-        let topic =
-            TopicSettings { name: name.clone(), partitions: 1, replication: -1, configs: BTreeMap::new() };
-        let admin = TopicAdmin::connect(settings)?;
-        admin.create_missing(&[topic])?;
-        Ok(Self { name, settings, admin })
-    }
-}
-
-impl Drop for Topic<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = self.admin.delete(std::slice::from_ref(&self.name)) {
-            tracing::warn!("topic {} stays: {error}", self.name);
-        }
-    }
 }
 
 fn produce(events: &Events, topic: &Topic<'_>) -> Result<()> {

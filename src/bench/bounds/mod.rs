@@ -4,6 +4,8 @@ mod consume;
 mod copy;
 mod sync;
 mod tables;
+mod topic;
+mod transaction;
 
 use super::events::{Events, Shape};
 use super::{one_thread, results};
@@ -17,15 +19,16 @@ use std::process::ExitCode;
 use std::time::Instant;
 use streamflow_connectors::kafka::KafkaSettings;
 use streamflow_connectors::postgres::{PostgresSettings, PrivateOptions, PrivatePostgres};
+use streamflow_harness::kafka::{self, Broker};
 use streamflow_harness::report::Run;
 use tables::Rows;
 
 /// Measure what nothing can beat on this machine: storing the medallion's rows, waiting for the disk, reading
-/// Kafka, applying the rules.
+/// Kafka, a Kafka transaction, applying the rules.
 ///
-/// Without a configuration a private PostgreSQL is measured, and no Kafka. With one, its PostgreSQL gets a
-/// schema `streamflow_bounds` and its Kafka a topic `streamflow.bounds.<process>` while this runs; both are
-/// dropped afterwards.
+/// Without a configuration a private PostgreSQL is measured, and a Kafka that is started where its jars are
+/// found. With one, its PostgreSQL gets a schema `streamflow_bounds` and its Kafka the topics
+/// `streamflow.bounds.<process>.*` while this runs; all are dropped afterwards.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Events
@@ -58,14 +61,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let events = Events::generate(shape, 1)?;
     output::line("Starting a private PostgreSQL for the rows ...")?;
     let own = PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() })?;
-    let place = Place::new(arguments.disk.as_deref(), config.as_ref(), &own);
+    let own_broker = if config.is_none() { start_broker()? } else { None };
+    let place = Place::new(arguments.disk.as_deref(), config.as_ref(), &own, own_broker.as_ref())?;
     let rows = Rows::make(&events, &own.settings())?;
 
     let mut runs = Vec::new();
     for _ in 0..arguments.repeat {
         runs.push(copy::measure(&rows, &place.postgres)?);
         runs.extend(place.disk.as_deref().map(sync::measure).transpose()?);
-        runs.extend(place.kafka.as_ref().map(|kafka| consume::measure(&events, kafka)).transpose()?);
+        if let Some(kafka) = &place.kafka {
+            runs.push(consume::measure(&events, kafka)?);
+            runs.push(transaction::measure(kafka)?);
+        }
         runs.push(the_loop(&events)?);
     }
     let settings = [
@@ -79,7 +86,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         output::line("left out: sync; --disk names a directory on PostgreSQL's disk")?;
     }
     if place.kafka.is_none() {
-        output::line("left out: consume; --config names a Kafka")?;
+        output::line("left out: consume, transaction; --config names a Kafka, `make jars` fetches one")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -93,9 +100,14 @@ struct Place {
 }
 
 impl Place {
-    fn new(disk: Option<&Path>, config: Option<&Config>, own: &PrivatePostgres) -> Self {
+    fn new(
+        disk: Option<&Path>,
+        config: Option<&Config>,
+        own: &PrivatePostgres,
+        own_broker: Option<&Broker>,
+    ) -> Result<Self> {
         let disk = disk.map(Path::to_owned);
-        match config {
+        Ok(match config {
             Some(config) => Self {
                 name: "of the configuration",
                 postgres: config.postgres.clone(),
@@ -106,10 +118,21 @@ impl Place {
                 name: "private",
                 postgres: own.settings(),
                 disk: disk.or_else(|| Some(own.directory().to_owned())),
-                kafka: None,
+                kafka: own_broker.map(settings_of).transpose()?,
             },
-        }
+        })
     }
+}
+
+/// A Kafka of its own, where its jars are found.
+fn start_broker() -> Result<Option<Broker>> {
+    let Some(jars) = kafka::find() else { return Ok(None) };
+    output::line("Starting a Kafka ...")?;
+    Broker::start(&jars).map(Some)
+}
+
+fn settings_of(broker: &Broker) -> Result<KafkaSettings> {
+    Ok(Config::load(None, &[format!("kafka.brokers=[{}]", broker.address())])?.kafka)
 }
 
 fn the_loop(events: &Events) -> Result<Run> {
