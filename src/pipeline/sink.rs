@@ -46,8 +46,9 @@ pub fn sink<'s>(
         "commit",
         move |capability, info| {
             let mut sink = committing.map(|committing| {
-                let activator = scope.worker().sync_activator_for(info.address.to_vec());
-                status.activate_at_commits(activator);
+                let activator = || scope.worker().sync_activator_for(info.address.to_vec());
+                status.activate_at_commits(activator());
+                status.publisher.activate_when_confirmed(activator());
                 Sink {
                     committing: Some(committing),
                     durable: Some(capability),

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use streamflow_connectors::source::now_ms;
 use streamflow_medallion::outbox::ProgressRecord;
+use timely::scheduling::SyncActivator;
 
 /// Shared between the publisher and its observers.
 #[derive(Default)]
@@ -22,6 +23,8 @@ pub struct PublisherStatus {
     news: News,
     /// Kafka has nothing that was not committed when the lease was taken.
     confirmed: AtomicBool,
+    /// The operator that waits for that.
+    waits: Mutex<Option<SyncActivator>>,
 }
 
 /// Whether rows have been committed that the publisher has not looked for yet.
@@ -122,6 +125,15 @@ impl PublisherStatus {
     /// Takes note that Kafka has nothing that was not committed when the lease was taken.
     pub fn confirm(&self) {
         self.confirmed.store(true, Ordering::Release);
+        if let Some(operator) = lock(&self.waits).take() {
+            // Where its worker has gone there is nobody left to tell.
+            let _ = operator.activate();
+        }
+    }
+
+    /// Has an operator scheduled when it is known.
+    pub fn activate_when_confirmed(&self, operator: SyncActivator) {
+        *lock(&self.waits) = Some(operator);
     }
 
     /// Whether that is known: before, nothing is committed.
