@@ -70,6 +70,15 @@ fn the_engine_is_measured_against_the_loop_and_compared_with_another_time() {
 }
 
 #[test]
+fn the_time_in_operators_is_told_where_it_is_wanted() {
+    let directory = tempfile::tempdir().unwrap();
+    let report = engine(directory.path(), &["--operators"]);
+    for name in ["history", "identity", "decode", "the others"] {
+        assert!(value(&report.runs[0], &format!("time in {name}")) > 0.0, "{name}");
+    }
+}
+
+#[test]
 fn histories_of_several_lengths_are_measured() {
     let directory = tempfile::tempdir().unwrap();
     let report = engine(directory.path(), &["--history"]);

@@ -4,6 +4,7 @@ use super::events::{Events, Shape};
 use super::{in_memory, one_thread, processor_time, results};
 use anyhow::{Result, bail};
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ pub struct Arguments {
     /// List entries for --input, one JSON object a line
     #[arg(long, requires = "input")]
     blacklist: Option<PathBuf>,
+    /// Also how long an event is in each operator, which slows the graph down a little
+    #[arg(long)]
+    operators: bool,
     /// Directory for report.json
     #[arg(long)]
     out: Option<PathBuf>,
@@ -62,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut rounds = Vec::new();
     for _ in 0..arguments.repeat {
         for case in &cases {
-            rounds.push(round(case)?);
+            rounds.push(round(case, arguments.operators)?);
         }
     }
     let alerts = rounds.iter().take(cases.len()).map(|round| round.alerts.to_string());
@@ -117,9 +121,9 @@ struct Round {
     alerts: u64,
 }
 
-fn round(case: &Case) -> Result<Round> {
+fn round(case: &Case, operators: bool) -> Result<Round> {
     let started = Instant::now();
-    let outcome = in_memory::run(&case.events)?;
+    let outcome = in_memory::run(&case.events, operators)?;
     let graph = Speed::new(&case.events, started.elapsed(), outcome.processor_time);
     let before = processor_time::of_this_thread();
     let started = Instant::now();
@@ -139,7 +143,24 @@ fn round(case: &Case) -> Result<Round> {
         results::more(&mut run, "of the loop, per core", graph / line, "x");
     }
     results::more(&mut run, "changes of rows", outcome.changes as f64 / graph.seconds, "rows/s");
+    report_operators(&mut run, &outcome.operators, case.events.count());
     Ok(Round { run, alerts })
+}
+
+/// Reports operators that take a hundredth of the time at least, and the others together.
+fn report_operators(run: &mut Run, operators: &BTreeMap<String, Duration>, events: u64) {
+    if operators.is_empty() {
+        return;
+    }
+    let total: Duration = operators.values().sum();
+    let (long, short): (Vec<_>, Vec<_>) = operators.iter().partition(|(_, time)| **time * 100 >= total);
+    let short = short.into_iter().map(|(_, time)| *time).sum();
+    let mut report = |name: &str, time: Duration| {
+        let each = time.as_secs_f64() * 1e6 / events as f64;
+        results::less(run, &format!("time in {name}"), each, "us an event");
+    };
+    long.into_iter().for_each(|(name, time)| report(name, *time));
+    report("the others", short);
 }
 
 /// How fast events went, events a second.
@@ -182,14 +203,14 @@ mod tests {
             let case = case(shape, workers);
             let alerts = one_thread::count_alerts(&case.events).unwrap();
             assert!(alerts > 10, "{alerts}");
-            assert_eq!(in_memory::run(&case.events).unwrap().alerts, alerts as i64);
+            assert_eq!(in_memory::run(&case.events, false).unwrap().alerts, alerts as i64);
         }
     }
 
     #[test]
     fn they_do_so_with_long_histories() {
         let shape = Shape { events: 30_000, customers: 10, days: Some(30.0), seed: 4 };
-        assert_eq!(round(&case(shape, 1)).unwrap().run.void, None);
+        assert_eq!(round(&case(shape, 1), false).unwrap().run.void, None);
     }
 
     #[test]
@@ -201,7 +222,7 @@ mod tests {
         let again = lines.iter().map(|line| Line { place: line.place.clone(), ..*line });
         let again: Vec<_> = again.collect();
         lines.extend(again);
-        let round = round(&Case { name: String::new(), events: Arc::new(events) }).unwrap();
+        let round = round(&Case { name: String::new(), events: Arc::new(events) }, false).unwrap();
         assert!(round.run.void.unwrap().contains("alerts of the graph"));
     }
 }

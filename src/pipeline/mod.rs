@@ -29,6 +29,7 @@ mod status;
 mod window;
 mod worker;
 
+pub use activity::Activity;
 pub use status::{Frontiers, LatencySummary, LatestAlert, OperatorReport, Status, Totals, WorkerReport};
 
 use crate::config::Config;
