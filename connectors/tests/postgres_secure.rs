@@ -4,12 +4,15 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streamflow_connectors::postgres::{
     ErrorClass, PostgresError, PostgresSettings, PrivateOptions, PrivatePostgres, TlsMode, connect,
 };
 use streamflow_test_support::{Authority, Identity};
+
+/// After this a change of the server's configuration is not going to take effect.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const PASSWORD: &str = "s3cret \u{e9}'\\ =&";
 
@@ -39,18 +42,41 @@ impl World {
         path
     }
 
+    fn file(&self, name: &str) -> PathBuf {
+        self.server.directory().join(name)
+    }
+
+    /// Settings with a certificate of this client, which stands under `name`.
+    fn with_certificate(
+        &self,
+        authority: &Authority,
+        name: &str,
+        settings: &PostgresSettings,
+    ) -> PostgresSettings {
+        let Identity { certificate, key } = authority.issue("app").unwrap();
+        PostgresSettings {
+            user: "app".to_owned(),
+            password_file: None,
+            tls_cert_file: Some(self.write(&format!("{name}.crt"), &certificate)),
+            tls_key_file: Some(self.write(&format!("{name}.key"), &key)),
+            ..settings.clone()
+        }
+    }
+
     fn execute(&self, statements: &[String]) {
         let mut client = connect(&self.server.settings()).unwrap();
         statements.iter().for_each(|statement| client.batch_execute(statement).unwrap());
     }
 
-    /// Turns TLS on with a certificate for 127.0.0.1.
+    /// Turns TLS on with a certificate for 127.0.0.1. Clients whose certificate is of the authority in `ca.pem` may
+    /// show it.
     fn serve_tls(&self) {
         let Identity { certificate, key } = self.authority.issue("127.0.0.1").unwrap();
         let (certificate, key) = (self.write("server.crt", &certificate), self.write("server.key", &key));
         self.execute(&[
             format!("ALTER SYSTEM SET ssl_cert_file = '{}'", certificate.display()),
             format!("ALTER SYSTEM SET ssl_key_file = '{}'", key.display()),
+            format!("ALTER SYSTEM SET ssl_ca_file = '{}'", self.file("ca.pem").display()),
             "ALTER SYSTEM SET ssl = on".to_owned(),
             "SELECT pg_reload_conf()".to_owned(),
         ]);
@@ -67,7 +93,7 @@ impl World {
     }
 
     fn verifying(&self, ca_file: &str) -> PostgresSettings {
-        let tls_ca_file = Some(self.server.directory().join(ca_file));
+        let tls_ca_file = Some(self.file(ca_file));
         PostgresSettings { tls: TlsMode::VerifyFull, tls_ca_file, ..self.plain() }
     }
 }
@@ -111,6 +137,54 @@ fn chain_and_host_name_are_verified() {
     for file in ["absent.pem", "server.key"] {
         let error = refusal(&world.verifying(file));
         assert!(matches!(error, PostgresError::Settings { key: "tls_ca_file", .. }), "{error}");
+    }
+}
+
+#[test]
+fn the_chain_alone_is_verified_where_the_name_is_another() {
+    let world = World::start();
+    world.serve_tls();
+    let by_name = PostgresSettings {
+        hosts: vec!["localhost".to_owned()],
+        tls: TlsMode::VerifyCa,
+        ..world.verifying("ca.pem")
+    };
+    assert!(is_encrypted(&by_name));
+    let foreign = PostgresSettings { tls: TlsMode::VerifyCa, ..world.verifying("foreign.pem") };
+    let line = refusal(&foreign).to_string();
+    assert!(line.contains("certificate"), "{line}");
+}
+
+#[test]
+fn a_client_is_known_by_its_certificate() {
+    let world = World::start();
+    world.serve_tls();
+    world.write("data/pg_hba.conf", "local all all trust\nhostssl all all 127.0.0.1/32 cert\n");
+    world.execute(&["CREATE ROLE app LOGIN".to_owned(), "SELECT pg_reload_conf()".to_owned()]);
+    let own = world.with_certificate(&world.authority, "own", &world.verifying("ca.pem"));
+    let begun = Instant::now();
+    while let Err(error) = connect(&own) {
+        assert!(begun.elapsed() < PATIENCE, "{error}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(is_encrypted(&own));
+    let none = PostgresSettings { tls_cert_file: None, tls_key_file: None, ..own.clone() };
+    let line = refusal(&none).to_string();
+    assert!(line.contains("requires a valid client certificate"), "{line}");
+    let other = PostgresSettings { user: "streamflow".to_owned(), ..own.clone() };
+    assert!(refusal(&other).to_string().contains("28000"));
+    let foreign = world.with_certificate(&Authority::new().unwrap(), "other", &own);
+    refusal(&foreign);
+    let mixed = PostgresSettings { tls_key_file: foreign.tls_key_file, ..own.clone() };
+    let line = refusal(&mixed).to_string();
+    assert!(line.contains("`tls_key_file`") && line.contains("other.key"), "{line}");
+    for (key, settings) in [
+        ("tls_cert_file", PostgresSettings { tls_cert_file: own.tls_key_file.clone(), ..own.clone() }),
+        ("tls_cert_file", PostgresSettings { tls_cert_file: Some(world.file("absent")), ..own.clone() }),
+        ("tls_key_file", PostgresSettings { tls_key_file: own.tls_cert_file.clone(), ..own }),
+    ] {
+        let error = refusal(&settings);
+        assert!(matches!(error, PostgresError::Settings { key: named, .. } if named == key), "{error}");
     }
 }
 

@@ -10,7 +10,7 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A server's certificate and the key to it, both PEM.
+/// A certificate and the key to it, both PEM.
 #[derive(Debug)]
 pub struct Identity {
     /// The certificate.
@@ -37,11 +37,11 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate for a host name or address.
-    pub fn issue(&self, host: &str) -> Result<Identity> {
+    /// A certificate for a host name or address, or for a client of this name.
+    pub fn issue(&self, name: &str) -> Result<Identity> {
         let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(vec![host.to_owned()])?;
-        params.distinguished_name.push(DnType::CommonName, host);
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
     }

@@ -21,6 +21,7 @@ mod numeric;
 pub mod private;
 mod settings;
 mod tls;
+mod transport;
 
 pub use columns::{Column, Columns};
 pub use committer::{Batch, Committer, CommitterOptions, Notice, Writer, Written};

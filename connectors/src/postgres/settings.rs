@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use postgres::Config;
-use postgres::config::{SslMode, TargetSessionAttrs};
+use postgres::config::TargetSessionAttrs;
 use serde::Deserialize;
 
 use super::error::PostgresError;
@@ -28,6 +28,8 @@ pub enum TlsMode {
     Disable,
     /// Encrypted, but any certificate is accepted: keeps listeners out, not impostors.
     Require,
+    /// Encrypted; the certificate must come from `tls_ca_file`, whatever name it is issued for.
+    VerifyCa,
     /// Encrypted; the certificate must come from `tls_ca_file` and be issued for the host's name.
     VerifyFull,
 }
@@ -37,6 +39,7 @@ impl fmt::Display for TlsMode {
         f.write_str(match self {
             Self::Disable => "disable",
             Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
             Self::VerifyFull => "verify-full",
         })
     }
@@ -61,11 +64,15 @@ pub struct PostgresSettings {
     pub password_file: Option<PathBuf>,
     /// Encryption and verification.
     pub tls: TlsMode,
-    /// PEM file with the certificates to trust; with `tls: verify-full` only.
+    /// PEM file with the certificates to trust; with `tls: verify-ca` and `verify-full` only.
     pub tls_ca_file: Option<PathBuf>,
+    /// PEM file with this client's certificate and those between it and an authority that the server trusts.
+    pub tls_cert_file: Option<PathBuf>,
+    /// PEM file with the key to it, not encrypted.
+    pub tls_key_file: Option<PathBuf>,
     /// Shown in `pg_stat_activity`.
     pub application_name: String,
-    /// Limit for making a connection, ms.
+    /// Limit for each address to make a connection of, with TLS and the login, ms.
     pub connect_timeout_ms: u64,
     /// Limit for one statement, ms; 0 = none.
     pub statement_timeout_ms: u64,
@@ -86,6 +93,8 @@ impl Default for PostgresSettings {
             password_file: None,
             tls: TlsMode::Disable,
             tls_ca_file: None,
+            tls_cert_file: None,
+            tls_key_file: None,
             application_name: "streamflow".to_owned(),
             connect_timeout_ms: 10_000,
             statement_timeout_ms: 60_000,
@@ -149,17 +158,24 @@ impl PostgresSettings {
         if self.password_env.is_some() && self.password_file.is_some() {
             return Err(problem("password_file", "give either password_env or password_file"));
         }
-        match (self.tls, &self.tls_ca_file) {
-            (TlsMode::VerifyFull, None) => Err(problem("tls_ca_file", "needed with `tls: verify-full`")),
-            (TlsMode::Disable | TlsMode::Require, Some(_)) => {
-                let text = format!("has no effect with `tls: {}`; use verify-full", self.tls);
-                Err(problem("tls_ca_file", text))
-            }
-            _ => Ok(()),
+        let verifies = matches!(self.tls, TlsMode::VerifyCa | TlsMode::VerifyFull);
+        if verifies && self.tls_ca_file.is_none() {
+            return Err(problem("tls_ca_file", format!("needed with `tls: {}`", self.tls)));
         }
+        if !verifies && self.tls_ca_file.is_some() {
+            let text = format!("has no effect with `tls: {}`; use verify-full or verify-ca", self.tls);
+            return Err(problem("tls_ca_file", text));
+        }
+        if self.tls_cert_file.is_some() != self.tls_key_file.is_some() {
+            return Err(problem("tls_key_file", "give both tls_cert_file and tls_key_file, or neither"));
+        }
+        if self.tls_cert_file.is_some() && self.tls == TlsMode::Disable {
+            return Err(problem("tls_cert_file", "has no effect with `tls: disable`"));
+        }
+        Ok(())
     }
 
-    /// The driver's configuration, with the password as it is now.
+    /// The driver's configuration but for host and TLS, with the password as it is now.
     pub(super) fn to_config(&self) -> Result<Config, PostgresError> {
         self.check()?;
         let mut config = Config::new();
@@ -172,18 +188,7 @@ impl PostgresSettings {
             .tcp_user_timeout(DEAD_PEER)
             .keepalives_idle(KEEPALIVE_IDLE)
             .keepalives_interval(KEEPALIVE_INTERVAL)
-            .keepalives_retries(KEEPALIVE_RETRIES)
-            .options(&format!(
-                "-c statement_timeout={} -c idle_in_transaction_session_timeout={}",
-                self.statement_timeout_ms, self.idle_in_transaction_timeout_ms
-            ))
-            .ssl_mode(match self.tls {
-                TlsMode::Disable => SslMode::Disable,
-                TlsMode::Require | TlsMode::VerifyFull => SslMode::Require,
-            });
-        for host in &self.hosts {
-            config.host(host);
-        }
+            .keepalives_retries(KEEPALIVE_RETRIES);
         if self.hosts.len() > 1 {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
@@ -191,6 +196,15 @@ impl PostgresSettings {
             config.password(password);
         }
         Ok(config)
+    }
+
+    /// The statements with which a session begins.
+    pub(super) fn session(&self) -> String {
+        let Self { statement_timeout_ms, idle_in_transaction_timeout_ms, .. } = self;
+        format!(
+            "SET statement_timeout = {statement_timeout_ms}; \
+             SET idle_in_transaction_session_timeout = {idle_in_transaction_timeout_ms}"
+        )
     }
 
     fn password(&self) -> Result<Option<String>, PostgresError> {
@@ -227,6 +241,7 @@ mod tests {
             r#"{"hosts": ["/run/postgresql"], "password_env": "PGPASSWORD"}"#,
             r#"{"hosts": ["a", "b"], "tls": "require", "password_file": "/run/secret"}"#,
             r#"{"tls": "verify-full", "tls_ca_file": "/ca.pem", "statement_timeout_ms": 0}"#,
+            r#"{"tls": "verify-ca", "tls_ca_file": "/ca.pem", "tls_cert_file": "/c", "tls_key_file": "/k"}"#,
         ] {
             let settings: PostgresSettings = serde_json::from_str(json).unwrap();
             settings.check().unwrap();
@@ -242,7 +257,10 @@ mod tests {
             (r#"{"hosts": ["/a", "b"]}"#, "must stand alone"),
             (r#"{"hosts": ["/a"], "tls": "require"}"#, "`tls`"),
             (r#"{"tls": "verify-full"}"#, "`tls_ca_file`: needed"),
+            (r#"{"tls": "verify-ca"}"#, "`tls_ca_file`: needed"),
             (r#"{"tls": "require", "tls_ca_file": "/x"}"#, "has no effect"),
+            (r#"{"tls": "require", "tls_cert_file": "/x"}"#, "`tls_key_file`: give both"),
+            (r#"{"tls_cert_file": "/x", "tls_key_file": "/x"}"#, "`tls_cert_file`: has no effect"),
             (r#"{"password_env": "A", "password_file": "/b"}"#, "either"),
             (r#"{"user": ""}"#, "`user`"),
             (r#"{"port": 0}"#, "`port`"),

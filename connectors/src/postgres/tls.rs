@@ -4,63 +4,111 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::PostgresError;
+use super::settings::{PostgresSettings, TlsMode};
 
-/// Encrypts, and verifies chain and host name against the certificates in `ca_file` (PEM).
-pub(super) fn verifying(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, PostgresError> {
-    let ca_file = ca_file.unwrap_or(Path::new(""));
-    let failed = |what: String| PostgresError::Settings {
-        key: "tls_ca_file",
-        problem: format!("`{}`: {what}", ca_file.display()),
-    };
-    let certificates = CertificateDer::pem_file_iter(ca_file).map_err(|error| failed(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(failed("holds no certificate".to_owned()));
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
-}
-
-/// Encrypts only: whoever answers is believed to be the server.
-pub(super) fn trusting() -> Result<MakeRustlsConnect, PostgresError> {
+/// Encrypts and verifies as the settings say, with the certificates and the key as they are now; `None` where
+/// they say not to.
+pub(super) fn connector(settings: &PostgresSettings) -> Result<Option<MakeRustlsConnect>, PostgresError> {
     let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| PostgresError::Settings { key: "tls", problem: error.to_string() })?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+        .map_err(|error| problem("tls", error.to_string()))?;
+    let ca_file = settings.tls_ca_file.as_deref().unwrap_or(Path::new(""));
+    let builder = match settings.tls {
+        TlsMode::Disable => return Ok(None),
+        TlsMode::Require => {
+            let verifier = Lenient { provider, roots: None };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
+        TlsMode::VerifyCa => {
+            let verifier = Lenient { provider, roots: Some(roots(ca_file)?) };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
+        TlsMode::VerifyFull => builder.with_root_certificates(roots(ca_file)?),
+    };
+    let config = match (&settings.tls_cert_file, &settings.tls_key_file) {
+        (Some(chain), Some(key)) => {
+            builder.with_client_auth_cert(certificates("tls_cert_file", chain)?, private_key(key)?).map_err(
+                |_| refused("tls_key_file", key, "is not the key to the certificate in `tls_cert_file`"),
+            )?
+        }
+        _ => builder.with_no_client_auth(),
+    };
+    Ok(Some(MakeRustlsConnect::new(config)))
 }
 
-/// Accepts any certificate, but insists that the peer holds its key.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
+fn roots(file: &Path) -> Result<RootCertStore, PostgresError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("tls_ca_file", file)? {
+        roots
+            .add(certificate)
+            .map_err(|_| refused("tls_ca_file", file, "holds a certificate that is damaged"))?;
+    }
+    Ok(roots)
+}
 
-impl ServerCertVerifier for AnyCertificate {
+/// The certificates of a PEM file, at least one.
+fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, PostgresError> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    match read {
+        Ok(certificates) if certificates.is_empty() => Err(refused(key, file, "holds no certificate")),
+        read => read.map_err(|error| refused(key, file, &unreadable(&error))),
+    }
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PostgresError> {
+    PrivateKeyDer::from_pem_file(file).map_err(|error| match error {
+        pem::Error::NoItemsFound => refused("tls_key_file", file, "holds no key, or only an encrypted one"),
+        error => refused("tls_key_file", file, &unreadable(&error)),
+    })
+}
+
+fn unreadable(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        _ => "is not in PEM".to_owned(),
+    }
+}
+
+fn refused(key: &'static str, file: &Path, what: &str) -> PostgresError {
+    problem(key, format!("`{}`: {what}", file.display()))
+}
+
+fn problem(key: &'static str, problem: String) -> PostgresError {
+    PostgresError::Settings { key, problem }
+}
+
+/// Asks for no name in the certificate, and only where there are roots for a chain to one of them; but insists
+/// that the peer holds the certificate's key.
+#[derive(Debug)]
+struct Lenient {
+    provider: Arc<CryptoProvider>,
+    roots: Option<RootCertStore>,
+}
+
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
-        _certificate: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _name: &ServerName<'_>,
         _ocsp: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
+        if let Some(roots) = &self.roots {
+            let certificate = ParsedCertificate::try_from(certificate)?;
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms)?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -70,7 +118,7 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
@@ -80,11 +128,11 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
