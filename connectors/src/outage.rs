@@ -1,8 +1,12 @@
-//! Retries: one log line when they begin, one when they end, and growing pauses between.
+//! Retries: a log line when they begin, when their cause changes, now and then while it does not, and when they
+//! end; growing pauses between.
 
 use crate::backoff::Backoff;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
+
+/// How often a cause that stays the same is logged again.
+const REMINDER: Duration = Duration::from_secs(60);
 
 /// Counts failed attempts from the first failure to the next success, and logs both.
 pub struct Outage {
@@ -33,6 +37,22 @@ struct UnderWay {
     since: Instant,
     attempts: u32,
     backoff: Backoff,
+    /// The cause that was logged last, and when.
+    logged: Option<(String, Instant)>,
+}
+
+impl UnderWay {
+    /// Whether to log this cause at the instant `now`; if so it counts as logged.
+    fn is_due(&mut self, cause: &str, now: Instant) -> bool {
+        let due = self
+            .logged
+            .as_ref()
+            .is_none_or(|(logged, at)| logged != cause || now.duration_since(*at) >= REMINDER);
+        if due {
+            self.logged = Some((cause.to_owned(), now));
+        }
+        due
+    }
 }
 
 impl Outage {
@@ -45,18 +65,21 @@ impl Outage {
     /// Records a failure and returns how long to pause.
     pub fn note(&mut self, error: &dyn Display) -> Duration {
         let Words { wait, .. } = self.words;
-        if let Some(UnderWay { attempts, .. }) = self.under_way {
-            tracing::debug!(%error, attempts, "{wait}; still retrying");
-        } else {
-            tracing::warn!(%error, "{wait}; retrying");
-        }
         let Pauses { shortest, longest } = self.pauses;
+        let now = Instant::now();
         let under_way = self.under_way.get_or_insert_with(|| UnderWay {
-            since: Instant::now(),
+            since: now,
             attempts: 0,
             backoff: Backoff::new(shortest, longest),
+            logged: None,
         });
         under_way.attempts += 1;
+        let attempts = under_way.attempts;
+        if under_way.is_due(&error.to_string(), now) {
+            tracing::warn!(%error, attempts, "{wait}; retrying");
+        } else {
+            tracing::debug!(%error, attempts, "{wait}; still retrying");
+        }
         under_way.backoff.pause()
     }
 
@@ -83,5 +106,21 @@ mod tests {
             }
             outage.over();
         }
+    }
+
+    #[test]
+    fn a_cause_is_logged_when_it_is_new_and_then_once_a_minute() {
+        let begun = Instant::now();
+        let backoff = Backoff::new(Duration::ZERO, Duration::ZERO);
+        let mut outage = UnderWay { since: begun, attempts: 0, backoff, logged: None };
+        let causes = [(0, "refused"), (1, "refused"), (59, "refused"), (60, "starting up"), (61, "refused")];
+        let later = [(62, "refused"), (120, "refused"), (121, "refused"), (122, "refused"), (181, "refused")];
+        let mut logged = Vec::new();
+        for (second, cause) in causes.into_iter().chain(later) {
+            if outage.is_due(cause, begun + Duration::from_secs(second)) {
+                logged.push(second);
+            }
+        }
+        assert_eq!(logged, [0, 60, 61, 121, 181]);
     }
 }

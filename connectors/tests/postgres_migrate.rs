@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::thread;
+use std::time::Duration;
 
 use streamflow_connectors::postgres::migrate::outstanding;
 use streamflow_connectors::postgres::{
@@ -70,4 +71,39 @@ fn two_processes_at_once_apply_once() {
     let mut applied: Vec<i32> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
     applied.sort_unstable();
     assert_eq!(applied, [1, 2]);
+}
+
+#[test]
+fn a_migration_that_waits_for_a_lock_lets_readers_pass() {
+    const THIRD: Migration =
+        Migration { number: 3, name: "wide", sql: "ALTER TABLE streamflow.a ADD COLUMN y int" };
+    let server = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
+    // Far more than a reader may wait, and far less than for the end of the transaction, which is in this test.
+    let settings = PostgresSettings { statement_timeout_ms: 60_000, ..server.settings() };
+    assert_eq!(numbers(&settings, &[FIRST, SECOND]).unwrap(), [1, 2]);
+    let mut holder = connect(&settings).unwrap();
+    let mut held = holder.transaction().unwrap();
+    held.batch_execute("SELECT * FROM streamflow.a").unwrap();
+    let migrating = {
+        let settings = settings.clone();
+        thread::spawn(move || {
+            let mut client = connect(&settings).unwrap();
+            migrate(&mut client, &[FIRST, SECOND, THIRD]).unwrap();
+            client.query_one("SHOW statement_timeout", &[]).unwrap().get::<_, String>(0)
+        })
+    };
+    let mut reader = connect(&settings).unwrap();
+    let queues = "SELECT count(*) FROM pg_locks WHERE relation = 'streamflow.a'::regclass AND NOT granted";
+    for _ in 0..2 {
+        while reader.query_one(queues, &[]).unwrap().get::<_, i64>(0) == 0 {
+            assert!(!migrating.is_finished());
+            thread::sleep(Duration::from_millis(10));
+        }
+        // Queues behind the migration, which is still not done when it has read.
+        reader.batch_execute("SELECT * FROM streamflow.a").unwrap();
+        assert!(!migrating.is_finished());
+    }
+    held.commit().unwrap();
+    assert_eq!(migrating.join().unwrap(), "1min", "the session is as it was");
+    reader.batch_execute("SELECT y FROM streamflow.a").unwrap();
 }

@@ -2,18 +2,28 @@
 //!
 //! `streamflow.schema_migrations` records what was applied, with a checksum of its text. An advisory lock
 //! lets several processes start at once. What does not fit (a changed file, a gap, a database newer than
-//! this binary) is one clear line and changes nothing.
+//! this binary) is one clear line and changes nothing. Whoever uses a table that a migration changes waits no longer
+//! than a moment because the migration waits for somebody else.
 
 use std::time::{Duration, Instant};
 
 use postgres::Client;
-use postgres::error::{DbError, ErrorPosition};
+use postgres::error::{DbError, ErrorPosition, SqlState};
 use sha2::{Digest, Sha256};
 
 use super::error::PostgresError;
+use crate::outage::{Outage, Pauses, Words};
 
 /// Any constant does, as long as no other program uses it on the same database.
 const LOCK: i64 = 0x0053_5452_464c_4f57;
+
+/// Readers queue behind a migration that queues for a lock: it gives up soon, and tries again when they are through.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
+const WORDS: Words = Words {
+    wait: "the migration waits for a lock that another session holds",
+    go_on: "the migration goes on",
+};
+const PAUSES: Pauses = Pauses { shortest: Duration::from_millis(500), longest: Duration::from_secs(5) };
 
 const RECORD: &str = "CREATE TABLE IF NOT EXISTS streamflow.schema_migrations (
     number     integer PRIMARY KEY,
@@ -62,7 +72,8 @@ struct Recorded {
 }
 
 /// Applies what the database lacks and returns it, in order; nothing when it is up to date. Waits while
-/// another process migrates. Creates the schema `streamflow` if it is missing.
+/// another process migrates, and while another session uses what a migration changes, but queues for it no longer
+/// than two seconds at a time. Creates the schema `streamflow` if it is missing.
 ///
 /// # Errors
 /// [`PostgresError::Migrations`] when list and database do not fit or a migration's SQL is refused (earlier
@@ -70,13 +81,14 @@ struct Recorded {
 pub fn migrate(client: &mut Client, migrations: &[Migration]) -> Result<Vec<Applied>, PostgresError> {
     check_numbers(migrations)?;
     // Waiting for the lock and rebuilding tables may take longer than a statement should otherwise.
+    let limit: String = client.query_one("SELECT current_setting('statement_timeout')", &[])?.try_get(0)?;
     client.batch_execute("SET statement_timeout = 0")?;
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK])?;
     let result = apply_outstanding(client, migrations);
     // Should this fail the connection is broken, which releases the lock as well.
     let unlocked = client
         .execute("SELECT pg_advisory_unlock($1)", &[&LOCK])
-        .and_then(|_| client.batch_execute("RESET statement_timeout"));
+        .and_then(|_| client.execute("SELECT set_config('statement_timeout', $1, false)", &[&limit]));
     let applied = result?;
     unlocked?;
     Ok(applied)
@@ -106,11 +118,32 @@ fn apply_outstanding(client: &mut Client, migrations: &[Migration]) -> Result<Ve
     Ok(applied)
 }
 
+/// Applies one migration, however often others hold what it needs.
 fn apply(client: &mut Client, migration: &Migration) -> Result<Applied, PostgresError> {
+    let mut outage = Outage::new(WORDS, PAUSES);
+    loop {
+        match attempt(client, migration) {
+            Err(error) if is_in_the_way(&error) => std::thread::sleep(outage.note(&error)),
+            outcome => {
+                outage.over();
+                return outcome;
+            }
+        }
+    }
+}
+
+/// Whether another session is the cause: it holds a lock, or waits for one of this one's.
+fn is_in_the_way(error: &PostgresError) -> bool {
+    matches!(error, PostgresError::Conflict { .. }) || error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+}
+
+fn attempt(client: &mut Client, migration: &Migration) -> Result<Applied, PostgresError> {
     let started = Instant::now();
     let mut transaction = client.transaction()?;
+    transaction.batch_execute(LOCK_TIMEOUT)?;
     transaction.batch_execute(migration.sql).map_err(|error| {
         match PostgresError::during("migrating", &error) {
+            error if is_in_the_way(&error) => error,
             PostgresError::Refused { problem, .. } => {
                 let line = line_of(migration.sql, &error);
                 PostgresError::Migrations(format!("{}{line}: {problem}", migration.title()))
