@@ -64,17 +64,7 @@ impl Progress {
     /// [`Progress::read`].
     pub fn take_lease(client: &mut impl GenericClient, time_zone: Tz) -> Result<Self, PostgresError> {
         let mut transaction = client.transaction()?;
-        // The first start stores the zone for good, and the tables' queries count days by it.
-        if let Err(error) = transaction.query_one("SELECT now() AT TIME ZONE $1::text", &[&time_zone.name()])
-        {
-            return match PostgresError::from(error) {
-                refused @ PostgresError::Refused { .. } => Err(PostgresError::Settings {
-                    key: "time_zone",
-                    problem: format!("PostgreSQL does not know `{time_zone}`: {refused}"),
-                }),
-                error => Err(error),
-            };
-        }
+        check_zone(&mut transaction, time_zone.name())?;
         let sql = format!(
             "UPDATE streamflow.progress SET generation = generation + 1, time_zone = coalesce(time_zone, $1) \
              RETURNING {COLUMNS}"
@@ -184,6 +174,19 @@ impl Progress {
     }
 }
 
+/// The first start stores the zone for good, and the tables' queries count days by it: so the server must know it,
+/// whose list need not be that of this program.
+fn check_zone(client: &mut impl GenericClient, zone: &str) -> Result<(), PostgresError> {
+    let Err(error) = client.query_one("SELECT now() AT TIME ZONE $1::text", &[&zone]) else { return Ok(()) };
+    match PostgresError::from(error) {
+        refused @ PostgresError::Refused { .. } => Err(PostgresError::Settings {
+            key: "time_zone",
+            problem: format!("PostgreSQL does not know `{zone}`: {refused}"),
+        }),
+        error => Err(error),
+    }
+}
+
 /// The error of a worker whose lease was taken.
 pub(crate) fn fenced(generation: i64) -> PostgresError {
     PostgresError::Fenced(format!(
@@ -198,4 +201,26 @@ fn to_json(value: &impl Serialize) -> Result<String, PostgresError> {
 fn from_json<T: DeserializeOwned>(row: &Row, column: usize) -> Result<T, PostgresError> {
     let text: &str = row.try_get(column)?;
     serde_json::from_str(text).map_err(|error| PostgresError::Fenced(format!("streamflow.progress: {error}")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
+
+    /// The server knows every zone of this program, so the refusal is that of one that neither knows.
+    #[test]
+    fn a_zone_that_the_server_does_not_know_is_named() {
+        let mut server = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
+        let mut client = connect(&server.settings()).unwrap();
+        check_zone(&mut client, Tz::America__Sao_Paulo.name()).unwrap();
+        let error = check_zone(&mut client, "Mars/Base").unwrap_err();
+        assert!(matches!(error, PostgresError::Settings { key: "time_zone", .. }), "{error}");
+        let line = error.to_string();
+        assert!(line.contains("does not know `Mars/Base`") && !line.contains('\n'), "{line}");
+        server.kill().unwrap();
+        // Not an answer about the zone.
+        assert!(check_zone(&mut client, "Mars/Base").unwrap_err().is_retryable());
+    }
 }
