@@ -1,9 +1,18 @@
 //! Connections to a database whose schema is checked.
 
+use crate::stop::Stop;
 use anyhow::{Result, bail};
 use postgres::Client;
-use streamflow_connectors::postgres::{PostgresSettings, connect, migrate};
+use std::time::{Duration, Instant};
+use streamflow_connectors::outage::{Outage, Pauses, Words};
+use streamflow_connectors::postgres::{PostgresError, PostgresSettings, connect, migrate};
 use streamflow_medallion::migrations;
+
+const WORDS: Words = Words { wait: "the start waits for PostgreSQL", go_on: "the start goes on" };
+const PAUSES: Pauses = Pauses { shortest: Duration::from_millis(100), longest: Duration::from_secs(5) };
+
+/// How often a wait looks whether it is to end.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Connects, and checks that the schema is the one this program needs.
 ///
@@ -15,4 +24,35 @@ pub fn connect_migrated(settings: &PostgresSettings) -> Result<Client> {
         bail!("the database lacks migration {:03}_{}: run streamflow migrate", first.number, first.name);
     }
     Ok(client)
+}
+
+/// As [`connect_migrated`], but waits while the server is away or cannot take connections; `None` if a stop is
+/// requested meanwhile.
+///
+/// # Errors
+/// What waiting cannot resolve: a wrong password, an unknown database, a missing migration.
+pub fn await_migrated(settings: &PostgresSettings, stop: &Stop) -> Result<Option<Client>> {
+    let mut outage = Outage::new(WORDS, PAUSES);
+    while !stop.is_asked() {
+        match connect_migrated(settings) {
+            Ok(client) => {
+                outage.over();
+                return Ok(Some(client));
+            }
+            Err(error) if is_outage(&error) => pause(outage.note(&error), stop),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+fn is_outage(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(PostgresError::is_retryable)
+}
+
+fn pause(time: Duration, stop: &Stop) {
+    let until = Instant::now() + time;
+    while !stop.is_asked() && Instant::now() < until {
+        std::thread::sleep(LOOK_EVERY);
+    }
 }

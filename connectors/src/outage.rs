@@ -75,10 +75,10 @@ impl Outage {
         });
         under_way.attempts += 1;
         let attempts = under_way.attempts;
-        if under_way.is_due(&error.to_string(), now) {
-            tracing::warn!(%error, attempts, "{wait}; retrying");
-        } else {
-            tracing::debug!(%error, attempts, "{wait}; still retrying");
+        match (attempts, under_way.is_due(&error.to_string(), now)) {
+            (1, _) => tracing::warn!(%error, "{wait}; retrying"),
+            (_, true) => tracing::warn!(%error, attempts, "{wait}; still retrying"),
+            (_, false) => tracing::debug!(%error, attempts, "{wait}; still retrying"),
         }
         under_way.backoff.pause()
     }

@@ -11,6 +11,7 @@ use postgres::Client;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use streamflow_connectors::outage::{Outage, Pauses, Words};
 use streamflow_connectors::postgres::{PostgresError, PostgresSettings, connect};
 use streamflow_connectors::source::Wake;
 use streamflow_dataflow::amendments::Answer;
@@ -26,8 +27,9 @@ const IDLE_PAUSE: Duration = Duration::from_millis(200);
 /// How often it is looked at whether the answers given have been taken and committed.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// After a failure.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const WORDS: Words =
+    Words { wait: "events that wait cannot be looked up", go_on: "events that wait are looked up again" };
+const PAUSES: Pauses = Pauses { shortest: Duration::from_millis(500), longest: Duration::from_secs(5) };
 
 /// A thread with a connection of its own, until it is dropped.
 pub struct Answering {
@@ -91,31 +93,27 @@ struct Thread {
 
 impl Thread {
     fn run(&self, stop: &Stop) {
-        let mut failing = false;
+        let mut outage = Outage::new(WORDS, PAUSES);
         loop {
-            match self.session(&mut failing) {
+            let pause = match self.session(&mut outage) {
                 End::Dropped => return,
                 End::Failed(error @ (PostgresError::Fenced(_) | PostgresError::Settings { .. })) => {
                     return stop.fail(error.to_string());
                 }
-                End::Failed(error) => {
-                    if !std::mem::replace(&mut failing, true) {
-                        tracing::warn!(%error, "events that wait cannot be looked up; trying again");
-                    }
-                }
-            }
-            if self.pause(RETRY_PAUSE).is_err() {
+                End::Failed(error) => outage.note(&error),
+            };
+            if self.pause(pause).is_err() {
                 return;
             }
         }
     }
 
-    fn session(&self, failing: &mut bool) -> End {
+    fn session(&self, outage: &mut Outage) -> End {
         let result = connect(&self.postgres).and_then(|mut client| {
             self.answers.on_connect(&mut client)?;
             loop {
                 let answers = self.answers.read(&mut client, BATCH)?;
-                *failing = false;
+                outage.over();
                 if answers.is_empty() {
                     if self.pause(IDLE_PAUSE).is_err() {
                         return Ok(());

@@ -33,7 +33,7 @@ pub use activity::Activity;
 pub use status::{Frontiers, LatencySummary, LatestAlert, OperatorReport, Status, Totals, WorkerReport};
 
 use crate::config::Config;
-use crate::database::connect_migrated;
+use crate::database::await_migrated;
 use crate::publisher::{self, Published, PublisherState, Publishing};
 use crate::stop::Stop;
 use anyhow::{Context, Result, bail};
@@ -66,12 +66,13 @@ struct Agreement {
 /// or requested the stop.
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
     // Before others are asked to make room: whoever cannot work must not end the processes that can.
-    drop(connect_migrated(&config.postgres)?);
+    let Some(client) = await_migrated(&config.postgres, stop)? else { return Ok(()) };
+    drop(client);
     let mut sources = Sources::ask(config)?;
     let Some(mut processes) = Processes::gather(config, stop, status)? else { return Ok(()) };
     let process = processes.index();
     tracing::info!(process = process.index, processes = process.count, "all processes are here");
-    let mut client = connect_migrated(&config.postgres)?;
+    let Some(mut client) = await_migrated(&config.postgres, stop)? else { return Ok(()) };
     let Agreement { generation, partitions } =
         processes.agree(|| take_lease(config, &mut client, &sources))?;
     sources.partitions = partitions;
