@@ -32,6 +32,7 @@ has prometheus-postgres-exporter || need prometheus-postgres-exporter
 has mvn || need maven
 java_17 || need default-jre-headless
 postgres_server || need postgresql
+[ -x /usr/sbin/pgbouncer ] || need pgbouncer
 case "${1:-}" in
 manifests)
     has git || need git
@@ -83,7 +84,7 @@ if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive \
     fail "apt-get could not install$missing"
 fi
 # The tests start these on ports of their own; the packages' services are not to run.
-for service in prometheus prometheus-node-exporter prometheus-postgres-exporter; do
+for service in prometheus prometheus-node-exporter prometheus-postgres-exporter pgbouncer; do
     case " $missing " in
     *" $service "*)
         as_root invoke-rc.d "$service" stop >/dev/null 2>&1 || true

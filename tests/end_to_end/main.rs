@@ -31,6 +31,8 @@ mod clocks;
 mod cluster;
 /// Bad configuration stops the start with one line that says what to correct.
 mod configuration;
+/// PostgreSQL may be late, silent, or behind a pooler.
+mod connections;
 /// The JSON forms that others read.
 mod contracts;
 /// The demonstration shows what it promises and ends well.

@@ -108,7 +108,10 @@ impl PostgresError {
     fn from_server(doing: &'static str, refusal: &DbError) -> Self {
         let problem = describe(refusal);
         let code = refusal.code();
-        if is_outage(code) {
+        let from_pooler = *code == SqlState::PROTOCOL_VIOLATION && refusal.severity() == "FATAL";
+        if from_pooler && POOLERS_REFUSALS.iter().any(|words| problem.contains(words)) {
+            Self::Refused { doing, problem, code: None }
+        } else if from_pooler || is_outage(code) {
             Self::Unavailable { doing, problem }
         } else if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED {
             Self::Conflict { doing, problem }
@@ -155,6 +158,11 @@ impl From<postgres::Error> for PostgresError {
         Self::during("executing a statement", &error)
     }
 }
+
+/// A pooler has one SQLSTATE for all that it says itself before it ends a session, that of bad data. Most of it is that
+/// it has no server; these parts of its messages mean that it will never let this client in.
+const POOLERS_REFUSALS: [&str; 4] =
+    ["authentication failed", "no such database", "no such user", "unsupported startup parameter"];
 
 /// The server went away, is not ready, or is short of something (connections, disk) that comes back.
 fn is_outage(code: &SqlState) -> bool {
