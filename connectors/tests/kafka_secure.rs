@@ -1,4 +1,4 @@
-//! Kafka over TLS with SCRAM: everything works, and what does not fit is named soon, with what to correct.
+//! Kafka over TLS with passwords and certificates: everything works, and what does not fit is named soon, with what to correct.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A broker with TLS, and files for its clients.
 struct World {
     kafka: KafkaServer,
+    authority: Authority,
     directory: TempDir,
 }
 
@@ -28,9 +29,15 @@ impl World {
         let authority = Authority::new().unwrap();
         let security = Security::at_localhost(&authority, "streamflow", "s3cret").unwrap();
         let kafka = KafkaServer::start_secure(&security).unwrap();
-        let world = Self { kafka, directory: tempfile::tempdir().unwrap() };
-        world.write("ca.pem", authority.certificate());
-        world.write("foreign.pem", Authority::new().unwrap().certificate());
+        let world = Self { kafka, authority, directory: tempfile::tempdir().unwrap() };
+        let foreign = Authority::new().unwrap();
+        world.write("ca.pem", world.authority.certificate());
+        world.write("foreign.pem", foreign.certificate());
+        for (name, authority) in [("client", &world.authority), ("stranger", &foreign)] {
+            let identity = authority.issue(name).unwrap();
+            world.write(&format!("{name}.pem"), &identity.certificate);
+            world.write(&format!("{name}.key"), &identity.key);
+        }
         world.write("password", "s3cret\n");
         world.write("wrong", "wr0ng");
         world
@@ -47,6 +54,18 @@ impl World {
             username: Some("streamflow".to_owned()),
             password_file: Some(self.directory.path().join("password")),
             tls_ca_file: Some(self.directory.path().join("ca.pem")),
+            ..KafkaSettings::default()
+        }
+    }
+
+    /// A client with a certificate, and without a password.
+    fn with_certificate(&self, name: &str) -> KafkaSettings {
+        KafkaSettings {
+            brokers: vec![format!("localhost:{}", self.kafka.certificate_port().unwrap())],
+            protocol: Protocol::Ssl,
+            tls_ca_file: self.file("ca.pem"),
+            tls_cert_file: self.file(&format!("{name}.pem")),
+            tls_key_file: self.file(&format!("{name}.key")),
             ..KafkaSettings::default()
         }
     }
@@ -85,10 +104,15 @@ fn read(settings: &KafkaSettings, topic: &str) -> Vec<u8> {
 }
 
 #[test]
-fn everything_works_with_both_mechanisms() {
+fn everything_works_with_each_mechanism_and_with_a_certificate() {
     let world = World::start();
-    for (topic, mechanism) in [("sha-256", Mechanism::ScramSha256), ("sha-512", Mechanism::ScramSha512)] {
-        let settings = KafkaSettings { mechanism, ..world.settings() };
+    let by = |mechanism| KafkaSettings { mechanism, ..world.settings() };
+    for (topic, settings) in [
+        ("plain", by(Mechanism::Plain)),
+        ("sha-256", by(Mechanism::ScramSha256)),
+        ("sha-512", by(Mechanism::ScramSha512)),
+        ("certificate", world.with_certificate("client")),
+    ] {
         let wanted = TopicSettings {
             name: topic.to_owned(),
             partitions: 1,
@@ -118,8 +142,16 @@ fn what_does_not_fit_is_named() {
     let secure = format!(":{}", world.kafka.secure_port().unwrap());
     let plain = KafkaSettings::plaintext(format!("localhost{secure}"));
     let no_tls = vec![world.kafka.brokers().to_owned()];
+    let wrong = KafkaSettings { password_file: world.file("wrong"), ..good.clone() };
+    let (client, stranger) = (world.with_certificate("client"), world.with_certificate("stranger"));
     let cases = [
-        ("`username`", KafkaSettings { password_file: world.file("wrong"), ..good.clone() }),
+        ("`username`", KafkaSettings { mechanism: Mechanism::Plain, ..wrong.clone() }),
+        ("`username`", wrong),
+        ("`tls_cert_file`", stranger),
+        ("`tls_cert_file`", KafkaSettings { tls_cert_file: None, tls_key_file: None, ..client.clone() }),
+        ("`tls_cert_file`", KafkaSettings { tls_cert_file: world.file("client.key"), ..client.clone() }),
+        ("`tls_key_file`", KafkaSettings { tls_key_file: world.file("client.pem"), ..client.clone() }),
+        ("`tls_key_file`", KafkaSettings { tls_key_file: world.file("stranger.key"), ..client }),
         ("`username`", KafkaSettings { username: Some("nobody".to_owned()), ..good.clone() }),
         ("`tls_ca_file`", KafkaSettings { tls_ca_file: world.file("foreign.pem"), ..good.clone() }),
         ("`tls_ca_file`", KafkaSettings { tls_ca_file: None, ..good.clone() }),

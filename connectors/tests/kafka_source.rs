@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use streamflow_connectors::kafka::{
-    Assignment, BrokerClock, KafkaError, KafkaSettings, KafkaSource, Message, OffsetRange, Producer,
-    TimestampType, TopicAdmin, TopicSettings, TransactionalProducer,
+    Assignment, BrokerClock, Compression, KafkaError, KafkaSettings, KafkaSource, Message, OffsetRange,
+    Producer, TimestampType, TopicAdmin, TopicSettings, TransactionalProducer,
 };
 use streamflow_connectors::source::{KEPT_BYTES, SourceError, SourceEvent, Wake, host_clock, now_ms};
 use streamflow_model::{PartitionId, Record};
@@ -431,4 +431,23 @@ fn the_brokers_clock_goes_on_while_they_answer() {
     assert!(read().unwrap() <= away);
     server.restart().unwrap();
     wait_until_after(away);
+}
+
+#[test]
+fn every_codec_is_written_and_read_back() {
+    let server = KafkaServer::start().unwrap();
+    let mut settings = KafkaSettings::plaintext(server.brokers());
+    for compression in
+        [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd]
+    {
+        settings.producer.compression = compression;
+        let (topic, value) = (format!("{compression:?}"), format!("{compression:?} ").repeat(1000));
+        server.create_topic(&topic, 1, &LOG_APPEND_TIME).unwrap();
+        let producer = Producer::open(&settings).unwrap();
+        producer.send(&topic, b"key", Some(value.as_bytes()), None).unwrap();
+        producer.flush(WITHIN).unwrap();
+        let records = read_to_end(&source_of(&settings, &[assignment(&topic, 0, 0)]), 1);
+        let read: Vec<_> = records.iter().map(|record| record.payload.as_deref().unwrap()).collect();
+        assert_eq!(read, [value.as_bytes()]);
+    }
 }

@@ -1,8 +1,8 @@
 //! One Apache Kafka, and what tests do to it.
 //!
 //! `STREAMFLOW_TEST_KAFKA=host:port` names a running one to use instead; it cannot be stopped from here. One
-//! with [`Security`] is always started: it has a listener for clients with a password over TLS beside the
-//! plaintext one.
+//! with [`Security`] is always started: it has listeners for clients with a password, and for clients with a
+//! certificate, over TLS beside the plaintext one.
 
 use std::fs;
 use std::io::Write;
@@ -22,6 +22,7 @@ use crate::tls::{Authority, Identity};
 
 const LOOPBACK: &str = "127.0.0.1";
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
+const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
 const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
 /// A Kafka for tests; ends when dropped, and with the test process however that ends.
@@ -34,7 +35,16 @@ pub struct KafkaServer {
 #[derive(Debug)]
 struct OwnServer {
     broker: Broker,
-    secure: Option<Port>,
+    secure: Option<Secure>,
+}
+
+/// The ports of the listeners with TLS.
+#[derive(Debug)]
+struct Secure {
+    /// For clients with a password.
+    password: Port,
+    /// For clients with a certificate.
+    certificate: Port,
 }
 
 /// Who may connect over TLS, and as whom the broker shows itself.
@@ -44,7 +54,9 @@ pub struct Security {
     pub identity: Identity,
     /// The name under which the broker is advertised to clients.
     pub host: String,
-    /// A user that can prove its password by SCRAM.
+    /// The certificate of the authority whose clients may connect without a password.
+    pub authority: String,
+    /// A user that can prove its password by SCRAM, or send it.
     pub user: String,
     /// The password.
     pub password: String,
@@ -56,6 +68,7 @@ impl Security {
         Ok(Self {
             identity: authority.issue("localhost")?,
             host: "localhost".to_owned(),
+            authority: authority.certificate().to_owned(),
             user: user.to_owned(),
             password: password.to_owned(),
         })
@@ -84,11 +97,12 @@ impl KafkaServer {
     }
 
     fn start_own(address: &str, security: Option<&Security>) -> Result<Self> {
-        let secure = security.map(|_| Port::reserve()).transpose()?;
+        let reserve = |_| anyhow::Ok(Secure { password: Port::reserve()?, certificate: Port::reserve()? });
+        let secure = security.map(reserve).transpose()?;
         let mut broker = Broker::prepare(&jars::fetch()?, address)?;
         let (mut more, mut scram) = (String::new(), Vec::new());
-        if let (Some(security), Some(port)) = (security, &secure) {
-            more = secure_properties(security, port, &broker)?;
+        if let (Some(security), Some(ports)) = (security, &secure) {
+            more = secure_properties(security, ports, &broker)?;
             let Security { user, password, .. } = security;
             scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"]
                 .map(|mechanism| format!("{mechanism}=[name={user},password={password}]"))
@@ -104,9 +118,14 @@ impl KafkaServer {
         &self.brokers
     }
 
-    /// The port of the listener with TLS.
+    /// The port of the listener with TLS for clients with a password.
     pub fn secure_port(&self) -> Option<u16> {
-        Some(self.own.as_ref()?.secure.as_ref()?.number)
+        Some(self.own.as_ref()?.secure.as_ref()?.password.number)
+    }
+
+    /// The port of the listener with TLS for clients with a certificate.
+    pub fn certificate_port(&self) -> Option<u16> {
+        Some(self.own.as_ref()?.secure.as_ref()?.certificate.number)
     }
 
     /// Shuts the broker down and waits until it has ended. Its data stays.
@@ -246,23 +265,31 @@ fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(REQUEST_WITHIN))
 }
 
-/// Properties of the second listener; of a property that occurs twice, the last one counts.
-fn secure_properties(security: &Security, port: &Port, own: &Broker) -> Result<String> {
-    let Security { identity, host, .. } = security;
-    let (broker, controller, port) = (own.port(), own.controller_port(), port.number);
-    let keystore = own.directory().join("broker.pem");
+/// Properties of the other listeners; of a property that occurs twice, the last one counts.
+fn secure_properties(security: &Security, ports: &Secure, own: &Broker) -> Result<String> {
+    let Security { identity, host, authority, user, password } = security;
+    let (broker, controller) = (own.port(), own.controller_port());
+    let (sasl, ssl) = (ports.password.number, ports.certificate.number);
+    let (keystore, truststore) = (own.directory().join("broker.pem"), own.directory().join("clients.pem"));
     fs::write(&keystore, format!("{}{}", identity.key, identity.certificate))?;
+    fs::write(&truststore, authority)?;
     Ok(format!(
-        "listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},SASL_SSL://127.0.0.1:{port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker},SASL_SSL://{host}:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
+        "listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},\
+SASL_SSL://127.0.0.1:{sasl},SSL://127.0.0.1:{ssl}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker},SASL_SSL://{host}:{sasl},SSL://{host}:{ssl}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 inter.broker.listener.name=PLAINTEXT
-sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl_ssl.plain.sasl.jaas.config={PLAIN_MODULE} required user_{user}=\"{password}\";
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={SCRAM_MODULE} required;
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={SCRAM_MODULE} required;
+listener.name.ssl.ssl.client.auth=required
 ssl.keystore.type=PEM
 ssl.keystore.location={}
+ssl.truststore.type=PEM
+ssl.truststore.location={}
 ",
-        keystore.display()
+        keystore.display(),
+        truststore.display()
     ))
 }

@@ -25,9 +25,15 @@ pub(super) struct Diagnosis {
     pub(super) is_certain: bool,
 }
 
+const CERTIFICATE: &str = "`tls_cert_file`: brokers ask for a certificate of an authority that they trust";
+
 /// Parts of the client library's messages, of which the first match wins; the settings to fix; whether that
 /// is certain.
-const SYMPTOMS: [(&str, &str, bool); 7] = [
+const SYMPTOMS: [(&str, &str, bool); 10] = [
+    // What brokers answer to a certificate that is missing, and to one of an authority that they do not know.
+    ("alert bad certificate", CERTIFICATE, true),
+    ("alert certificate", CERTIFICATE, true),
+    ("alert unknown ca", CERTIFICATE, true),
     ("SASL authentication error", "`username`, its password and `mechanism`", true),
     ("mechanism handshake failed", "`mechanism` and `protocol`", true),
     // The client library has the same message for both.

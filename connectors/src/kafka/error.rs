@@ -87,6 +87,17 @@ pub enum KafkaError {
 }
 
 impl KafkaError {
+    /// Why a client cannot be created. For a key to another certificate the client library has words of its own.
+    pub(super) fn creating(error: ClientError) -> Self {
+        match &error {
+            ClientError::ClientCreation(words) if words.contains("key values mismatch") => Self::Settings {
+                key: "tls_key_file",
+                problem: "is not the key to the certificate in `tls_cert_file`".to_owned(),
+            },
+            _ => Self::Client(error),
+        }
+    }
+
     /// Whether the same may succeed later without anybody changing anything here.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Undelivered { .. } | Self::Thread(_))

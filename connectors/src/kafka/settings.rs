@@ -16,7 +16,7 @@ pub enum Protocol {
     /// Neither. For trusted networks.
     #[default]
     Plaintext,
-    /// Encrypted, no user.
+    /// Encrypted; the user, if brokers ask for one, is that of the client's certificate.
     Ssl,
     /// User and password, not encrypted: SCRAM never sends the password, but anybody can read the records.
     SaslPlaintext,
@@ -27,6 +27,9 @@ pub enum Protocol {
 /// How a password is proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum Mechanism {
+    /// By sending it, so encrypted only.
+    #[serde(rename = "PLAIN")]
+    Plain,
     /// SCRAM with SHA-256.
     #[serde(rename = "SCRAM-SHA-256")]
     ScramSha256,
@@ -43,8 +46,14 @@ pub enum Compression {
     /// Not at all.
     #[default]
     None,
-    /// gzip.
+    /// gzip: small, slow.
     Gzip,
+    /// Snappy: quick.
+    Snappy,
+    /// LZ4: quick.
+    Lz4,
+    /// Zstandard: small, and quicker than gzip.
+    Zstd,
 }
 
 impl Compression {
@@ -53,6 +62,9 @@ impl Compression {
         match self {
             Self::None => "none",
             Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
         }
     }
 }
@@ -75,6 +87,10 @@ pub struct KafkaSettings {
     pub password_file: Option<PathBuf>,
     /// PEM file with the certificates to trust; without it the system's.
     pub tls_ca_file: Option<PathBuf>,
+    /// PEM file with this client's certificate and those between it and an authority that the brokers trust.
+    pub tls_cert_file: Option<PathBuf>,
+    /// PEM file with the key to it, not encrypted.
+    pub tls_key_file: Option<PathBuf>,
     /// Shown in the brokers' logs and quotas.
     pub client_id: String,
     /// How records are read.
@@ -127,6 +143,8 @@ impl Default for KafkaSettings {
             password_env: None,
             password_file: None,
             tls_ca_file: None,
+            tls_cert_file: None,
+            tls_key_file: None,
             client_id: "streamflow".to_owned(),
             source: SourceSettings::default(),
             producer: ProducerSettings::default(),
@@ -181,6 +199,7 @@ impl Protocol {
 impl Mechanism {
     fn name(self) -> &'static str {
         match self {
+            Self::Plain => "PLAIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
         }
@@ -211,8 +230,18 @@ impl KafkaSettings {
             let text = "with a sasl_* protocol give either password_env or password_file, else neither";
             return Err(problem("password_file", text));
         }
-        if self.tls_ca_file.is_some() && !self.protocol.is_encrypted() {
-            return Err(problem("tls_ca_file", format!("has no effect with `protocol: {protocol}`")));
+        if self.mechanism == Mechanism::Plain && self.protocol == Protocol::SaslPlaintext {
+            let text =
+                "PLAIN would send the password readable for anybody; use `protocol: sasl_ssl` or SCRAM";
+            return Err(problem("mechanism", text));
+        }
+        for (key, file) in [("tls_ca_file", &self.tls_ca_file), ("tls_cert_file", &self.tls_cert_file)] {
+            if file.is_some() && !self.protocol.is_encrypted() {
+                return Err(problem(key, format!("has no effect with `protocol: {protocol}`")));
+            }
+        }
+        if self.tls_cert_file.is_some() != self.tls_key_file.is_some() {
+            return Err(problem("tls_key_file", "give both tls_cert_file and tls_key_file, or neither"));
         }
         self.source.check()?;
         self.producer.check()
@@ -244,10 +273,19 @@ impl KafkaSettings {
                 // Read anew for each client, so that a rotated one is picked up.
                 .set("sasl.password", self.password()?);
         }
-        if let Some(path) = &self.tls_ca_file {
-            check_certificates(path)?;
-            // A private authority, as an operator in Kubernetes issues them, is not in the system's store.
-            config.set("ssl.ca.location", path.to_string_lossy());
+        // A private authority, as an operator in Kubernetes issues them, is not in the system's store.
+        for (key, file, option) in [
+            ("tls_ca_file", &self.tls_ca_file, "ssl.ca.location"),
+            ("tls_cert_file", &self.tls_cert_file, "ssl.certificate.location"),
+        ] {
+            if let Some(path) = file {
+                check_pem(key, path, "CERTIFICATE", "holds no certificate")?;
+                config.set(option, path.to_string_lossy());
+            }
+        }
+        if let Some(path) = &self.tls_key_file {
+            check_pem("tls_key_file", path, "PRIVATE KEY", "holds no key")?;
+            config.set("ssl.key.location", path.to_string_lossy());
         }
         Ok(config)
     }
@@ -293,14 +331,17 @@ impl KafkaSettings {
     }
 }
 
-/// The client library's message for a file without certificates names neither the file nor the key.
-fn check_certificates(path: &Path) -> Result<(), KafkaError> {
-    let problem = |what: String| problem("tls_ca_file", format!("`{}`: {what}", path.display()));
+/// The client library's message for a file without what it should hold names neither the file nor the key.
+fn check_pem(key: &'static str, path: &Path, label: &str, otherwise: &str) -> Result<(), KafkaError> {
+    let problem = |what: String| problem(key, format!("`{}`: {what}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    if text.contains("-----BEGIN CERTIFICATE-----") {
-        return Ok(());
+    let holds = text.lines().any(|line| line.starts_with("-----BEGIN ") && line.contains(label));
+    if text.contains("-----BEGIN ENCRYPTED") {
+        return Err(problem(
+            "is encrypted; give the key as it is, in a file that only this user can read".to_owned(),
+        ));
     }
-    Err(problem("holds no certificate".to_owned()))
+    if holds { Ok(()) } else { Err(problem(otherwise.to_owned())) }
 }
 
 impl SourceSettings {
@@ -381,6 +422,20 @@ mod tests {
         assert_eq!(wrong_key(&KafkaSettings { password_env, ..good.clone() }), "password_file");
         let tls_ca_file = Some(PathBuf::from("ca.pem"));
         assert_eq!(wrong_key(&KafkaSettings { tls_ca_file, ..good.clone() }), "tls_ca_file");
+        let file = || Some(PathBuf::from("client.pem"));
+        let certificate = KafkaSettings { tls_cert_file: file(), tls_key_file: file(), ..good.clone() };
+        assert_eq!(wrong_key(&certificate), "tls_cert_file");
+        let encrypted = KafkaSettings { protocol: Protocol::Ssl, ..certificate };
+        encrypted.check().unwrap();
+        assert_eq!(wrong_key(&KafkaSettings { tls_key_file: None, ..encrypted }), "tls_key_file");
+        let readable = KafkaSettings {
+            protocol: Protocol::SaslPlaintext,
+            mechanism: Mechanism::Plain,
+            username: Some("streamflow".to_owned()),
+            password_file: file(),
+            ..good.clone()
+        };
+        assert_eq!(wrong_key(&readable), "mechanism");
         let source = SourceSettings { queued_batches: 0, ..SourceSettings::default() };
         assert_eq!(wrong_key(&KafkaSettings { source, ..good.clone() }), "source.queued_batches");
         let producer = ProducerSettings { delivery_timeout_ms: 1, ..ProducerSettings::default() };

@@ -83,8 +83,8 @@ impl TopicAdmin {
         config.set("log.connection.close", "true").set_log_level(RDKafkaLogLevel::Info);
         let diagnosing = Diagnosing::default();
         Ok(Self {
-            consumer: config.create_with_context(diagnosing.clone()).map_err(KafkaError::Client)?,
-            admin: config.create_with_context(diagnosing.clone()).map_err(KafkaError::Client)?,
+            consumer: config.create_with_context(diagnosing.clone()).map_err(KafkaError::creating)?,
+            admin: config.create_with_context(diagnosing.clone()).map_err(KafkaError::creating)?,
             diagnosing,
         })
     }
