@@ -451,3 +451,20 @@ fn every_codec_is_written_and_read_back() {
         assert_eq!(read, [value.as_bytes()]);
     }
 }
+
+#[test]
+fn a_record_does_not_wait_for_a_fetch_that_waits() {
+    let server = KafkaServer::start().unwrap();
+    let mut settings = KafkaSettings::plaintext(server.brokers());
+    settings.source.fetch_wait_ms = 4_000;
+    server.create_topic("idle", 2, &LOG_APPEND_TIME).unwrap();
+    let source = source_of(&settings, &[assignment("idle", 0, 0), assignment("idle", 1, 0)]);
+    read_to_end(&source, 2);
+    // Every time a fetch has just begun to wait, since the one before was answered with the record.
+    let begun = Instant::now();
+    for number in 0..20 {
+        server.write("idle", Some(number % 2), format!("key\t{number}\n")).unwrap();
+        read_until(&source, |event| matches!(event, SourceEvent::Batch(_)));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+}

@@ -71,8 +71,8 @@ fn configure(config: &mut ClientConfig, settings: &SourceSettings) {
         // A record damaged on the way must not become an event.
         .set("check.crcs", "true")
         // A broker answers as soon as there is a byte; only when there is none does it hold the fetch for
-        // this long. Short, because a partition that becomes ready to be fetched waits for the fetch under
-        // way to come back.
+        // this long: short enough, because a partition that becomes ready to be fetched waits for the fetch
+        // under way to come back, and long enough not to keep idle brokers busy.
         .set("fetch.min.bytes", "1")
         .set("fetch.wait.max.ms", settings.fetch_wait_ms.to_string())
         // Bounds memory when the worker is slower than Kafka...

@@ -49,10 +49,14 @@ pub(super) struct Reader {
     interruptions: Repeats<String>,
 }
 
-/// How the reader learns where a partition ends.
+/// How the reader learns where a partition ends: by clients that fetch nothing, because what is asked on a
+/// connection is answered behind the fetch that waits there.
+#[derive(Clone)]
 pub(super) struct Ends {
     /// A client that sees the records of open transactions.
     pub(super) all: Arc<BaseConsumer<Logging>>,
+    /// A client that does not.
+    pub(super) committed: Arc<BaseConsumer<Logging>>,
     pub(super) clock: ReadClock,
 }
 
@@ -314,20 +318,16 @@ impl Reader {
     /// Where a partition ends with the records of open transactions, if its broker answers soon and there are
     /// none.
     fn end_of_all(&self, index: usize) -> Option<u64> {
-        // What the client has to say is in the log.
-        let _ = self.ends.all.poll(Duration::ZERO);
-        let number = self.partitions[index].number();
-        let topic = &self.consumer.context().topic;
-        let (_, all) = self.ends.all.fetch_watermarks(topic, number, LOOK_WITHIN).ok()?;
-        let all = u64::try_from(all).ok()?;
-        (self.end(index)? >= all).then_some(all)
+        let all = self.end(&self.ends.all, index)?;
+        (self.end(&self.ends.committed, index)? >= all).then_some(all)
     }
 
-    /// Where a partition ends without the records of open transactions, if its broker answers soon.
-    fn end(&self, index: usize) -> Option<u64> {
-        let number = self.partitions[index].number();
-        let (_, end) =
-            self.consumer.fetch_watermarks(&self.consumer.context().topic, number, LOOK_WITHIN).ok()?;
+    /// Where a partition ends for a client, if its broker answers soon.
+    fn end(&self, client: &BaseConsumer<Logging>, index: usize) -> Option<u64> {
+        // What the client has to say is in the log.
+        let _ = client.poll(Duration::ZERO);
+        let (topic, number) = (&self.consumer.context().topic, self.partitions[index].number());
+        let (_, end) = client.fetch_watermarks(topic, number, LOOK_WITHIN).ok()?;
         u64::try_from(end).ok()
     }
 
@@ -365,7 +365,7 @@ impl Reader {
         self.looked = Instant::now();
         let context = self.consumer.context();
         for (index, cursor) in self.partitions.iter().enumerate() {
-            let Some(end) = self.end(index) else { break };
+            let Some(end) = self.end(&self.ends.committed, index) else { break };
             let number = cursor.number();
             context
                 .progress

@@ -160,7 +160,7 @@ impl Default for SourceSettings {
             linger_ms: 1,
             queued_batches: 8,
             prefetch_kib: 16 * 1024,
-            fetch_wait_ms: 10,
+            fetch_wait_ms: 100,
         }
     }
 }
@@ -356,10 +356,10 @@ impl SourceSettings {
                 return Err(problem(key, "0 is not allowed"));
             }
         }
-        // The client library's own limits.
+        // The client library's own limits, but for the wait: a broker that answers nothing for 5 s counts as away.
         for (key, number, limit) in [
             ("source.prefetch_kib", u64::from(self.prefetch_kib), 2_097_151),
-            ("source.fetch_wait_ms", u64::from(self.fetch_wait_ms), 10_000),
+            ("source.fetch_wait_ms", u64::from(self.fetch_wait_ms), 4_000),
             ("source.linger_ms", self.linger_ms, 10_000),
         ] {
             if number > limit {

@@ -59,17 +59,20 @@ impl KafkaSource {
         for assignment in assignments {
             topics.entry(&assignment.topic).or_default().push(assignment);
         }
-        let all = consumer::unassigned(settings, "read_uncommitted")
-            .map_err(|error| SourceError::Client(error.to_string()))?;
-        let all = Arc::new(all);
+        let client = |isolation| {
+            let client = consumer::unassigned(settings, isolation);
+            client.map(Arc::new).map_err(|error| SourceError::Client(error.to_string()))
+        };
+        let (all, committed) = (client("read_uncommitted")?, client("read_committed")?);
+        let ends = Ends { all, committed, clock: Arc::clone(clock) };
         for (topic, partitions) in topics {
             let consumer = consumer::assigned(settings, topic, &partitions, &source.progress)?;
             let (sender, events) = bounded(settings.source.queued_batches);
             let number = partitions.first().map_or(0, |assignment| assignment.partition.topic());
             source.topics.push(TopicEvents { number, events });
             let outbox = Outbox { events: sender, wake: Arc::clone(wake), stop: Arc::clone(&source.stop) };
-            let ends = Ends { all: Arc::clone(&all), clock: Arc::clone(clock) };
-            let reader = Reader::new(consumer, ends, &source.latest, &partitions, &settings.source, outbox);
+            let reader =
+                Reader::new(consumer, ends.clone(), &source.latest, &partitions, &settings.source, outbox);
             let thread = thread::Builder::new()
                 .name(format!("read {topic}"))
                 .spawn(move || reader.run())
