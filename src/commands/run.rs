@@ -50,6 +50,27 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let observed = Observed::new(&config, &status, &stop);
     let _server = config.metrics.address().map(|address| Server::start(address, observed)).transpose()?;
     pipeline::run(&config, &stop, &status)?;
-    tracing::info!("stopped; everything read is committed");
+    tracing::info!("stopped; {}", what_became(&status));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What became of what was read.
+fn what_became(status: &Status) -> &'static str {
+    if status.commits() && !status.publisher.is_confirmed() {
+        return "nothing was committed yet: what was read is read again";
+    }
+    "everything read is committed"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_before_anything_may_be_committed_claims_no_commit() {
+        let status = Status::default();
+        assert!(what_became(&status).starts_with("nothing was committed"));
+        status.publisher.confirm();
+        assert_eq!(what_became(&status), "everything read is committed");
+    }
 }
