@@ -18,6 +18,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use streamflow_harness::kafka::{Broker, Port};
 
 use crate::jars;
+use crate::segments::{self, Harm};
 use crate::tls::{Authority, Identity};
 
 const LOOPBACK: &str = "127.0.0.1";
@@ -208,6 +209,19 @@ impl KafkaServer {
             partition.error()?;
         }
         Ok(())
+    }
+
+    /// Damages batches of records on the broker's disk, each given by its topic, its partition and an offset in it,
+    /// and starts the broker again.
+    pub fn harm(&mut self, batches: &[(&str, i32, i64, Harm)]) -> Result<()> {
+        self.stop()?;
+        let data = self.own()?.directory().join("data");
+        for (topic, partition, offset, harm) in batches {
+            let file = data.join(format!("{topic}-{partition}")).join("00000000000000000000.log");
+            segments::harm(&file, *offset, *harm)
+                .with_context(|| format!("cannot damage {topic}, partition {partition}"))?;
+        }
+        self.restart()
     }
 
     /// Writes `lines` (key, tab, value) with kcat, each one a record; `partition` as given, else by the key.

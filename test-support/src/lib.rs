@@ -3,8 +3,10 @@
 
 mod jars;
 pub mod kafka;
+mod segments;
 mod tls;
 
 pub use kafka::{KafkaServer, Security};
+pub use segments::Harm;
 pub use streamflow_harness::kafka::Port;
 pub use tls::{Authority, Identity};

@@ -1,5 +1,6 @@
 //! How the client library's own messages reach the program's log, and its statistics the metrics.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,25 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(super) struct Reporting {
     pub(super) topic: String,
     pub(super) progress: Arc<SourceProgress>,
-    pub(super) logging: Logging,
+    logging: Logging,
+    incomplete: AtomicU64,
+}
+
+impl Reporting {
+    pub(super) fn new(topic: &str, progress: &Arc<SourceProgress>) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            progress: Arc::clone(progress),
+            logging: Logging::default(),
+            incomplete: AtomicU64::new(0),
+        }
+    }
+
+    /// How often records that were fetched ended too early, as of the last statistics: cut off by the broker's
+    /// limits, or not to be decoded.
+    pub(super) fn incomplete(&self) -> u64 {
+        self.incomplete.load(Ordering::Relaxed)
+    }
 }
 
 impl ClientContext for Reporting {
@@ -78,6 +97,8 @@ impl ClientContext for Reporting {
     }
 
     fn stats(&self, statistics: Statistics) {
+        let incomplete = statistics.brokers.values().map(|broker| broker.rxpartial).sum();
+        self.incomplete.store(incomplete, Ordering::Relaxed);
         let Some(topic) = statistics.topics.get(&self.topic) else { return };
         let now = u64::try_from(statistics.time).unwrap_or(0) * 1000;
         for (number, partition) in &topic.partitions {

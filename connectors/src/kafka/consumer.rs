@@ -21,10 +21,9 @@ pub(super) fn assigned(
 ) -> Result<BaseConsumer<Reporting>, SourceError> {
     let mut config = settings.client_config().map_err(|error| SourceError::Client(error.to_string()))?;
     configure(&mut config, &settings.source);
-    let (progress, logging) = (Arc::clone(progress), Logging::default());
-    let context = Reporting { topic: topic.to_owned(), progress, logging };
-    let consumer: BaseConsumer<Reporting> =
-        config.create_with_context(context).map_err(|error| SourceError::Client(error.to_string()))?;
+    let consumer: BaseConsumer<Reporting> = config
+        .create_with_context(Reporting::new(topic, progress))
+        .map_err(|error| SourceError::Client(error.to_string()))?;
     let list = partition_list(topic, partitions)?;
     consumer.assign(&list).map_err(|error| SourceError::Client(error.to_string()))?;
     Ok(consumer)
@@ -47,6 +46,8 @@ pub(super) fn unassigned(
         .set("enable.partition.eof", "true")
         // A fetch that finds nothing more reports the end: do not let it wait for more.
         .set("fetch.wait.max.ms", "10")
+        // What is damaged tells nothing.
+        .set("check.crcs", "true")
         // What has been deleted at the beginning meanwhile was not the newest.
         .set("auto.offset.reset", "earliest");
     config.create_with_context(Logging::default()).map_err(KafkaError::Client)

@@ -10,6 +10,7 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 use super::consumer;
 use super::error::KafkaError;
 use super::settings::KafkaSettings;
+use super::unreadable::Damage;
 
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -22,8 +23,9 @@ pub struct RecordPlace {
     pub time: Option<i64>,
 }
 
-/// The time of the first record that a partition still has, ms since 1970; `None` where it has none. Records of
-/// transactions that are open or aborted count: later ones are not before them. Takes at most about `within`.
+/// The time of the first record that a partition still has, ms since 1970; `None` where it has none, or one that
+/// cannot be read. Records of transactions that are open or aborted count: later ones are not before them. Takes at
+/// most about `within`.
 ///
 /// # Errors
 /// [`KafkaError::Unavailable`] also where it takes too long; [`KafkaError::Settings`], [`KafkaError::Client`].
@@ -37,8 +39,8 @@ pub fn first_record_time(
     Ok(found.get(&partition).and_then(|place| place.time))
 }
 
-/// By partition the first record at or after the offset that is named for it; none of those that have none. As
-/// [`first_record_time`] in all else.
+/// By partition the first record at or after the offset that is named for it; none of those that have none, or one
+/// that cannot be read. As [`first_record_time`] in all else.
 ///
 /// # Errors
 /// As [`first_record_time`].
@@ -83,6 +85,14 @@ fn first_records(
                 if !found.contains_key(&partition) {
                     ended.insert(partition);
                 }
+            }
+            Some(Err(error)) if Damage::of(&error).is_some() => {
+                // It does not say of which partition.
+                let one_by_one = starts.iter().filter(|_| starts.len() > 1);
+                let places = one_by_one.map(|start| first_records(settings, topic, &[*start], within));
+                return places
+                    .collect::<Result<Vec<_>, _>>()
+                    .map(|places| places.into_iter().flatten().collect());
             }
             // The client tries again by itself.
             Some(Err(_)) | None if Instant::now() < deadline => {}

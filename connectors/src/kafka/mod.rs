@@ -8,7 +8,8 @@
 //! ```
 //!
 //! No consumer group takes part: the dataflow assigns partitions to workers, and the authority for offsets is
-//! the progress row in PostgreSQL. An unreachable broker is waited for; a deleted offset is an error.
+//! the progress row in PostgreSQL. An unreachable broker is waited for; a deleted offset is an error; a partition
+//! stands still before records that cannot be read.
 
 mod assignment;
 mod batch;
@@ -27,6 +28,7 @@ mod settings;
 mod source;
 mod topics;
 mod transactional;
+mod unreadable;
 
 pub use assignment::Assignment;
 pub use broker_clock::BrokerClock;
@@ -40,3 +42,4 @@ pub use settings::{Compression, KafkaSettings, Mechanism, ProducerSettings, Prot
 pub use source::{KafkaSource, TopicEvents};
 pub use topics::{OffsetRange, TimestampType, TopicAdmin, TopicSettings};
 pub use transactional::{Header, Message, TransactionError, TransactionalProducer};
+pub use unreadable::{Damage, Unreadable};

@@ -1,10 +1,12 @@
 //! How far reading has come, for metrics: atomics that the reader writes and metrics read.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use streamflow_model::PartitionId;
 
 use super::assignment::Assignment;
+use super::unreadable::Unreadable;
 use crate::source::now_ms;
 
 const UNKNOWN: u64 = u64::MAX;
@@ -32,6 +34,8 @@ pub struct PartitionProgress {
     waits: AtomicBool,
     /// Since when its leader does not answer, ms since 1970; 0 where it does.
     away_since: AtomicU64,
+    /// Set where it stands still.
+    unreadable: OnceLock<Unreadable>,
 }
 
 impl SourceProgress {
@@ -46,6 +50,7 @@ impl SourceProgress {
             read_until: AtomicU64::new(now_ms()),
             waits: AtomicBool::new(false),
             away_since: AtomicU64::new(0),
+            unreadable: OnceLock::new(),
         });
         Self { partitions: partitions.collect(), interruptions: AtomicU64::new(0) }
     }
@@ -115,6 +120,16 @@ impl PartitionProgress {
     /// Whether its records are ahead of what is to be read, so that it waits for slower partitions.
     pub fn waits(&self) -> bool {
         self.waits.load(Ordering::Relaxed)
+    }
+
+    /// Where it stands still, because its next records cannot be read; `None` where it does not.
+    pub fn unreadable(&self) -> Option<Unreadable> {
+        self.unreadable.get().copied()
+    }
+
+    pub(super) fn stand_still(&self, unreadable: Unreadable) {
+        // The first stays: what stands still is not read any more.
+        let _ = self.unreadable.set(unreadable);
     }
 
     pub(super) fn set_waits(&self, waits: bool) {

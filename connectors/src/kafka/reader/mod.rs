@@ -1,9 +1,13 @@
 //! The reader thread of one topic: polls, gathers, sends.
 //!
 //! A broker that is away is waited for, since the client library reconnects by itself; a permanent error ends
-//! the reader with [`SourceEvent::Failed`].
+//! the reader with [`SourceEvent::Failed`]. A partition with records that cannot be read stands still before
+//! them, and the others go on.
+
+mod isolation;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,8 +22,10 @@ use super::assignment::Assignment;
 use super::batch::BatchBuilder;
 use super::client::{Logging, Reporting};
 use super::settings::SourceSettings;
+use super::unreadable::Damage;
 use crate::repeats::Repeats;
 use crate::source::{Outbox, ReadClock, STOP_CHECK, SourceError, SourceEvent, Stopped};
+use isolation::Silence;
 
 const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -47,6 +53,11 @@ pub(super) struct Reader {
     looked: Instant,
     /// Interruptions that have been logged.
     interruptions: Repeats<String>,
+    /// Partitions by index, one of which may have records that cannot be read. While there are any, nothing is
+    /// fetched.
+    suspects: Option<Range<usize>>,
+    /// Partitions that stand still and have been logged.
+    unreadable: Repeats<u16>,
 }
 
 /// How the reader learns where a partition ends: by clients that fetch nothing, because what is asked on a
@@ -80,6 +91,10 @@ struct Cursor {
     ahead: Option<i64>,
     /// The time of the first message, ms since 1970.
     first: Option<i64>,
+    /// `next` when it was last looked whether it delivers anything.
+    heard: u64,
+    /// Since when it has not.
+    silence: Option<Silence>,
 }
 
 impl Cursor {
@@ -126,6 +141,8 @@ impl Reader {
             told: None,
             ahead: assignment.ahead,
             first: None,
+            heard: assignment.start,
+            silence: None,
         };
         Self {
             consumer,
@@ -136,6 +153,8 @@ impl Reader {
             outbox,
             looked: Instant::now(),
             interruptions: Repeats::default(),
+            suspects: None,
+            unreadable: Repeats::default(),
         }
     }
 
@@ -160,8 +179,11 @@ impl Reader {
                 self.send_batch()?;
                 continue;
             }
+            self.isolate()?;
             if self.batch.is_empty() && self.looked.elapsed() >= LOOK_EVERY {
                 self.tell_ends()?;
+                self.tell_unreadable();
+                self.suspect_silent()?;
             }
             self.take_waiting()?;
             if self.batch.is_empty() {
@@ -192,6 +214,7 @@ impl Reader {
                     cursor.at_end = true;
                 }
             }
+            Some(Err(error)) if Damage::of(&error).is_some() => self.suspect(0..self.partitions.len())?,
             Some(Err(error)) => self.classify(&error)?,
         }
         Ok(())
@@ -386,8 +409,10 @@ impl Reader {
         let topic = self.consumer.context().topic.clone();
         let cause = error.to_string();
         let failure = match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                self.out_of_range(&topic).unwrap_or(SourceError::Interrupted { topic, cause })
+            _ if is_of_offset(error) => {
+                self.check_offsets()?;
+                // It was the client's, which has taken damaged bytes for an offset.
+                return self.suspect(0..self.partitions.len());
             }
             Some(
                 RDKafkaErrorCode::TopicAuthorizationFailed
@@ -404,19 +429,30 @@ impl Reader {
                 SourceError::Interrupted { topic, cause }
             }
             _ => {
-                if let Some(left_out) = self.interruptions.note(cause.clone(), Instant::now()) {
-                    let message = "reading from Kafka is interrupted; the client tries again";
-                    tracing::warn!(topic, cause, left_out, "{message}");
-                }
-                self.consumer.context().progress.interrupted();
+                self.interrupted(&cause);
                 return Ok(());
             }
         };
         Err(End::Failed(failure))
     }
 
+    fn interrupted(&mut self, cause: &str) {
+        let context = self.consumer.context();
+        if let Some(left_out) = self.interruptions.note(cause.to_owned(), Instant::now()) {
+            let message = "reading from Kafka is interrupted; the client tries again";
+            tracing::warn!(topic = context.topic, cause, left_out, "{message}");
+        }
+        context.progress.interrupted();
+    }
+
+    /// Fails where the broker does not have the next offset of a partition.
+    fn check_offsets(&self) -> Result<(), End> {
+        self.out_of_range().map_or(Ok(()), |error| Err(End::Failed(error)))
+    }
+
     /// The first partition whose next offset the broker does not have.
-    fn out_of_range(&self, topic: &str) -> Option<SourceError> {
+    fn out_of_range(&self) -> Option<SourceError> {
+        let topic = &self.consumer.context().topic;
         self.partitions.iter().find_map(|cursor| {
             let number = cursor.partition.partition();
             let watermarks = self.consumer.fetch_watermarks(topic, i32::from(number), WATERMARKS_WITHIN);
@@ -424,7 +460,7 @@ impl Reader {
             let (earliest, latest) = (u64::try_from(earliest).ok()?, u64::try_from(latest).ok()?);
             let is_missing = cursor.next < earliest || cursor.next > latest;
             is_missing.then(|| SourceError::OffsetOutOfRange {
-                topic: topic.to_owned(),
+                topic: topic.clone(),
                 partition: number,
                 offset: cursor.next,
                 earliest,
@@ -432,6 +468,11 @@ impl Reader {
             })
         })
     }
+}
+
+fn is_of_offset(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(error.rdkafka_error_code(), Some(Code::AutoOffsetReset | Code::OffsetOutOfRange))
 }
 
 fn find(partitions: &mut [Cursor], number: i32) -> Option<&mut Cursor> {
