@@ -30,7 +30,7 @@ pub enum Observation {
     DeadLetter(Reason),
 }
 
-const SLOTS: usize = 22;
+const SLOTS: usize = 23;
 
 /// All observations: the inverse of [`slot`].
 const OBSERVATIONS: [Observation; SLOTS] = [
@@ -48,6 +48,7 @@ const OBSERVATIONS: [Observation; SLOTS] = [
     Observation::Ended(Account::Superseded),
     Observation::Ended(Account::Reference),
     Observation::Ended(Account::Pending),
+    Observation::Ended(Account::Skipped),
     Observation::DeadLetter(Reason::MalformedJson),
     Observation::DeadLetter(Reason::MissingField),
     Observation::DeadLetter(Reason::InvalidField),
@@ -74,8 +75,9 @@ fn slot(observation: Observation) -> usize {
         Observation::Ended(Account::Superseded) => 11,
         Observation::Ended(Account::Reference) => 12,
         Observation::Ended(Account::Pending) => 13,
+        Observation::Ended(Account::Skipped) => 14,
         Observation::DeadLetter(reason) | Observation::Ended(Account::DeadLetter(reason)) => {
-            14 + reason as usize
+            15 + reason as usize
         }
     }
 }

@@ -194,7 +194,7 @@ pub(crate) fn fenced(generation: i64) -> PostgresError {
     ))
 }
 
-fn to_json(value: &impl Serialize) -> Result<String, PostgresError> {
+pub(crate) fn to_json(value: &impl Serialize) -> Result<String, PostgresError> {
     serde_json::to_string(value).map_err(|error| PostgresError::Rows(error.to_string()))
 }
 

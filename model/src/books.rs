@@ -21,6 +21,8 @@ pub enum Account {
     /// Not decided yet: a correction or void of a transaction that is final or not in memory. It ends in
     /// another account once the tables have been asked.
     Pending,
+    /// Not an event, but an offset that an operator has passed without reading it: nobody knows what is there.
+    Skipped,
     /// Not accepted.
     DeadLetter(Reason),
 }
@@ -32,7 +34,9 @@ impl Account {
 
     /// The account with this name.
     pub fn named(name: &str) -> Option<Self> {
-        let others = [Self::Reference, Self::Pending].into_iter().chain(Reason::ALL.map(Self::DeadLetter));
+        let others = [Self::Reference, Self::Pending, Self::Skipped]
+            .into_iter()
+            .chain(Reason::ALL.map(Self::DeadLetter));
         Self::OF_TRANSACTIONS.into_iter().chain(others).find(|account| account.as_str() == name)
     }
 
@@ -51,6 +55,7 @@ impl Account {
             Self::Superseded => "superseded",
             Self::Reference => "reference",
             Self::Pending => "pending",
+            Self::Skipped => "skipped",
             Self::DeadLetter(reason) => reason.as_str(),
         }
     }
@@ -79,7 +84,8 @@ mod tests {
 
     #[test]
     fn every_account_is_found_by_its_name() {
-        let names = ["new", "correcting", "voiding", "duplicate", "superseded", "reference", "too_late"];
+        let names =
+            ["new", "correcting", "voiding", "duplicate", "superseded", "reference", "skipped", "too_late"];
         assert!(
             names.iter().all(|name| Account::named(name).is_some_and(|account| account.as_str() == *name))
         );

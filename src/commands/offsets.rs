@@ -1,10 +1,11 @@
-//! `streamflow offsets`: where reading stands, and setting a watermark back that is ahead.
+//! `streamflow offsets`: where reading stands, setting a watermark back that is ahead, and passing records that
+//! cannot be read.
 
 use super::configuration::ConfigArguments;
 use crate::config::Config;
 use crate::database::connect_migrated;
 use crate::instant;
-use crate::offsets::{Standing, brokers_time, set_back};
+use crate::offsets::{Leap, Standing, brokers_time, set_back};
 use crate::output;
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 /// Examples:
 ///   streamflow offsets --config streamflow.yaml
 ///   streamflow offsets --config streamflow.yaml mend --yes
+///   streamflow offsets --config streamflow.yaml skip --topic transactions.raw --partition 3 --to 123456 --yes
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -40,6 +42,7 @@ enum Format {
 #[derive(Debug, Subcommand)]
 enum Action {
     Mend(Mend),
+    Skip(Skip),
 }
 
 /// Set the watermark back to the brokers' time, if it is ahead.
@@ -57,11 +60,33 @@ struct Mend {
     yes: bool,
 }
 
+/// Let reading of a partition go on at a later offset.
+///
+/// For a partition that stands still because its next records cannot be read, or are gone. Nothing of what lies
+/// between reaches a table; the gap is kept in streamflow.skipped_offsets, and in the books in the account skipped.
+/// Stop the pipeline before, and start it afterwards.
+#[derive(Debug, Args)]
+struct Skip {
+    /// The topic
+    #[arg(long)]
+    topic: String,
+    /// Kafka's number of the partition
+    #[arg(long, value_name = "P")]
+    partition: u16,
+    /// The offset to read next
+    #[arg(long, value_name = "N")]
+    to: u64,
+    /// Do it; otherwise only say what would be done
+    #[arg(long)]
+    yes: bool,
+}
+
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     match &arguments.action {
         None => show(&config, arguments.format),
         Some(Action::Mend(mend)) => self::mend(&config, mend),
+        Some(Action::Skip(skip)) => self::skip(&config, skip),
     }
 }
 
@@ -88,5 +113,16 @@ fn mend(config: &Config, mend: &Mend) -> Result<ExitCode> {
         bail!("would set the watermark back from {from} to {to}: repeat with --yes");
     }
     output::line(format_args!("the watermark is set back from {from} to {to}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn skip(config: &Config, skip: &Skip) -> Result<ExitCode> {
+    let mut client = connect_migrated(&config.postgres)?;
+    let leap = Leap::plan(config, &mut client, &skip.topic, skip.partition, skip.to)?;
+    if !skip.yes {
+        bail!("would skip {leap}: repeat with --yes");
+    }
+    leap.make(config, &mut client)?;
+    output::line(format_args!("skipped {leap}"))?;
     Ok(ExitCode::SUCCESS)
 }

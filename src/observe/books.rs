@@ -21,7 +21,7 @@ pub struct Book {
 /// The events of one account.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct AccountEvents {
-    /// `accepted`, `ignored` or `dead_letter`.
+    /// `accepted`, `ignored`, `skipped` or `dead_letter`.
     pub outcome: &'static str,
     /// The account, such as `new` or `too_late`.
     pub account: &'static str,
@@ -53,7 +53,8 @@ fn accounts(role: Role) -> Vec<Account> {
         Role::Transactions => &Account::OF_TRANSACTIONS,
         _ => &[Account::Reference],
     };
-    accepted.iter().copied().chain(Reason::ALL.map(Account::DeadLetter)).collect()
+    let refused = Reason::ALL.map(Account::DeadLetter);
+    accepted.iter().copied().chain([Account::Skipped]).chain(refused).collect()
 }
 
 fn outcome(account: Account) -> &'static str {
@@ -61,6 +62,7 @@ fn outcome(account: Account) -> &'static str {
         Account::New | Account::Correcting | Account::Voiding | Account::Reference => "accepted",
         Account::Duplicate | Account::Superseded => "ignored",
         Account::Pending => "pending",
+        Account::Skipped => "skipped",
         Account::DeadLetter(_) => "dead_letter",
     }
 }

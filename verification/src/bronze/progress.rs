@@ -58,6 +58,7 @@ pub(super) fn compare_books(
     let reference = opened.iter().filter(|((_, account), _)| account == "reference");
     expected.extend(reference.map(|(key, events)| (key.clone(), *events)));
     expected.extend(pending(snapshot)?);
+    expected.extend(skipped(snapshot)?);
     let mut read = Books::new();
     for ((topic, _), events) in &expected {
         *read.entry((topic.clone(), "read".to_owned())).or_default() += events;
@@ -70,6 +71,13 @@ pub(super) fn compare_books(
 fn pending(snapshot: &mut Snapshot<'_>) -> Result<Books, VerificationError> {
     let sql = "SELECT source_topic, count(*) FROM streamflow.pending_events GROUP BY 1";
     let account = Account::Pending.as_str();
+    snapshot.rows(sql, &[], |row| Ok(((text(row, 0)?, account.to_owned()), row.try_get(1)?)))
+}
+
+/// The offsets that an operator has passed.
+fn skipped(snapshot: &mut Snapshot<'_>) -> Result<Books, VerificationError> {
+    let sql = "SELECT source_topic, sum(to_offset - from_offset)::bigint FROM streamflow.skipped_offsets GROUP BY 1";
+    let account = Account::Skipped.as_str();
     snapshot.rows(sql, &[], |row| Ok(((text(row, 0)?, account.to_owned()), row.try_get(1)?)))
 }
 

@@ -139,7 +139,8 @@ fn compare_rows(topic: &Topic<'_>, rows: &Rows, findings: &mut Findings) {
 }
 
 fn is_reason(account: &str) -> bool {
-    ![READ, REFERENCE, Account::Pending.as_str()].contains(&account) && !Account::names_transactions(account)
+    let others = [READ, REFERENCE, Account::Pending.as_str(), Account::Skipped.as_str()];
+    !others.contains(&account) && !Account::names_transactions(account)
 }
 
 fn of(accounts: &Accounts, which: impl Fn(&str) -> bool) -> i64 {

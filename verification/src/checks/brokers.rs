@@ -7,7 +7,7 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
-use streamflow_connectors::kafka::{KafkaError, KafkaSettings, OffsetRange, TopicAdmin};
+use streamflow_connectors::kafka::{Damage, KafkaError, KafkaSettings, OffsetRange, TopicAdmin};
 
 pub const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 
@@ -117,12 +117,16 @@ impl Brokers {
                 Polled::End(partition) => {
                     open.remove(&partition);
                 }
+                Polled::Unreadable(error) => {
+                    return Err(unavailable(format!("reading {topic}"), error).into());
+                }
             }
         }
         Ok(())
     }
 
-    /// The offset of the first committed record from `offset` on, if there is one.
+    /// The offset of the first committed record from `offset` on, if there is one that can be read: nobody has read
+    /// another.
     pub fn first_from(
         &self,
         topic: &str,
@@ -133,7 +137,7 @@ impl Brokers {
         assign(&consumer, topic, [(i32::from(partition), Offset::Offset(i64::try_from(offset)?))])?;
         match poll(&consumer, topic)? {
             Polled::Record(message) => Ok(Some(u64::try_from(message.offset())?)),
-            Polled::End(_) => Ok(None),
+            Polled::End(_) | Polled::Unreadable(_) => Ok(None),
         }
     }
 
@@ -144,6 +148,8 @@ impl Brokers {
             .set("group.id", "streamflow-verify")
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed")
+            // What is damaged is no record.
+            .set("check.crcs", "true")
             // Markers of transactions have offsets and are no records: only this tells that the end is
             // reached.
             .set("enable.partition.eof", "true")
@@ -183,6 +189,8 @@ enum Polled<'a> {
     Record(BorrowedMessage<'a>),
     /// The end offset of a partition.
     End(i32),
+    /// Records that cannot be read.
+    Unreadable(ClientError),
 }
 
 fn assign(
@@ -204,6 +212,7 @@ fn poll<'a>(consumer: &'a BaseConsumer, topic: &str) -> Result<Polled<'a>, Verif
         match consumer.poll(PAUSE) {
             Some(Ok(message)) => return Ok(Polled::Record(message)),
             Some(Err(ClientError::PartitionEOF(partition))) => return Ok(Polled::End(partition)),
+            Some(Err(error)) if Damage::of(&error).is_some() => return Ok(Polled::Unreadable(error)),
             Some(Err(error)) if is_final(&error) => {
                 return Err(unavailable(format!("reading {topic}"), error).into());
             }

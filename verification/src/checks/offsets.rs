@@ -172,7 +172,7 @@ fn held(
 /// The most gaps of a partition for which Kafka is asked.
 const GAPS: usize = 100;
 
-/// The offsets that have no row; `None` represents further ones.
+/// The offsets that have no row and were not passed by an operator; `None` represents further ones.
 fn gaps(
     snapshot: &mut Snapshot<'_>,
     topic: &str,
@@ -180,11 +180,17 @@ fn gaps(
     window: OffsetRange,
 ) -> Result<Vec<Option<OffsetRange>>, VerificationError> {
     let sql = format!(
-        "WITH {EVENTS} SELECT previous + 1, source_offset \
-         FROM (SELECT source_offset, lag(source_offset, 1, $3 - 1) OVER (ORDER BY source_offset) AS previous \
-               FROM (SELECT source_offset FROM events WHERE source_offset >= $3 AND source_offset < $4 \
-                     UNION ALL SELECT $4) AS bounded) AS pairs \
-         WHERE source_offset > previous + 1 ORDER BY 1 LIMIT {}",
+        "WITH {EVENTS} SELECT previous, first \
+         FROM (SELECT first, max(next) OVER ( \
+                   ORDER BY first, next ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS previous \
+               FROM (SELECT source_offset AS first, source_offset + 1 AS next FROM events \
+                     WHERE source_offset >= $3 AND source_offset < $4 \
+                     UNION ALL \
+                     SELECT from_offset, to_offset FROM streamflow.skipped_offsets \
+                     WHERE source_topic = $1 AND source_partition = $2 AND to_offset > $3 AND from_offset < $4 \
+                     UNION ALL SELECT $3, $3 \
+                     UNION ALL SELECT $4, $4) AS bounded) AS pairs \
+         WHERE first > previous ORDER BY 1 LIMIT {}",
         GAPS + 1
     );
     let (earliest, latest) = (i64::try_from(window.earliest)?, i64::try_from(window.latest)?);

@@ -84,6 +84,7 @@ pub(super) fn queries() -> Vec<Query> {
         RECEIVED,
         DEAD_LETTERS,
         PENDING_EVENTS,
+        SKIPPED_OFFSETS,
     ]);
     queries
 }
@@ -245,7 +246,7 @@ const DEAD_LETTERS: Query = Query {
     ),
     expected: "SELECT topic, account, events FROM streamflow.books \
          WHERE account NOT IN \
-                 ('read', 'new', 'correcting', 'voiding', 'duplicate', 'superseded', 'reference', 'pending') \
+                 ('read', 'new', 'correcting', 'voiding', 'duplicate', 'superseded', 'reference', 'pending', 'skipped') \
              AND events > 0",
 };
 
@@ -256,4 +257,14 @@ const PENDING_EVENTS: Query = Query {
         "SELECT source_topic AS topic, count(*) AS events FROM streamflow.pending_events GROUP BY 1",
     ),
     expected: "SELECT topic, events FROM streamflow.books WHERE account = 'pending' AND events > 0",
+};
+
+const SKIPPED_OFFSETS: Query = Query {
+    table: "streamflow.skipped_offsets",
+    by: None,
+    stored: Cow::Borrowed(
+        "SELECT source_topic AS topic, sum(to_offset - from_offset)::bigint AS events \
+         FROM streamflow.skipped_offsets GROUP BY 1",
+    ),
+    expected: "SELECT topic, events FROM streamflow.books WHERE account = 'skipped' AND events > 0",
 };

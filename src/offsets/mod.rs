@@ -1,5 +1,9 @@
 //! Where reading stands: offsets, partition times and the watermark, beside what the brokers say.
 
+mod skip;
+
+pub use skip::Leap;
+
 use crate::config::Config;
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -8,7 +12,7 @@ use serde::Serialize;
 use std::fmt;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{BrokerClock, OffsetRange, TopicAdmin};
-use streamflow_medallion::Progress;
+use streamflow_medallion::{Progress, Skipped};
 
 /// A marker is acknowledged in milliseconds.
 const CLOCK_WITHIN: Duration = Duration::from_secs(20);
@@ -24,6 +28,17 @@ pub struct Standing {
     /// The watermark is after the brokers' time: every event is too late.
     is_ahead: bool,
     partitions: Vec<PartitionStanding>,
+    /// What was passed without being read.
+    skipped: Vec<SkippedStanding>,
+}
+
+#[derive(Debug, Serialize)]
+struct SkippedStanding {
+    topic: String,
+    partition: u16,
+    from: u64,
+    to: u64,
+    at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,7 +87,15 @@ impl Standing {
             brokers_time,
             is_ahead: watermark.is_some_and(|watermark| watermark > brokers_time),
             partitions,
+            skipped: Skipped::read(client)?.into_iter().map(SkippedStanding::from).collect(),
         })
+    }
+}
+
+impl From<Skipped> for SkippedStanding {
+    fn from(Skipped { gap, at }: Skipped) -> Self {
+        let at = DateTime::from_timestamp_micros(at);
+        Self { topic: gap.topic, partition: gap.partition, from: gap.from, to: gap.to, at }
     }
 }
 
@@ -91,6 +114,14 @@ impl fmt::Display for Standing {
             writeln!(
                 f,
                 "{topic:<width$}  {partition:>9}  {next:>12}  {earliest:>12}  {end:>12}  {behind:>12}  {newest}"
+            )?;
+        }
+        for SkippedStanding { topic, partition, from, to, at } in &self.skipped {
+            let last = to.saturating_sub(1);
+            writeln!(
+                f,
+                "skipped: {topic}, partition {partition}, offsets {from} to {last}, at {}",
+                shown(*at)
             )?;
         }
         writeln!(f, "\ncommitted frontier  {}", shown(self.frontier))?;
