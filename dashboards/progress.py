@@ -210,7 +210,7 @@ def page():
         7,
         table(
             "Partitions",
-            "From where reading goes on after a restart, the end, what lies between, whether the broker answers, and whether it waits for slower ones.",
+            "From where reading goes on after a restart, the end, what lies between, whether the broker answers, whether it waits for slower ones, and whether it stands still before records that cannot be read.",
             [
                 (name, f"max by (topic, partition) ({metric(f'streamflow_kafka_{what}')})", unit)
                 for name, what, unit in [
@@ -220,6 +220,7 @@ def page():
                     ("seconds", "lag_seconds", "s"),
                     ("up", "up", "bool_yes_no"),
                     ("waits", "waiting", "bool_yes_no"),
+                    ("unreadable", "unreadable", "bool_yes_no"),
                 ]
             ],
             ["topic", "partition"],

@@ -6,6 +6,7 @@
 use super::Observed;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use streamflow_connectors::kafka::Unreadable;
 use streamflow_connectors::source::now_ms;
 use streamflow_model::timestamp::Rfc3339;
 
@@ -40,6 +41,7 @@ pub fn ready(observed: &Observed) -> Result<(), String> {
         postgres_answers(observed)?;
     }
     kafka_answers(observed)?;
+    records_are_read(observed)?;
     if commits {
         publishing(observed)?;
     }
@@ -84,6 +86,21 @@ fn kafka_answers(observed: &Observed) -> Result<(), String> {
         Some((since, partition)) => {
             let (topic, number) = (partition.topic(), partition.partition().partition());
             Err(format!("Kafka away since {}: topic {topic}, partition {number}", instant(since)))
+        }
+        None => Ok(()),
+    }
+}
+
+fn records_are_read(observed: &Observed) -> Result<(), String> {
+    let sources = observed.status.sources();
+    let mut partitions = sources.iter().flat_map(|source| source.partitions());
+    let standing = partitions.find_map(|partition| Some((partition.unreadable()?, partition)));
+    match standing {
+        Some((Unreadable { offset, damage, .. }, partition)) => {
+            let (topic, number) = (partition.topic(), partition.partition().partition());
+            Err(format!(
+                "topic {topic}, partition {number} stands still: records at offset {offset} cannot be read, {damage}"
+            ))
         }
         None => Ok(()),
     }

@@ -27,6 +27,17 @@ pub struct Partition {
     pub away_since: Option<u64>,
     /// It is ahead of the slowest partition and waits for it.
     pub waits: bool,
+    /// It stands still, because its next records cannot be read.
+    pub unreadable: Option<Unreadable>,
+}
+
+/// Where records cannot be read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unreadable {
+    pub offset: u64,
+    pub reason: String,
+    /// Ms since 1970.
+    pub since: u64,
 }
 
 /// The partitions, by topic in the order of the configuration, then by number.
@@ -47,6 +58,11 @@ pub fn look(observed: &Observed) -> Vec<Partition> {
             lag_seconds,
             away_since: progress.away_since(),
             waits: progress.waits(),
+            unreadable: progress.unreadable().map(|unreadable| Unreadable {
+                offset: unreadable.offset,
+                reason: unreadable.damage.to_string(),
+                since: unreadable.since,
+            }),
         }
     };
     let mut progress: Vec<_> = sources.iter().flat_map(|source| source.partitions()).collect();

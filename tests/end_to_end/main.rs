@@ -75,5 +75,7 @@ mod roles;
 mod secure;
 /// A stage that stands still shows as that stage's lag.
 mod stalls;
+/// Partitions stand still before records that nobody can read, until an operator passes them.
+mod unreadable;
 /// What `verify` says of a healthy pipeline and of each kind of damage.
 mod verify;

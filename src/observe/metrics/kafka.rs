@@ -35,6 +35,11 @@ const WAITING: Metric = Metric::gauge(
     &["topic", "partition"],
     "Whether a partition is ahead of the slowest one by pipeline.alignment_seconds and waits for it.",
 );
+const UNREADABLE: Metric = Metric::gauge(
+    "streamflow_kafka_unreadable",
+    &["topic", "partition"],
+    "Whether a partition stands still because its next records cannot be read.",
+);
 const INTERRUPTIONS: Metric = Metric::counter(
     "streamflow_kafka_interruptions_total",
     &[],
@@ -48,7 +53,18 @@ const RECORDS: Metric = Metric::counter(
 const BYTES: Metric = Metric::counter("streamflow_kafka_read_bytes_total", &[], "Bytes of their values.");
 
 pub const FAMILY: Family = Family {
-    metrics: &[&LAG_RECORDS, &LAG_SECONDS, &COMMITTED, &END, &UP, &WAITING, &INTERRUPTIONS, &RECORDS, &BYTES],
+    metrics: &[
+        &LAG_RECORDS,
+        &LAG_SECONDS,
+        &COMMITTED,
+        &END,
+        &UP,
+        &WAITING,
+        &UNREADABLE,
+        &INTERRUPTIONS,
+        &RECORDS,
+        &BYTES,
+    ],
     read,
 };
 
@@ -64,6 +80,7 @@ fn read(observed: &Observed, samples: &mut Samples) {
         samples.add(&LAG_SECONDS, &labels, partition.lag_seconds);
         samples.flag(&UP, &labels, partition.away_since.is_none());
         samples.flag(&WAITING, &labels, partition.waits);
+        samples.flag(&UNREADABLE, &labels, partition.unreadable.is_some());
     }
     samples.count(&INTERRUPTIONS, &[], sources.iter().map(|source| source.interruptions()).sum());
     samples.count(&RECORDS, &[], status.records_read.load(Ordering::Relaxed));

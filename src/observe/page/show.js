@@ -84,7 +84,6 @@ function curve(rates) {
 function showPartitions(partitions) {
   fill(find("#partitions tbody"), partitions.map((partition) => {
     const behind = partition.lag_seconds > 10 ? "bad" : "";
-    const since = partition.away_since === null ? "up" : `away since ${clockTime.format(partition.away_since)}`;
     return [
       named(partition.topic),
       number(count(partition.partition)),
@@ -92,9 +91,19 @@ function showPartitions(partitions) {
       number(count(partition.end_offset)),
       number(count(partition.lag_records), behind),
       number(`${behind ? `${STATES.holds.sign} ` : ""}${seconds(partition.lag_seconds)} s`, behind),
-      flag(partition.away_since === null, since),
+      readability(partition),
     ];
   }));
+}
+
+/// Whether its broker answers, and whether what it has can be read.
+function readability({ away_since: away, unreadable }) {
+  if (unreadable !== null) {
+    const { offset, reason, since } = unreadable;
+    const text = `unreadable at ${count(offset)} since ${clockTime.format(since)}`;
+    return { ...flag(false, text), title: `records at offset ${offset}: ${reason}` };
+  }
+  return flag(away === null, away === null ? "up" : `away since ${clockTime.format(away)}`);
 }
 
 function showBooks(books) {
