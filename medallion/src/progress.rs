@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_model::BooksEntry;
 use streamflow_model::timestamp::{DAY, MINUTE};
 
 /// A value for each partition of each topic, by the topic's name.
@@ -136,14 +135,10 @@ impl Progress {
             }
         }
         for (entry, events) in &changes.books {
-            let (topic, account) = match entry {
-                BooksEntry::Read { topic } => (*topic, "read"),
-                BooksEntry::Ended { topic, account } => (*topic, account.as_str()),
-            };
-            let accounts = self.books.entry(topics.name(topic).to_owned()).or_default();
+            let accounts = self.books.entry(topics.name(entry.topic()).to_owned()).or_default();
             match events.value {
-                Some(events) => accounts.insert(account.to_owned(), events),
-                None => accounts.remove(account),
+                Some(events) => accounts.insert(entry.as_str().to_owned(), events),
+                None => accounts.remove(entry.as_str()),
             };
         }
         self.watermark = self.watermark.max(changes.watermark);

@@ -3,7 +3,7 @@
 use crate::progress::{Progress, fenced, to_json};
 use postgres::GenericClient;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_model::Account;
+use streamflow_model::{Account, BooksEntry};
 
 /// Offsets of a partition that are passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Progress {
         let mut passed = self.clone();
         passed.offsets.entry(gap.topic.clone()).or_default().insert(gap.partition, gap.to);
         let accounts = passed.books.entry(gap.topic.clone()).or_default();
-        for account in ["read", Account::Skipped.as_str()] {
+        for account in [BooksEntry::READ, Account::Skipped.as_str()] {
             *accounts.entry(account.to_owned()).or_default() += offset(gap.to - gap.from);
         }
         let mut transaction = client.transaction()?;

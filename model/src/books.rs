@@ -78,6 +78,34 @@ pub enum BooksEntry {
     },
 }
 
+impl BooksEntry {
+    /// The name of [`Self::Read`].
+    pub const READ: &str = "read";
+
+    /// The line of a topic with this name.
+    pub fn named(topic: u16, name: &str) -> Option<Self> {
+        if name == Self::READ {
+            return Some(Self::Read { topic });
+        }
+        Account::named(name).map(|account| Self::Ended { topic, account })
+    }
+
+    /// The index of its topic in the configuration.
+    pub fn topic(self) -> u16 {
+        match self {
+            Self::Read { topic } | Self::Ended { topic, .. } => topic,
+        }
+    }
+
+    /// The name that users see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read { .. } => Self::READ,
+            Self::Ended { account, .. } => account.as_str(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +118,14 @@ mod tests {
             names.iter().all(|name| Account::named(name).is_some_and(|account| account.as_str() == *name))
         );
         assert_eq!(Account::named("read"), None);
+    }
+
+    #[test]
+    fn every_line_is_found_by_its_name() {
+        for name in ["read", "new", "skipped", "too_late"] {
+            let entry = BooksEntry::named(3, name).unwrap();
+            assert_eq!((entry.topic(), entry.as_str()), (3, name));
+        }
+        assert_eq!(BooksEntry::named(3, "lost"), None);
     }
 }

@@ -12,7 +12,7 @@ use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::tally::WINDOW;
 use streamflow_dataflow::views::quality::QualityKey;
 use streamflow_dataflow::views::{View, Visit};
-use streamflow_model::{Account, BooksEntry};
+use streamflow_model::BooksEntry;
 
 const QUALITY_TYPES: &[Type] = &[Type::INT8, Type::TEXT, Type::INT8];
 
@@ -53,22 +53,20 @@ impl Hydration<'_> {
         );
         let give_counts = &mut |row| give(Row::View { table: super::QUALITY, row });
         copy_out::rows(snapshot, &query, QUALITY_TYPES, quality, give_counts)?;
-        self.books(&mut |row| give(Row::View { table: super::PROGRESS, row }));
-        Ok(())
+        self.books(&mut |row| give(Row::View { table: super::PROGRESS, row }))
     }
 
     /// Of topics that are no longer configured they stay as they are.
-    fn books(&self, give: &mut dyn FnMut(ViewChange)) {
+    fn books(&self, give: &mut dyn FnMut(ViewChange)) -> Result<(), PostgresError> {
         for (topic, accounts) in &self.progress.books {
             let Some(topic) = self.topics.number(topic) else { continue };
             for (account, events) in accounts {
-                let entry = match Account::named(account) {
-                    Some(account) => BooksEntry::Ended { topic, account },
-                    None => BooksEntry::Read { topic },
-                };
+                let entry = BooksEntry::named(topic, account);
+                let entry = entry.ok_or_else(|| impossible(format!("account `{account}` of the books")))?;
                 give(ViewChange::Books((entry, Some(*events))));
             }
         }
+        Ok(())
     }
 }
 

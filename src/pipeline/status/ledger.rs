@@ -7,7 +7,7 @@ use streamflow_dataflow::alerts::{AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
 use streamflow_dataflow::detectors::Rule;
 use streamflow_medallion::{Progress, Topics};
-use streamflow_model::{Account, BooksEntry, PartitionId};
+use streamflow_model::{BooksEntry, PartitionId};
 
 /// Alert changes that are kept to be shown.
 const LATEST_ALERTS: usize = 64;
@@ -124,13 +124,9 @@ impl Ledger {
         }
         for (name, accounts) in &progress.books {
             let Some(topic) = topics.number(name) else { continue };
-            let entries = accounts.iter().filter_map(|(account, events)| {
-                let entry = match account.as_str() {
-                    "read" => BooksEntry::Read { topic },
-                    account => BooksEntry::Ended { topic, account: Account::named(account)? },
-                };
-                Some((entry, *events))
-            });
+            let entries = accounts
+                .iter()
+                .filter_map(|(account, events)| Some((BooksEntry::named(topic, account)?, *events)));
             self.totals.books.extend(entries);
         }
     }
@@ -316,7 +312,7 @@ mod tests {
         ledger.restore(&progress, &topics, true);
         let totals = ledger.totals();
         assert_eq!(totals.books.len(), 3);
-        assert_eq!(totals.books[&BooksEntry::Ended { topic: 1, account: Account::New }], 4);
+        assert_eq!(totals.books[&BooksEntry::Ended { topic: 1, account: streamflow_model::Account::New }], 4);
         let partition = PartitionId::new(1, 2).unwrap();
         let expected = PartitionPosition { partition, next_offset: 5, partition_time: Some(77) };
         assert_eq!(totals.partitions[&partition], expected);
