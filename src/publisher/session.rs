@@ -55,6 +55,7 @@ impl Session {
 
     /// Advances past what needs no message.
     pub fn pass(&mut self, position: Position) {
+        self.producer.serve();
         self.position = position;
     }
 
