@@ -4,7 +4,7 @@ pub mod backoff;
 pub mod file;
 pub mod kafka;
 pub mod outage;
-mod password;
+pub mod password;
 pub mod postgres;
 mod repeats;
 pub mod source;

@@ -8,7 +8,7 @@ use std::{env, fs};
 ///
 /// # Errors
 /// The key that names what cannot be read, and why.
-pub(crate) fn read_password(
+pub fn read_password(
     variable: Option<&str>,
     file: Option<&Path>,
 ) -> Result<Option<String>, (&'static str, String)> {

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use timely::communication::Hooks;
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
 use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
@@ -73,11 +73,11 @@ impl Cluster {
         }
         let agreed = decide()?;
         for (process, peer) in self.gathered.peers.iter_mut().enumerate() {
-            let Some(Peer { stream, address }) = peer else { continue };
+            let Some(Peer { connection, address }) = peer else { continue };
             // Its report that it has all connections, which has arrived already.
-            let report = stream.read_exact(&mut [0]).map_err(anyhow::Error::from);
+            let report = connection.read_exact(&mut [0]).map_err(anyhow::Error::from);
             report
-                .and_then(|()| message::send(stream, &agreed))
+                .and_then(|()| message::send(connection, &agreed))
                 .with_context(|| format!("process {process} ({address}) is gone"))?;
         }
         Ok(agreed)
@@ -85,13 +85,13 @@ impl Cluster {
 
     /// Hands the connections over to timely, and watches the door. The end of a connection is a failure.
     pub fn communicate(self, workers: usize, stop: &Arc<Stop>) -> Result<Communication> {
-        let Self { gathered: Gathered { listener, greeting, peers }, members } = self;
+        let Self { gathered: Gathered { reception, party, peers }, members } = self;
         let process = members.process();
-        let door = Door { listener, greeting, can_grow: members.can_change(), stop: Arc::clone(stop) };
+        let door = Door { reception, party, can_grow: members.can_change(), stop: Arc::clone(stop) };
         door.watch().context("cannot watch for processes that join")?;
         let links = peers.into_iter().enumerate().map(|(process, peer)| {
-            let Peer { address, stream } = peer?;
-            Some(Link::new(stream, lost(process, address, stop)))
+            let Peer { address, connection } = peer?;
+            Some(Link::new(connection, lost(process, address, stop)))
         });
         let hooks = Hooks::default();
         let inner = ProcessBuilder::new_typed_vector(workers, hooks.refill.clone(), hooks.spill.clone());
@@ -104,9 +104,9 @@ impl Cluster {
 }
 
 fn receive_decision<A: DeserializeOwned>(first: &mut Peer) -> Result<A> {
-    first.stream.set_read_timeout(Some(AGREEMENT_TIMEOUT))?;
-    let agreed = message::receive(&mut first.stream)?;
-    first.stream.set_read_timeout(None)?;
+    first.connection.limit(Some(Instant::now() + AGREEMENT_TIMEOUT))?;
+    let agreed = message::receive(&mut first.connection)?;
+    first.connection.limit(None)?;
     Ok(agreed)
 }
 

@@ -1,24 +1,20 @@
 //! Listens while the cluster runs. A process that connects then cannot join, because a running dataflow
 //! cannot gain workers. So all processes commit the records in flight, end, and restart together with it.
 
-use super::greeting::{Answer, Greeting};
-use super::message;
+use super::greeting::{Answer, Party};
+use super::reception::{Guest, Reception};
 use crate::stop::Stop;
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often it checks for a connection.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// How long a new connection may take to send its greeting.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Answers processes that connect, and stops this one where that is necessary.
 pub struct Door {
-    pub listener: TcpListener,
-    /// The identity of this process.
-    pub greeting: Greeting,
+    pub reception: Reception,
+    /// This process.
+    pub party: Party,
     /// Whether the number of processes can grow.
     pub can_grow: bool,
     pub stop: Arc<Stop>,
@@ -26,32 +22,30 @@ pub struct Door {
 
 impl Door {
     /// Watches it, in a thread that ends when the process stops.
-    pub fn watch(self) -> std::io::Result<()> {
-        self.listener.set_nonblocking(true)?;
+    pub fn watch(mut self) -> std::io::Result<()> {
         let watch = move || {
             while !self.stop.is_asked() {
-                match self.listener.accept() {
-                    Ok((stream, _)) => self.answer(stream),
-                    Err(_) => std::thread::sleep(LOOK_EVERY),
+                match self.reception.next() {
+                    Ok(Some(guest)) => self.answer(guest),
+                    // Too many open files, say, are no reason to end.
+                    Ok(None) | Err(_) => std::thread::sleep(LOOK_EVERY),
                 }
             }
         };
         std::thread::Builder::new().name("door".to_owned()).spawn(watch).map(drop)
     }
 
-    fn answer(&self, mut stream: TcpStream) {
-        // What is no process of StreamFlow gets no answer.
-        let Ok(other) = receive(&mut stream) else { return };
-        let reason = self.greeting.refuse(&other).map(str::to_owned);
-        let reason = reason.unwrap_or_else(|| self.let_in(&other));
+    fn answer(&self, guest: Guest) {
+        let reason = self.party.refuse(&guest.greeting).map(str::to_owned);
+        let reason = reason.unwrap_or_else(|| self.let_in(&guest.greeting.from));
         // It tries again until it is accepted.
-        let _ = message::send(&mut stream, &Answer::Refused(reason));
+        let _ = guest.answer(&Answer::Refused(reason));
     }
 
     /// The answer to a process of the same build and settings.
-    fn let_in(&self, other: &Greeting) -> String {
-        let Greeting { processes, process, .. } = *other;
-        let known = self.greeting.processes;
+    fn let_in(&self, other: &Party) -> String {
+        let Party { processes, process, .. } = *other;
+        let known = self.party.processes;
         if process < known {
             self.stop.fail(format!("process {process} has started anew: so must all"));
         } else if self.can_grow {
@@ -61,13 +55,4 @@ impl Door {
         }
         "the others run without it and start anew".to_owned()
     }
-}
-
-/// # Errors
-/// The message is not a greeting, or none arrived in time.
-pub fn receive(stream: &mut TcpStream) -> anyhow::Result<Greeting> {
-    stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(GREETING_TIMEOUT))?;
-    stream.set_write_timeout(Some(GREETING_TIMEOUT))?;
-    message::receive(stream)
 }

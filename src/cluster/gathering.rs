@@ -3,26 +3,26 @@
 //! Until then any process may leave and return. A process reports to the first one once it has all
 //! connections, and the first one decides from where to continue once all have reported.
 
-use super::greeting::{Answer, Greeting, Identity};
+use super::connection::Connection;
+use super::credentials::Credentials;
+use super::dialing::{Call, Dialing};
+use super::greeting::{Answer, Greeting, Identity, Party};
 use super::members::Members;
+use super::reception::{Guest, Reception};
 use super::settings::ClusterSettings;
-use super::{door, message};
 use crate::stop::Stop;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use streamflow_connectors::backoff::Backoff;
 
 /// Between two checks whether a process has connected or left.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How often the names of pods are resolved.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
-
-/// How long another process may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often the log repeats for which processes this one waits.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -32,9 +32,9 @@ const COMPLETE: u8 = b'C';
 
 /// All processes, connected.
 pub struct Gathered {
-    pub listener: TcpListener,
-    /// Of this process.
-    pub greeting: Greeting,
+    pub reception: Reception,
+    /// This process.
+    pub party: Party,
     /// To each of the others, by number; `None` for this process.
     pub peers: Vec<Option<Peer>>,
 }
@@ -42,7 +42,7 @@ pub struct Gathered {
 /// A connection to another process.
 pub struct Peer {
     pub address: String,
-    pub stream: TcpStream,
+    pub connection: Connection,
 }
 
 pub struct Gathering<'a> {
@@ -50,7 +50,8 @@ pub struct Gathering<'a> {
     members: &'a Members,
     identity: &'a Identity,
     stop: &'a Stop,
-    listener: TcpListener,
+    credentials: Arc<Credentials>,
+    reception: Reception,
     addresses: Vec<String>,
     /// Since when the number of processes has been the same.
     settled_since: Instant,
@@ -60,26 +61,11 @@ pub struct Gathering<'a> {
     logged: Option<(String, Instant)>,
 }
 
-/// Attempts to reach a process.
-struct Dialing {
-    backoff: Backoff,
-    due: Instant,
-    /// Why the last one failed.
-    problem: Option<String>,
-}
-
-impl Dialing {
-    fn new() -> Self {
-        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-        Self { backoff, due: Instant::now(), problem: None }
-    }
-}
-
 impl<'a> Gathering<'a> {
     /// Listens for the others.
     ///
     /// # Errors
-    /// It cannot listen at its own address: whoever configured that can fix it.
+    /// It cannot listen at its own address, or read its password: whoever configured that can fix it.
     pub fn begin(
         settings: &'a ClusterSettings,
         members: &'a Members,
@@ -87,15 +73,16 @@ impl<'a> Gathering<'a> {
         stop: &'a Stop,
     ) -> Result<Self> {
         let own = members.address(members.process());
-        let listener = listen(&own, settings.join(), stop)?;
-        listener.set_nonblocking(true)?;
+        let credentials = Arc::new(Credentials::read(settings)?);
+        let reception = Reception::new(listen(&own, settings.join(), stop)?, &credentials)?;
         let now = Instant::now();
         Ok(Self {
             settings,
             members,
             identity,
             stop,
-            listener,
+            credentials,
+            reception,
             addresses: Vec::new(),
             settled_since: now,
             counted: now.checked_sub(COUNT_EVERY).unwrap_or(now),
@@ -135,13 +122,13 @@ impl<'a> Gathering<'a> {
         self.members.process()
     }
 
-    fn greeting(&self) -> Greeting {
-        Greeting::new(self.identity, self.addresses.len(), self.process())
+    fn party(&self) -> Party {
+        Party::new(self.identity, self.addresses.len(), self.process())
     }
 
     fn gathered(self) -> Gathered {
-        let greeting = self.greeting();
-        Gathered { listener: self.listener, greeting, peers: self.peers }
+        let party = self.party();
+        Gathered { reception: self.reception, party, peers: self.peers }
     }
 
     /// Resolves the addresses again; where they have changed all connections are made anew.
@@ -174,23 +161,34 @@ impl<'a> Gathering<'a> {
         present + 1 == self.peers.len()
     }
 
-    /// Answers processes of higher numbers that have connected.
+    /// Answers processes of higher numbers that have connected and proved themselves.
     fn accept(&mut self) -> Result<()> {
-        loop {
-            match self.listener.accept() {
-                Ok((stream, _)) => self.welcome(stream),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                // The connection was gone before it was accepted.
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                Err(error) => return Err(error).context("cannot be reached by the other processes"),
+        while let Some(guest) = self.reception.next().context("cannot be reached by the other processes")? {
+            self.welcome(guest);
+        }
+        Ok(())
+    }
+
+    fn welcome(&mut self, guest: Guest) {
+        let process = guest.greeting.from.process;
+        match self.refuse(&guest.greeting) {
+            Some(reason) => {
+                tracing::warn!(process, reason, "a process is refused");
+                // It comes again.
+                let _ = guest.answer(&Answer::Refused(reason));
+            }
+            None => {
+                if let Ok(connection) = guest.answer(&Answer::Welcome) {
+                    self.keep(process, connection);
+                }
             }
         }
     }
 
-    fn welcome(&mut self, mut stream: TcpStream) {
-        let Ok(other) = door::receive(&mut stream) else { return };
-        let mine = self.greeting();
-        let reason = match mine.refuse(&other) {
+    /// Why whoever greets so cannot be one of the processes now.
+    fn refuse(&self, greeting: &Greeting) -> Option<String> {
+        let (mine, other) = (self.party(), &greeting.from);
+        match mine.refuse(greeting) {
             Some(reason) => Some(reason.to_owned()),
             None if other.processes != mine.processes => {
                 Some(format!("it counts {} processes, this one {}", other.processes, mine.processes))
@@ -199,60 +197,35 @@ impl<'a> Gathering<'a> {
                 Some(format!("it says that it is process {}, which is another", other.process))
             }
             None => None,
-        };
-        let Greeting { process, .. } = other;
-        match reason {
-            Some(reason) => {
-                tracing::warn!(process, reason, "a process is refused");
-                // It comes again.
-                let _ = message::send(&mut stream, &Answer::Refused(reason));
-            }
-            None if message::send(&mut stream, &Answer::Welcome).is_ok() => self.keep(process, stream),
-            None => {}
         }
     }
 
-    /// Connects to the processes of lower numbers whose next attempt is due.
+    /// Connects to the processes of lower numbers that are not connected.
     fn dial(&mut self) {
+        let party = self.party();
         for process in 0..self.process() {
-            let is_due = Instant::now() >= self.dialing[process].due;
-            if self.peers[process].is_some() || !is_due || self.stop.is_asked() {
+            if self.peers[process].is_some() || self.stop.is_asked() {
                 continue;
             }
-            match self.connect(process) {
-                Ok(stream) => {
-                    self.dialing[process] = Dialing::new();
-                    self.keep(process, stream);
-                }
-                Err(error) => {
-                    let dialing = &mut self.dialing[process];
-                    dialing.problem = Some(format!("{error:#}"));
-                    dialing.due = Instant::now() + dialing.backoff.pause();
-                }
+            let call = || Call {
+                address: self.addresses[process].clone(),
+                greeting: party.greet(process),
+                credentials: Arc::clone(&self.credentials),
+            };
+            if let Some(connection) = self.dialing[process].connection(call) {
+                self.keep(process, connection);
             }
         }
     }
 
-    fn connect(&self, process: usize) -> Result<TcpStream> {
-        let address = self.addresses[process].to_socket_addrs()?.next().context("it has no address")?;
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-        message::send(&mut stream, &self.greeting())?;
-        match message::receive(&mut stream)? {
-            Answer::Welcome => Ok(stream),
-            Answer::Refused(reason) => Err(anyhow!("it refuses this process: {reason}")),
-        }
-    }
-
-    fn keep(&mut self, process: usize, stream: TcpStream) {
+    fn keep(&mut self, process: usize, mut connection: Connection) {
         let Some(address) = self.addresses.get(process).cloned() else { return };
-        if let Err(error) = prepare(&stream, self.settings.peer_timeout()) {
+        if let Err(error) = prepare(&mut connection, self.settings.peer_timeout()) {
             tracing::warn!(process, %error, "a connection cannot be used");
             return;
         }
         tracing::info!(process, address, "connected");
-        self.peers[process] = Some(Peer { address, stream });
+        self.peers[process] = Some(Peer { address, connection });
     }
 
     /// Whether all processes have reported to the first one; the others learn it when the first one sends its
@@ -263,23 +236,28 @@ impl<'a> Gathering<'a> {
                 .peers
                 .iter()
                 .flatten()
-                .all(|peer| peer_state(&peer.stream) == PeerState::Readable));
+                .all(|peer| peer_state(peer.connection.socket()) == PeerState::Readable));
         }
         if let Some(Some(first)) = self.peers.first_mut()
-            && first.stream.write_all(&[COMPLETE]).is_err()
+            && first.connection.write_all(&[COMPLETE]).is_err()
         {
             self.begin_anew();
             return Ok(false);
         }
         let begun = Instant::now();
         while !self.stop.is_asked() && begun.elapsed() < self.settings.join() {
-            if self.peers.iter().flatten().any(|peer| peer_state(&peer.stream) == PeerState::Closed) {
+            if self
+                .peers
+                .iter()
+                .flatten()
+                .any(|peer| peer_state(peer.connection.socket()) == PeerState::Closed)
+            {
                 // The report to the first process is no longer true: it must not start with this one.
                 self.begin_anew();
                 return Ok(false);
             }
             if let Some(Some(first)) = self.peers.first()
-                && peer_state(&first.stream) == PeerState::Readable
+                && peer_state(first.connection.socket()) == PeerState::Readable
             {
                 return Ok(true);
             }
@@ -300,7 +278,7 @@ impl<'a> Gathering<'a> {
         let absent: Vec<String> = absent
             .filter(|process| self.peers[*process].is_none())
             .map(|process| {
-                let problem = self.dialing.get(process).and_then(|dialing| dialing.problem.as_deref());
+                let problem = self.dialing.get(process).and_then(Dialing::problem);
                 let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
                 format!("process {process} ({}){problem}", self.addresses[process])
             })
@@ -341,11 +319,10 @@ fn listen(own: &str, patience: Duration, stop: &Stop) -> Result<TcpListener> {
 
 /// A peer that falls silent is noticed: by what is sent and not acknowledged, and by probes where nothing is
 /// sent.
-fn prepare(stream: &TcpStream, timeout: Duration) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(None)?;
-    stream.set_write_timeout(None)?;
-    let socket = SockRef::from(stream);
+fn prepare(connection: &mut Connection, timeout: Duration) -> std::io::Result<()> {
+    connection.limit(None)?;
+    connection.socket().set_nodelay(true)?;
+    let socket = SockRef::from(connection.socket());
     let between = (timeout / 4).max(Duration::from_secs(1));
     let keepalive = TcpKeepalive::new().with_time(between).with_interval(between).with_retries(3);
     socket.set_tcp_keepalive(&keepalive)?;
@@ -377,7 +354,7 @@ fn peer_state(stream: &TcpStream) -> PeerState {
 }
 
 fn drop_if_closed(peer: &mut Option<Peer>) {
-    if peer.as_ref().is_some_and(|peer| peer_state(&peer.stream) == PeerState::Closed) {
+    if peer.as_ref().is_some_and(|peer| peer_state(peer.connection.socket()) == PeerState::Closed) {
         *peer = None;
     }
 }

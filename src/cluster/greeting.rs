@@ -7,9 +7,6 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::io::Read;
 
-/// Sent first: what connects and does not send it is no process of StreamFlow.
-const PROTOCOL: &str = "streamflow cluster 1";
-
 /// What must be the same in all processes: they send each other what only the same program understands, and
 /// each of them makes a part of every result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,15 +60,23 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The first message of whoever connects.
+/// A process, as it describes itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Greeting {
-    protocol: String,
+pub struct Party {
     identity: Identity,
     /// How many processes it knows of.
     pub processes: usize,
     /// Which of them it is.
     pub process: usize,
+}
+
+/// The first message of whoever connects and proves itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Greeting {
+    /// Who greets.
+    pub from: Party,
+    /// Which process it takes the other one for.
+    pub to: usize,
 }
 
 /// The answer to a greeting.
@@ -83,18 +88,21 @@ pub enum Answer {
     Refused(String),
 }
 
-impl Greeting {
-    /// Of one of `processes`.
+impl Party {
+    /// One of `processes`.
     pub fn new(identity: &Identity, processes: usize, process: usize) -> Self {
-        Self { protocol: PROTOCOL.to_owned(), identity: identity.clone(), processes, process }
+        Self { identity: identity.clone(), processes, process }
     }
 
-    /// Why `other` cannot be one of the processes, whatever their number.
-    pub fn refuse(&self, other: &Self) -> Option<&'static str> {
-        if self.protocol != other.protocol {
-            return Some("it runs another version");
-        }
-        self.identity.refuse(&other.identity)
+    /// Greets another process.
+    pub fn greet(&self, process: usize) -> Greeting {
+        Greeting { from: self.clone(), to: process }
+    }
+
+    /// Why whoever greets so cannot be one of the processes, whatever their number.
+    pub fn refuse(&self, greeting: &Greeting) -> Option<&'static str> {
+        let alike = self.identity.refuse(&greeting.from.identity);
+        alike.or((greeting.to != self.process).then_some("it takes this process for another one"))
     }
 }
 
@@ -105,9 +113,10 @@ mod tests {
     #[test]
     fn only_the_same_program_and_settings_are_alike() {
         let identity = Identity::new(&"settings", 2).unwrap();
-        let greeting = Greeting::new(&identity, 3, 0);
-        assert_eq!(greeting.refuse(&Greeting::new(&identity, 4, 1)), None);
-        let other = |identity: Identity| greeting.refuse(&Greeting::new(&identity, 3, 1)).unwrap();
+        let party = Party::new(&identity, 3, 0);
+        assert_eq!(party.refuse(&Party::new(&identity, 4, 1).greet(0)), None);
+        assert!(party.refuse(&Party::new(&identity, 3, 1).greet(2)).unwrap().contains("another one"));
+        let other = |identity: Identity| party.refuse(&Party::new(&identity, 3, 1).greet(0)).unwrap();
         assert!(other(Identity::new(&"others", 2).unwrap()).contains("configuration"));
         assert!(other(Identity::new(&"settings", 1).unwrap()).contains("workers"));
         assert!(other(Identity { program: String::new(), ..identity }).contains("build"));

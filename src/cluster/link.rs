@@ -1,8 +1,9 @@
 //! A connection that timely sends through. Timely's threads panic when one breaks; here a callback gets one
 //! line instead, and the thread rests until the process ends.
 
+use super::connection::Connection;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::Arc;
 use timely::communication::allocator::zero_copy::stream::Stream;
 
@@ -14,15 +15,15 @@ pub type Lost = Arc<dyn Fn(String) + Send + Sync>;
 
 /// A connection to another process.
 pub struct Link {
-    stream: TcpStream,
+    connection: Connection,
     lost: Lost,
     /// The last bytes that were read.
     tail: [u8; HEADER],
 }
 
 impl Link {
-    pub fn new(stream: TcpStream, lost: Lost) -> Self {
-        Self { stream, lost, tail: [1; HEADER] }
+    pub fn new(connection: Connection, lost: Lost) -> Self {
+        Self { connection, lost, tail: [1; HEADER] }
     }
 
     fn remember(&mut self, read: &[u8]) {
@@ -44,7 +45,7 @@ impl Link {
 
 impl Read for Link {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.stream.read(buffer) {
+        match self.connection.read(buffer) {
             Ok(0) if self.tail == [0; HEADER] => Ok(0),
             Ok(0) => self.lose("it has closed the connection".to_owned()),
             Ok(read) => {
@@ -59,29 +60,29 @@ impl Read for Link {
 
 impl Write for Link {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.stream.write(bytes) {
+        match self.connection.write(bytes) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => self.lose(error.to_string()),
             outcome => outcome,
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+        self.connection.flush()
     }
 }
 
 impl Stream for Link {
     fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self::new(self.stream.try_clone()?, Arc::clone(&self.lost)))
+        Ok(Self::new(self.connection.try_clone()?, Arc::clone(&self.lost)))
     }
 
     fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.stream.set_nonblocking(nonblocking)
+        self.connection.socket().set_nonblocking(nonblocking)
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         // Where the other end has closed already, reading reports it.
-        let _ = self.stream.shutdown(how);
+        let _ = self.connection.socket().shutdown(how);
         Ok(())
     }
 }
@@ -89,13 +90,15 @@ impl Stream for Link {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::sync::mpsc;
+    use std::time::{Duration, Instant};
 
-    fn connected() -> (TcpStream, TcpStream) {
+    fn connected() -> (TcpStream, Connection) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (stream, listener.accept().unwrap().0)
+        let until = Instant::now() + Duration::from_secs(60);
+        (stream, Connection::new(listener.accept().unwrap().0, until).unwrap())
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  members: who belongs to it ──> gathering: a connection to each of them, greeted and found alike
+//!                                     │    (dialing and reception: both sides of a greeting; challenge: its proofs)
 //!                                     └──> connected: the first process decides from where all continue
 //!                                              ├──> link: what timely sends through; the end of one is the end of all
 //!                                              ├──> door: whoever knocks while it runs makes it form anew
@@ -12,7 +13,11 @@
 //! there is no half of a cluster: a process that loses another ends, with one line that says which. All state
 //! is in PostgreSQL, so whoever starts them again loses nothing.
 
+mod challenge;
 mod connected;
+mod connection;
+mod credentials;
+mod dialing;
 mod door;
 mod farewell;
 mod gathering;
@@ -21,6 +26,7 @@ mod link;
 mod members;
 mod message;
 mod process_index;
+mod reception;
 mod settings;
 
 pub use connected::{Cluster, Communication};

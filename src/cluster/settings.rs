@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where the other processes are. Without `hosts` and `service` there are none.
@@ -14,6 +15,10 @@ pub struct ClusterSettings {
     pub process: Option<usize>,
     /// The headless service that names the pods of a StatefulSet; this pod's own name is in `POD_NAME`.
     pub service: Option<String>,
+    /// Environment variable that holds the password by which processes know each other.
+    pub password_env: Option<String>,
+    /// File that holds that password; one newline at its end is ignored.
+    pub password_file: Option<PathBuf>,
     /// The port on which pods of `service` listen for each other.
     pub port: u16,
     /// How long the number of pods of `service` must have stayed the same before they begin, seconds.
@@ -32,6 +37,8 @@ impl Default for ClusterSettings {
             hosts: Vec::new(),
             process: None,
             service: None,
+            password_env: None,
+            password_file: None,
             port: 2101,
             settle_seconds: 3,
             join_seconds: 300,
@@ -56,6 +63,9 @@ impl ClusterSettings {
             if !(low..=high).contains(&value) {
                 bail!("configuration: cluster.{key} = {value}: must be {low} to {high}");
             }
+        }
+        if self.password_env.is_some() && self.password_file.is_some() {
+            bail!("configuration: cluster.password_file: give either password_env or password_file");
         }
         match (self.hosts.len(), self.process) {
             (0, Some(process)) => {

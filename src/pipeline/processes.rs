@@ -23,7 +23,7 @@ pub enum Processes {
     /// One process with all workers.
     Alone,
     /// Several processes, connected.
-    Several(Cluster),
+    Several(Box<Cluster>),
 }
 
 /// How workers have ended.
@@ -48,7 +48,8 @@ impl Processes {
         status.start().gather();
         let settings = (config.graph_settings(), config.topics.roles(), &config.publisher.transactional_id);
         let identity = Identity::new(&settings, config.workers)?;
-        Ok(Cluster::join(&config.cluster, members, &identity, stop)?.map(Self::Several))
+        Ok(Cluster::join(&config.cluster, members, &identity, stop)?
+            .map(|cluster| Self::Several(Box::new(cluster))))
     }
 
     /// Which one this is.
