@@ -3,6 +3,7 @@
 
 mod network;
 mod pods;
+mod strangers;
 
 use crate::exactness::{check_bronze, check_published, is_caught_up, verify};
 use crate::parts::Parts;
