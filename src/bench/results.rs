@@ -4,6 +4,7 @@ use crate::output;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use streamflow_harness::compare::summary;
 use streamflow_harness::machine;
 use streamflow_harness::report::{Better, FORMAT, Figure, Machine, Report, Run};
@@ -19,6 +20,16 @@ pub fn more(run: &mut Run, name: &str, value: f64, unit: &str) {
 /// Adds a figure of which less is better.
 pub fn less(run: &mut Run, name: &str, value: f64, unit: &str) {
     run.figures.insert(name.to_owned(), Figure { value, unit: unit.to_owned(), better: Better::Lower });
+}
+
+/// A run of waits, of which there is at least one: their median and their 99th percentile, ms.
+pub fn waits<const N: usize>(scenario: &str, mut times: [Duration; N]) -> Run {
+    times.sort_unstable();
+    let mut run = Run { scenario: scenario.to_owned(), ..Run::default() };
+    for (name, place) in [("median", N / 2), ("p99", N * 99 / 100)] {
+        less(&mut run, name, times[place].as_secs_f64() * 1000.0, "ms");
+    }
+    run
 }
 
 /// A report of this machine. `settings` are those that matter.

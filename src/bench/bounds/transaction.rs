@@ -18,19 +18,14 @@ pub fn measure(settings: &KafkaSettings) -> Result<Run> {
     let producer = TransactionalProducer::open(settings, &topic.name, PATIENCE)?;
     producer.fence(PATIENCE)?;
     let message = Message { key: b"bound".to_vec(), value: Some(b"bound".to_vec()), headers: Vec::new() };
-    let mut times = Vec::with_capacity(TRANSACTIONS);
-    for _ in 0..TRANSACTIONS {
+    let mut times = [Duration::ZERO; TRANSACTIONS];
+    for time in &mut times {
         let started = Instant::now();
         producer.begin()?;
         producer.send(&topic.name, &message, PATIENCE)?;
         producer.flush(PATIENCE)?;
         producer.commit(PATIENCE)?;
-        times.push(started.elapsed());
+        *time = started.elapsed();
     }
-    times.sort_unstable();
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
-    let mut run = Run { scenario: "transaction".to_owned(), ..Run::default() };
-    results::less(&mut run, "median", milliseconds(times[TRANSACTIONS / 2]), "ms");
-    results::less(&mut run, "p99", milliseconds(times[TRANSACTIONS * 99 / 100]), "ms");
-    Ok(run)
+    Ok(results::waits("transaction", times))
 }
