@@ -46,6 +46,11 @@ const UPDATE: &str = "UPDATE streamflow.progress SET frontier = $2, offsets = $3
      dead_letters = $8, committed_at = clock_timestamp() WHERE generation = $1";
 
 impl Progress {
+    /// The offset of a partition to read next; `None` where nothing of it has been read.
+    pub fn next_offset(&self, topic: &str, partition: u16) -> Option<u64> {
+        self.offsets.get(topic)?.get(&partition).copied()
+    }
+
     /// Reads the row.
     ///
     /// # Errors

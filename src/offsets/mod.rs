@@ -65,8 +65,7 @@ impl Standing {
         for (topic, _) in config.topics.roles() {
             for partition in 0..kafka.partitions(&topic)? {
                 let OffsetRange { earliest, latest } = kafka.offsets(&topic, partition)?;
-                let next =
-                    progress.offsets.get(&topic).and_then(|of_topic| of_topic.get(&partition)).copied();
+                let next = progress.next_offset(&topic, partition);
                 let newest = progress.reference_times.get(&topic).and_then(|times| times.get(&partition));
                 partitions.push(PartitionStanding {
                     topic: topic.clone(),

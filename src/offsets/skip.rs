@@ -36,9 +36,7 @@ impl Leap {
             bail!("--partition: {partition} is not allowed, topic {topic} has {partitions} from 0 on");
         }
         let OffsetRange { earliest, latest } = kafka.offsets(topic, partition)?;
-        let stored =
-            Progress::read(client)?.offsets.get(topic).and_then(|of_topic| of_topic.get(&partition)).copied();
-        let from = stored.unwrap_or(earliest);
+        let from = Progress::read(client)?.next_offset(topic, partition).unwrap_or(earliest);
         if to <= from || to > latest {
             bail!(
                 "--to: {to} is not allowed, only after {from}, where reading stands, up to the end at {latest}"
@@ -60,11 +58,8 @@ impl Leap {
             bail!("a pipeline runs on this database: stop it before");
         }
         let mut progress = Progress::take_lease(client, config.time_zone)?;
-        let of_topic = progress.offsets.get(&self.gap.topic);
-        if of_topic
-            .and_then(|of_topic| of_topic.get(&self.gap.partition))
-            .is_some_and(|next| *next != self.gap.from)
-        {
+        let next = progress.next_offset(&self.gap.topic, self.gap.partition);
+        if next.is_some_and(|next| next != self.gap.from) {
             bail!("reading has gone on meanwhile: nothing is skipped");
         }
         Ok(progress.skip(client, &self.gap)?)

@@ -84,9 +84,8 @@ impl Plan {
                         PartitionId::PARTITIONS
                     )
                 })?;
-                let stored = progress.offsets.get(topic).and_then(|offsets| offsets.get(&partition));
-                let start =
-                    start(topic, partition, stored.copied(), &sources.kafka.offsets(topic, partition)?)?;
+                let stored = progress.next_offset(topic, partition);
+                let start = start(topic, partition, stored, &sources.kafka.offsets(topic, partition)?)?;
                 let waits = topics.get(number).is_some_and(|(_, role)| *role == Role::Transactions);
                 let ahead = waits.then_some(i64::from(config.pipeline.alignment_seconds) * 1000);
                 assignments.push(Assignment { topic: topic.clone(), partition: id, start, ahead });
