@@ -57,7 +57,7 @@ fn instant<S: Serializer>(micros: &i64, serializer: S) -> Result<S::Ok, S::Error
 }
 
 fn ids<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(verdict.hits.iter().map(|hit| hit.rule().id()))
+    serializer.collect_seq(verdict.hits.iter().map(|hit| hit.rule))
 }
 
 impl<'a> Row<'a> {

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use streamflow_connectors::kafka::{KafkaSettings, TopicSettings};
 use streamflow_connectors::postgres::PostgresSettings;
-use streamflow_dataflow::detectors::Rules;
 use streamflow_dataflow::dimensions::Role;
+use streamflow_dataflow::rules::Rules;
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::timestamp::{DAY, SECOND};
 use streamflow_verification::checks::Deployment;
@@ -29,6 +29,8 @@ pub struct Config {
     pub correction_retention_days: u32,
     /// How far an event's time may be past its record's time, in seconds.
     pub future_allowance_seconds: u32,
+    /// How far before a transaction the rules of any set may look at single earlier ones, in seconds.
+    pub longest_rule_window_seconds: u32,
     pub workers: usize,
     pub topics: TopicNames,
     pub rules: Rules,
@@ -142,6 +144,7 @@ impl Default for Config {
             identity_retention_seconds: 3600,
             correction_retention_days: 120,
             future_allowance_seconds: 300,
+            longest_rule_window_seconds: 3600,
             workers: 1,
             topics: TopicNames::default(),
             rules: Rules::default(),
@@ -307,6 +310,7 @@ impl Config {
             ("identity_retention_seconds", u64::from(self.identity_retention_seconds), 0, 7 * 86_400),
             ("correction_retention_days", u64::from(self.correction_retention_days), 1, 3650),
             ("future_allowance_seconds", u64::from(self.future_allowance_seconds), 0, 86_400),
+            ("longest_rule_window_seconds", u64::from(self.longest_rule_window_seconds), 60, 86_400),
             ("workers", self.workers as u64, 1, 256),
             ("topics.transactions (number of topics)", self.topics.transactions.len() as u64, 1, 12),
             ("pipeline.commit_target_ms", self.pipeline.commit_target_ms, 10, 60_000),
@@ -370,7 +374,7 @@ impl Config {
             clock,
             kafka: self.kafka.clone(),
             postgres: self.postgres.clone(),
-            rules: self.rules.clone(),
+            rules: self.rules.clone().into(),
             publisher: self.publisher.transactional_id.clone(),
             require_log_append_time: self.pipeline.require_log_append_time,
         }
@@ -384,7 +388,8 @@ impl Config {
             correction_retention: i64::from(self.correction_retention_days) * DAY,
             future_allowance: i64::from(self.future_allowance_seconds) * SECOND,
             time_zone: self.time_zone,
-            rules: self.rules.clone(),
+            rules: self.rules.clone().into(),
+            longest_window: i64::from(self.longest_rule_window_seconds) * SECOND,
             ..Settings::default()
         }
     }

@@ -1,6 +1,7 @@
 //! Alerts and their changes.
 
-use crate::detectors::{Hit, Rule};
+use crate::detectors::Hit;
+use crate::rules::RuleId;
 use crate::score::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,7 +24,7 @@ pub struct Alert {
     pub event_time: i64,
     /// The combined score.
     pub score: Score,
-    /// The detectors that triggered, by rule id.
+    /// The rules that triggered, by id.
     pub hits: Vec<Hit>,
     /// Position of the event with the current version.
     pub source: Source,
@@ -51,8 +52,8 @@ impl Alert {
     }
 
     /// The rules that triggered, in the order of their ids.
-    pub fn rules(&self) -> impl Iterator<Item = Rule> + '_ {
-        self.hits.iter().map(Hit::rule)
+    pub fn rules(&self) -> impl Iterator<Item = RuleId> + '_ {
+        self.hits.iter().map(|hit| hit.rule)
     }
 
     /// The evidence by rule id.
@@ -69,7 +70,7 @@ pub struct AlertEvidence {
     pub transaction: Id,
     /// Number of the alert's last change.
     pub sequence: u32,
-    /// The detectors that triggered, by rule id.
+    /// The rules that triggered, by id.
     pub hits: Vec<Hit>,
 }
 
@@ -81,7 +82,7 @@ impl AlertEvidence {
 }
 
 fn rule_details(hits: &[Hit]) -> Value {
-    let details = hits.iter().map(|hit| (hit.rule().id().to_owned(), hit.details()));
+    let details = hits.iter().map(|hit| (hit.rule.to_string(), hit.details()));
     Value::Object(details.collect::<Map<_, _>>())
 }
 

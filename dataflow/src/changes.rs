@@ -2,9 +2,9 @@
 
 use crate::alerts::{AlertChange, AlertEvidence};
 use crate::amendments::Pending;
-use crate::detectors::RulesChange;
 pub use crate::operators::Upsert;
 use crate::operators::watermark::PartitionTime;
+use crate::rules::RulesChange;
 use crate::score::Scored;
 use crate::views::ViewRow;
 use crate::views::customer_profile::{Profile, ProfileKey};
@@ -68,7 +68,7 @@ pub enum ViewChange {
     Product(Upsert<Id, Product>),
     /// `silver.blacklist` gains a version of an entity's entry.
     ListChange(ListChange),
-    /// `streamflow.rules` gains a version of the rules.
+    /// `gold.rule_versions` gains a version of the rules.
     RulesChange(RulesChange),
     /// `streamflow.progress`.
     Progress(PartitionPosition),

@@ -1,7 +1,7 @@
 //! Controls: changes of the rules and the blacklist, on which verdicts depend beside the transactions.
 
-use crate::detectors::RulesChange;
 use crate::operators::ordered;
+use crate::rules::RulesChange;
 use serde::{Deserialize, Serialize};
 use streamflow_model::ListChange;
 use timely::dataflow::StreamVec;

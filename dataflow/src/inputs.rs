@@ -3,9 +3,9 @@
 use crate::amendments::{Answer, Pending, SettleCustomer};
 use crate::changes::ViewChange;
 use crate::decode::Event;
-use crate::detectors::RulesChange;
 use crate::operators::watermark::Clock;
 use crate::resume::{Restored, RestoredCustomer, RestoredTransaction};
+use crate::rules::RulesChange;
 use streamflow_model::record::Record;
 use timely::dataflow::operators::Input;
 use timely::dataflow::operators::vec::input::Handle;

@@ -19,6 +19,7 @@ pub mod operators;
 mod partitions;
 pub mod resume;
 pub mod roster;
+pub mod rules;
 pub mod score;
 pub mod settings;
 pub mod tally;

@@ -1,9 +1,10 @@
-//! Scored transactions. Their combined score is the weighted mean of the detectors that triggered.
+//! Scored transactions: the outcome of a set of rules on each.
 
-use crate::detectors::{Context, Hit, Interval, Movement, Rule, Rules};
+use crate::detectors::{Context, Hit, Interval, Movement};
+use crate::rules::{RuleId, RuleSet};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use streamflow_model::{Score, Transaction};
+use streamflow_model::{Score, Thousandths, Transaction};
 
 /// The outcome of the rules on one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -12,7 +13,7 @@ pub struct Verdict {
     pub score: Score,
     /// The score reaches the alert threshold.
     pub alert: bool,
-    /// The detectors that triggered, by rule id.
+    /// The rules that triggered, by id.
     pub hits: Vec<Hit>,
 }
 
@@ -24,15 +25,15 @@ pub struct ShownVerdict {
     pub score: Score,
     /// The score reaches the alert threshold.
     pub alert: bool,
-    /// The detectors that triggered, by rule id.
+    /// The rules that triggered, by id.
     pub hits: Vec<ShownHit>,
 }
 
 /// What the tables have of a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ShownHit {
-    /// The detector.
-    pub rule: Rule,
+    /// The rule.
+    pub rule: RuleId,
     /// Its score, rounded to thousandths.
     pub score: Score,
 }
@@ -41,7 +42,7 @@ impl Verdict {
     /// The verdict as the tables have it.
     #[must_use]
     pub fn shown(&self) -> ShownVerdict {
-        let hit = |hit: &Hit| ShownHit { rule: hit.rule(), score: hit.score.shown() };
+        let hit = |hit: &Hit| ShownHit { rule: hit.rule, score: hit.score.shown() };
         ShownVerdict {
             score: self.score.shown(),
             alert: self.alert,
@@ -105,7 +106,7 @@ pub struct Amended {
 }
 
 /// The verdict of `rules` on a transaction in its context.
-pub fn verdict(rules: &Rules, context: &Context<'_>) -> Verdict {
+pub fn verdict(rules: &RuleSet, context: &Context<'_>) -> Verdict {
     let hits = rules.hits(context);
     if hits.is_empty() {
         return Verdict::default();
@@ -113,32 +114,25 @@ pub fn verdict(rules: &Rules, context: &Context<'_>) -> Verdict {
     combine(rules, hits)
 }
 
-/// Sum of score * weight over sum of weights, compared with the threshold before it is rounded for display.
-///
-/// Each hit's score is cut at 1e-15, so the sum may be too small, by less than a unit. Rounding up corrects
-/// that: a combined score that is a decimal in exact arithmetic is that decimal here, and one on the
-/// threshold reaches it.
-fn combine(rules: &Rules, hits: Vec<Hit>) -> Verdict {
-    let weight = |hit: &Hit| u128::from(rules.detector(hit.rule()).weight().0);
-    let total: u128 = hits.iter().map(|hit| u128::from(hit.score.units()) * weight(hit)).sum();
-    let weights: u128 = hits.iter().map(weight).sum();
-    let score = if weights == 0 { Score::ZERO } else { Score::from_units(total.div_ceil(weights) as u64) };
-    Verdict { score, alert: weights > 0 && score >= threshold(rules), hits }
+/// The verdict that these hits make; the score is compared with the threshold before it is rounded for display.
+fn combine(rules: &RuleSet, hits: Vec<Hit>) -> Verdict {
+    let combined = rules.combination.combine(hits.iter().map(|hit| (hit.score, rules.weight(hit.rule))));
+    let alert = combined.is_some_and(|score| score >= threshold(rules));
+    Verdict { score: combined.unwrap_or(Score::ZERO), alert, hits }
 }
 
 /// How far what precedes a transaction may move while its verdict stays as it is shown.
-pub fn leeway(rules: &Rules, context: &Context<'_>, verdict: &Verdict) -> Movement {
+pub fn leeway(rules: &RuleSet, context: &Context<'_>, verdict: &Verdict) -> Movement {
     let combined = combined_room(rules, verdict);
-    let room = |rule: Rule| match verdict.hits.iter().find(|hit| hit.rule() == rule) {
+    let room = |rule: RuleId| match verdict.hits.iter().find(|hit| hit.rule == rule) {
         Some(hit) => combined.intersect(Room::of(hit.score)).interval(),
         None => Interval::ANY,
     };
-    let leeways = Rule::ALL.iter().map(|rule| rules.detector(*rule).leeway(context, room(*rule)));
+    let leeways = rules.enabled().map(|rule| rule.leeway(context, room(rule.id)));
     leeways.fold(Movement::ANY, |all, leeway| all.intersect(&leeway))
 }
 
-/// How far a score may move, as a fraction of 1. A weighted mean moves no farther than the farthest of its
-/// scores, so the room of the combined score is one for each of them.
+/// How far a score may move, as a fraction of 1.
 #[derive(Clone, Copy)]
 struct Room {
     low: f64,
@@ -161,13 +155,19 @@ impl Room {
         Self { low: self.low.max(other.low), high: self.high.min(other.high) }
     }
 
+    /// For each of the scores of which the combined one has this room.
+    fn shared(self, sensitivity: f64) -> Self {
+        Self { low: self.low / sensitivity, high: self.high / sensitivity }
+    }
+
     /// Less a margin that is far above what floats can be off by.
     fn interval(self) -> Interval {
         Interval::within(self.low + 1e-12, self.high - 1e-12)
     }
 }
 
-fn combined_room(rules: &Rules, verdict: &Verdict) -> Room {
+/// The room of the combined score, for each of its scores.
+fn combined_room(rules: &RuleSet, verdict: &Verdict) -> Room {
     let to_threshold = distance(verdict.score, threshold(rules));
     let alert = match (verdict.score == Score::ZERO, verdict.alert) {
         // Without weights, there is nothing to combine.
@@ -175,7 +175,9 @@ fn combined_room(rules: &Rules, verdict: &Verdict) -> Room {
         (false, true) => Room { low: to_threshold, ..Room::ALL },
         (false, false) => Room { high: to_threshold, ..Room::ALL },
     };
-    Room::of(verdict.score).intersect(alert)
+    let weights = verdict.hits.iter().map(|hit| rules.weight(hit.rule).0).sum();
+    let sensitivity = rules.combination.sensitivity(Thousandths(weights));
+    Room::of(verdict.score).intersect(alert).shared(sensitivity)
 }
 
 /// How far it is from one score to another.
@@ -183,7 +185,7 @@ fn distance(from: Score, to: Score) -> f64 {
     (to.units() as f64 - from.units() as f64) / Score::ONE.units() as f64
 }
 
-fn threshold(rules: &Rules) -> Score {
+fn threshold(rules: &RuleSet) -> Score {
     Score::ratio(i128::from(rules.alert_threshold.0), 1000)
 }
 
@@ -194,11 +196,13 @@ mod tests {
     use crate::detectors::examples::{Past, context, earlier};
     use crate::detectors::velocity::VelocityEvidence;
     use crate::detectors::{MinuteSums, Sums};
+    use crate::rules::{Combination, Rules};
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     fn velocity(score: Score) -> Hit {
-        Hit { score, evidence: Evidence::Velocity(VelocityEvidence { count: 6, window: 1 }) }
+        let evidence = Evidence::Velocity(VelocityEvidence { count: 6, window: 1 });
+        Hit { rule: Rules::IDS[1], score, evidence }
     }
 
     /// So many transactions just before, for FR-002.
@@ -208,12 +212,12 @@ mod tests {
 
     #[test]
     fn nothing_triggered_scores_zero() {
-        assert_eq!(verdict(&Rules::default(), &context()), Verdict::default());
+        assert_eq!(verdict(&RuleSet::default(), &context()), Verdict::default());
     }
 
     #[test]
     fn one_detector_scores_as_it_does_alone() {
-        let combined = combine(&Rules::default(), vec![velocity(Score::ratio(8, 10))]);
+        let combined = combine(&RuleSet::default(), vec![velocity(Score::ratio(8, 10))]);
         assert_eq!(combined.score.to_string(), "0.800");
         assert!(combined.alert);
     }
@@ -221,9 +225,9 @@ mod tests {
     #[test]
     fn exactly_the_threshold_is_alerted_and_a_hair_below_is_not() {
         let exact = Score::ratio(7, 10);
-        assert!(combine(&Rules::default(), vec![velocity(exact)]).alert);
+        assert!(combine(&RuleSet::default(), vec![velocity(exact)]).alert);
         let below = Score::from_units(exact.units() - 1);
-        let combined = combine(&Rules::default(), vec![velocity(below)]);
+        let combined = combine(&RuleSet::default(), vec![velocity(below)]);
         assert_eq!(combined.score.to_string(), "0.700");
         assert!(!combined.alert);
     }
@@ -233,7 +237,7 @@ mod tests {
         // 3.85 times the mean scores 47/60; with FR-002 at 0.6: (47/60 * 0.30 + 0.6 * 0.25) / 0.55 = 0.7.
         let history = earlier(&[(10_000, 600); 5]);
         let context = Context { amount: 38_500, earlier: history, recent: &burst(7), ..context() };
-        let combined = verdict(&Rules::default(), &context);
+        let combined = verdict(&RuleSet::default(), &context);
         assert_eq!(combined.score, Score::ratio(7, 10));
         assert!(combined.alert);
     }
@@ -244,7 +248,7 @@ mod tests {
         let history = [579, 579, 600, 621, 621].map(|minute| (10_000, minute));
         let earlier_minutes = earlier(&history).into();
         let context = Context { minute: 649, earlier_minutes, recent: &burst(9), ..context() };
-        assert_eq!(verdict(&Rules::default(), &context).score.to_string(), "0.688");
+        assert_eq!(verdict(&RuleSet::default(), &context).score.to_string(), "0.688");
     }
 
     #[test]
@@ -252,7 +256,7 @@ mod tests {
         // FR-001 1.0 * 0.30 and FR-002 0.2 * 0.25: 0.35 / 0.55.
         let context =
             Context { amount: 50_000, earlier: earlier(&[(10_000, 600); 5]), recent: &burst(5), ..context() };
-        let combined = verdict(&Rules::default(), &context);
+        let combined = verdict(&RuleSet::default(), &context);
         assert_eq!(combined.score.to_string(), "0.636");
         assert!(!combined.alert);
         assert_eq!(combined.hits.len(), 2);
@@ -287,6 +291,8 @@ mod tests {
             rules.high_value.multiple.0 = [1000, 1500, 3000][dice.random_range(0..3)];
             rules.velocity.limit = [1, 5, 40][dice.random_range(0..3)];
             rules.unusual_hour.deviations.0 = [500, 1000, 2000][dice.random_range(0..3)];
+            let mut rules = RuleSet::from(rules);
+            rules.combination = Combination::ALL[dice.random_range(0..2)];
             let spread = [1, 30, 1439][dice.random_range(0..3)];
             let mut transaction = || (dice.random_range(5_000..20_000), dice.random_range(0..=spread));
             let mut past: Vec<(i64, u16)> = (0..3000).map(|_| transaction()).collect();

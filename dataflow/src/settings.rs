@@ -1,6 +1,6 @@
 //! Settings of the graph.
 
-use crate::detectors::Rules;
+use crate::rules::RuleSet;
 
 /// Everything that results depend on beside the events.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,9 @@ pub struct Settings {
     /// The zone of local days and hours.
     pub time_zone: chrono_tz::Tz,
     /// The rules at the start.
-    pub rules: Rules,
+    pub rules: RuleSet,
+    /// How far before a transaction any rule may look at single earlier ones, microseconds.
+    pub longest_window: i64,
     /// Used for lines of files, which have no record time, where an event time is compared with the broker's
     /// clock; microseconds since 1970.
     pub file_now: i64,
@@ -38,7 +40,8 @@ impl Default for Settings {
             correction_retention: 120 * DAY,
             future_allowance: 5 * MINUTE,
             time_zone: chrono_tz::America::Sao_Paulo,
-            rules: Rules::default(),
+            rules: RuleSet::default(),
+            longest_window: HOUR,
             file_now: i64::MAX - HOUR,
             history_block: Self::HISTORY_BLOCK,
         }

@@ -11,7 +11,8 @@ use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, Writer, c
 use streamflow_dataflow::alerts::{Alert, AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::high_value::HighValueEvidence;
-use streamflow_dataflow::detectors::{Evidence, Hit, Rule};
+use streamflow_dataflow::detectors::{Evidence, Hit};
+use streamflow_dataflow::rules::Rules;
 use streamflow_dataflow::score::{Scored, Verdict};
 use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
@@ -117,7 +118,7 @@ impl Load {
         }
         let daily = DailyFraud { transactions: 1, ..DailyFraud::default() };
         changes.push(ViewChange::Row(ViewRow::AggDailyFraud((Day(day), Some(daily)))));
-        for rule in Rule::ALL {
+        for rule in Rules::IDS {
             let row = Hits { hits: 1, ..Hits::default() };
             changes.push(ViewChange::Row(ViewRow::RulePerformance((RuleDay { day, rule }, Some(row)))));
         }
@@ -127,7 +128,8 @@ impl Load {
         let alert = self.rng.random_range(0..1000) < ALERTS_PER_THOUSAND;
         let seen = HighValueEvidence { amount: Cents(50_000), mean: Cents(10_000), count: 9 };
         let evidence = Evidence::HighValue(seen);
-        let hits = if alert { vec![Hit { score: Score::ONE, evidence }] } else { Vec::new() };
+        let hits =
+            if alert { vec![Hit { rule: Rules::IDS[0], score: Score::ONE, evidence }] } else { Vec::new() };
         let score = if alert { Score::ONE } else { Score::ZERO };
         let transaction = Transaction {
             id: Id::from(format!("txn-{:016x}", self.rng.random::<u64>())),

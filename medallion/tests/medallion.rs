@@ -16,7 +16,7 @@ use streamflow_dataflow::alerts::AlertEvidence;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::velocity::VelocityEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
-use streamflow_dataflow::detectors::{Rules, RulesChange};
+use streamflow_dataflow::rules::{RuleSet, Rules, RulesChange, Version};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::views::realtime_metrics::Minute;
 use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
@@ -115,7 +115,7 @@ impl Bench {
             );
             assert_eq!(row.get::<_, i64>(8), transaction.event_time);
             assert_eq!(text(9), Some(verdict.score.to_string().as_str()));
-            let rules: Vec<_> = verdict.hits.iter().map(|hit| hit.rule.id()).collect();
+            let rules: Vec<_> = verdict.hits.iter().map(|hit| hit.rule.as_str()).collect();
             assert_eq!(row.get::<_, Vec<&str>>(10), rules);
             assert_eq!((row.get(11), row.get(12)), (verdict.alert, transaction.voided));
             assert_eq!(row.get::<_, i64>(13), i64::from(transaction.revision));
@@ -355,7 +355,7 @@ fn evidence_follows_without_a_change_of_the_alert() {
         ViewChange::AlertEvidence(AlertEvidence {
             transaction: raised.alert.transaction.clone(),
             sequence: raised.sequence,
-            hits: vec![Hit { score: Score::ONE, evidence: Evidence::Velocity(seen) }],
+            hits: vec![Hit { rule: Rules::IDS[1], score: Score::ONE, evidence: Evidence::Velocity(seen) }],
         })
     };
     changes.push(evidence(8));
@@ -399,13 +399,13 @@ fn a_writer_needs_only_its_role() {
     let mut world = World::new(5);
     for step in 0..10 {
         let mut changes = world.step();
-        let rules = RulesChange { applies_from: i64::MIN, rules: Rules::default() };
+        let rules = RulesChange { applies_from: i64::MIN, version: Version::configured(RuleSet::default()) };
         changes.push(ViewChange::RulesChange(rules));
         let changes = bench.changes(EPOCH + 2 * step, changes);
         bench.write(&mut medallion, EPOCH + 2 * step + 1, &changes, true).unwrap();
     }
     bench.check_recomputation();
-    assert_eq!(bench.count("SELECT count(*) FROM streamflow.rules WHERE applies_from = '-infinity'"), 10);
+    assert_eq!(bench.count("SELECT count(*) FROM gold.rule_versions WHERE applies_from = '-infinity'"), 10);
 }
 
 #[test]

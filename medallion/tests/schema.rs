@@ -43,7 +43,7 @@ fn roles_can_do_no_more_than_they_must() {
         "SELECT * FROM bronze.raw_transactions",
         "SELECT * FROM silver.customers",
         "SELECT * FROM silver.clean_transactions",
-        "SELECT * FROM streamflow.rules",
+        "SELECT * FROM streamflow.skipped_offsets",
         "UPDATE streamflow.progress SET generation = 7",
         "DELETE FROM gold.dim_store",
         "INSERT INTO gold.dim_store VALUES (1, 'x')",

@@ -38,7 +38,7 @@ impl Score {
     }
 
     /// Units of 1e-15.
-    pub fn units(self) -> u64 {
+    pub const fn units(self) -> u64 {
         self.0
     }
 

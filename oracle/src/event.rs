@@ -1,6 +1,6 @@
 //! The oracle's input: records as they are in their topics.
 
-use crate::Rules;
+use crate::RuleSet;
 
 /// What a topic holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct RulesVersion {
     /// The first event time to which it applies, microseconds since 1970.
     pub applies_from: i64,
     /// The new rules.
-    pub rules: Rules,
+    pub rules: RuleSet,
 }
 
 /// The time of a partition that had been read to its end. It counts for the records of later epochs.

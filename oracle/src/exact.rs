@@ -31,6 +31,16 @@ impl Exact {
         Self::rational(BigRational::from_float(value).unwrap_or_else(BigRational::zero))
     }
 
+    /// Whether a root takes part.
+    pub(crate) fn has_root(&self) -> bool {
+        !self.coefficient.is_zero()
+    }
+
+    /// The number without its root.
+    pub(crate) fn rational_part(&self) -> &BigRational {
+        &self.rational
+    }
+
     /// Whether the number is `limit` or more: sqrt(radicand) >= needed, squared where needed is not negative.
     pub(crate) fn at_least(&self, limit: &BigRational) -> bool {
         if self.coefficient.is_zero() || self.rational >= *limit {

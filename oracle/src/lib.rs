@@ -31,7 +31,7 @@ pub use expected::{
     AlertRow, CustomerSalesRow, DailyFraudRow, DeadLetterRow, Entity, Expected, ListEntry, ListVersion,
     ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
 };
-pub use rules::Rules;
+pub use rules::{Detector, Rule, RuleSet, Rules, Segment};
 
 /// Everything that views depend on beside the events.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub struct OracleSettings {
     /// The zone of local days, hours and minutes.
     pub zone: chrono_tz::Tz,
     /// The rules at the start.
-    pub rules: Rules,
+    pub rules: RuleSet,
 }
 
 /// Limits that a restart has changed.

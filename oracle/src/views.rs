@@ -9,7 +9,7 @@ use crate::expected::{
 };
 use crate::instant::{date_key, floor_to, hour_start};
 use crate::intake::{Current, Intake, Transaction};
-use crate::{OracleSettings, Rules, RulesVersion};
+use crate::{OracleSettings, RuleSet, RulesVersion};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,7 +93,7 @@ fn earlier<'a>(all: &[&'a Transaction], transaction: &'a Transaction) -> Vec<&'a
 }
 
 /// The latest of the changes that apply at an event time.
-fn rules_at<'a>(settings: &'a OracleSettings, rules: &'a [RulesVersion], event_time: i64) -> &'a Rules {
+fn rules_at<'a>(settings: &'a OracleSettings, rules: &'a [RulesVersion], event_time: i64) -> &'a RuleSet {
     let applying = rules.iter().rev().find(|version| version.applies_from <= event_time);
     applying.map_or(&settings.rules, |version| &version.rules)
 }
@@ -208,7 +208,7 @@ fn top_rules(settings: &OracleSettings, facts: &[&Scored<'_>], days: &mut BTreeM
         });
         let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
         for hit in alerts.flat_map(|fact| &fact.verdict.hits) {
-            *counts.entry(hit.rule).or_default() += 1;
+            *counts.entry(hit.rule.as_str()).or_default() += 1;
         }
         let most = counts.values().max().copied();
         let top = counts.iter().find(|(_, count)| Some(**count) == most);

@@ -10,7 +10,7 @@ use streamflow_connectors::postgres::connect;
 /// Silver, alerts and profiles are recomputed from bronze by the oracle, gold from silver in SQL.
 pub fn compare(config: &Config) -> Result<bool> {
     let mut client = connect(&config.postgres)?;
-    let comparisons = streamflow_verification::all(&mut client, &config.rules)?;
+    let comparisons = streamflow_verification::all(&mut client, &config.rules.clone().into())?;
     for comparison in &comparisons {
         let verdict = if comparison.differing == 0 { "equal" } else { "DIFFERS" };
         output::line(format_args!("  {:<34} {:>9} rows  {verdict}", comparison.table, comparison.rows))?;

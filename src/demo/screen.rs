@@ -106,8 +106,7 @@ fn books_line(status: &Status) -> String {
 
 fn alert_line(change: &AlertChange) -> String {
     let alert = &change.alert;
-    let rules: Vec<String> =
-        alert.hits.iter().map(|hit| format!("{} {}", hit.rule().id(), hit.details())).collect();
+    let rules: Vec<String> = alert.hits.iter().map(|hit| format!("{} {}", hit.rule, hit.details())).collect();
     format!(
         "  alert {}  {} paid {} {} at {}: {}",
         alert.score,

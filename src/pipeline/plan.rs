@@ -8,9 +8,9 @@ use std::sync::Arc;
 use streamflow_connectors::kafka::{Assignment, KafkaSettings, OffsetRange, TopicAdmin};
 use streamflow_connectors::postgres::PostgresSettings;
 use streamflow_dataflow::controls::ControlChange;
-use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::resume::Resume;
+use streamflow_dataflow::rules::{RuleSet, RulesChange, Version};
 use streamflow_dataflow::settings::Settings;
 use streamflow_medallion::{Progress, hydration};
 use streamflow_model::PartitionId;
@@ -140,22 +140,31 @@ fn start(topic: &str, partition: u16, stored: Option<u64>, offsets: &OffsetRange
     }
 }
 
-/// The first rules apply to all transactions, later ones to those that are not final, like a change of the
-/// blacklist.
+/// What the configuration changes of the rules. The first ones apply to all transactions, later ones to those
+/// that are not final, like a change of the blacklist. Once a set has been put, the configuration's rules are
+/// only the first version.
 fn rules_change(config: &Config, resume: &Resume) -> Option<RulesChange> {
     let known = resume.controls.iter().rev().find_map(|change| match change {
-        ControlChange::Rules(change) => Some(&change.rules),
+        ControlChange::Rules(change) => Some(&change.version),
         ControlChange::List(_) => None,
     });
-    let rules = config.rules.clone();
-    match known {
-        Some(known) if *known == rules => None,
+    let rules = RuleSet::from(config.rules.clone());
+    let applies_from = match known {
+        None => i64::MIN,
+        Some(known) if known.rules == rules => return None,
+        Some(known) if known.author != Version::CONFIGURATION => {
+            tracing::info!(
+                "the rules in force are those that {} has put, not those of the configuration",
+                known.author
+            );
+            return None;
+        }
         Some(_) => {
             tracing::info!("the rules have changed: what lies within the horizon is evaluated again");
-            Some(RulesChange { applies_from: resume.settled(&config.graph_settings()), rules })
+            resume.settled(&config.graph_settings())
         }
-        None => Some(RulesChange { applies_from: i64::MIN, rules }),
-    }
+    };
+    Some(RulesChange { applies_from, version: Version::configured(rules) })
 }
 
 #[cfg(test)]
@@ -185,6 +194,11 @@ mod tests {
         config.rules.velocity.limit += 1;
         let change = rules_change(&config, &resume).unwrap();
         assert_eq!(change.applies_from, watermark - 3_600_000_000);
-        assert_eq!(change.rules, config.rules);
+        assert_eq!(change.version.rules, RuleSet::from(config.rules.clone()));
+        let put = Version { author: "ana".to_owned(), ..change.version };
+        let put = ControlChange::Rules(RulesChange { version: put, ..change });
+        let resume = Resume { watermark, controls: vec![put], ..Resume::default() };
+        config.rules.velocity.limit += 1;
+        assert_eq!(rules_change(&config, &resume), None);
     }
 }

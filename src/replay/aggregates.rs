@@ -4,6 +4,7 @@ use super::line::{self, Line};
 use super::views::KeyMap;
 use anyhow::Result;
 use std::collections::BTreeMap;
+use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::views::{Rows, View, VisitBoth};
 use streamflow_medallion::tables::Tables;
 use streamflow_medallion::tables::view::{Aggregate, Column, Value};
@@ -13,7 +14,7 @@ use streamflow_model::calendar::date_key;
 pub struct Writer<'a> {
     pub store_keys: &'a mut KeyMap,
     /// By local day, days since 1970-01-01.
-    pub top_rules: BTreeMap<i32, &'static str>,
+    pub top_rules: BTreeMap<i32, RuleId>,
     pub write: &'a mut dyn FnMut(&'static str, &[u8]) -> Result<()>,
 }
 
@@ -74,7 +75,8 @@ impl Writer<'_> {
                 line.ratio::<3>(thousandths.into(), count);
             }
             Value::TopRule => {
-                line.optional_text(day.and_then(|day| self.top_rules.get(&day)).copied());
+                let top = day.and_then(|day| self.top_rules.get(&day));
+                line.optional_text(top.map(RuleId::as_str));
             }
             // No view over facts has such a column with a value.
             _ => line.literal(b"null"),

@@ -15,9 +15,10 @@ use streamflow_dataflow::amendments::{
 };
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::controls::ControlChange;
-use streamflow_dataflow::detectors::{EarlierTransaction, Rules};
+use streamflow_dataflow::detectors::EarlierTransaction;
 use streamflow_dataflow::history::Judge;
 use streamflow_dataflow::operators::watermark::settled;
+use streamflow_dataflow::rules::RuleSet;
 use streamflow_dataflow::score::{Amended, Scored, Verdict};
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::timestamp::MINUTE;
@@ -34,7 +35,7 @@ pub struct Round {
 
 /// The events that wait, and what verdicts depend on beside transactions.
 pub struct Answering {
-    rules: Rules,
+    rules: RuleSet,
     horizon: i64,
     identity_retention: i64,
     calendar: Calendar,

@@ -17,7 +17,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use streamflow_dataflow::detectors::stored::StoredEvidence;
-use streamflow_dataflow::detectors::{Evidence, Hit, Rule};
+use streamflow_dataflow::detectors::{Evidence, Hit};
+use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::score::{Amended, Scored, Settled, ShownHit, ShownVerdict};
 use streamflow_model::place::parse_degrees;
 use streamflow_model::{Cents, Currency, Id, PartitionId, Place, Score, Source, Transaction, id, timestamp};
@@ -155,9 +156,13 @@ pub struct OwnLines {
     pub alert: Option<u32>,
 }
 
-/// What of verdicts stands in no line of a transaction: where its line begins, one more than where that of its
-/// alert begins, the number of the alert's changes, and for each rule one more than its score in thousandths.
-const VERDICT: usize = 3 + Rule::ALL.len();
+/// What of verdicts stands in no line of a transaction, a record for each hit: where its line begins, one more
+/// than where that of its alert begins, the number of the alert's changes, the number of the rule in
+/// [`Archive::rules`], and the score in thousandths; without any hit one record that names no rule.
+const VERDICT: usize = 5;
+
+/// Instead of the number of a rule, in the record of a transaction without a hit.
+const NO_RULE: u64 = u64::MAX;
 
 /// Buckets of ids.
 const BUCKETS: usize = 1 << 20;
@@ -172,6 +177,8 @@ pub struct Archive {
     transactions: PathBuf,
     alerts: PathBuf,
     verdicts: Records<VERDICT>,
+    /// The rules that have triggered.
+    rules: Vec<RuleId>,
     index: Option<Index>,
 }
 
@@ -196,6 +203,7 @@ impl Archive {
             transactions: transactions.to_owned(),
             alerts: alerts.to_owned(),
             verdicts: Records::create(directory)?,
+            rules: Vec::new(),
             index: None,
         })
     }
@@ -207,15 +215,25 @@ impl Archive {
         if verdict.hits.is_empty() && *alert_changes == 0 {
             return Ok(());
         }
-        let mut record = [0; VERDICT];
-        record[0] = line;
-        record[1] = alert.map_or(0, |alert| alert + 1);
-        record[2] = u64::from(*alert_changes);
-        for (score, rule) in record[3..].iter_mut().zip(Rule::ALL) {
-            let hit = verdict.hits.iter().find(|hit| hit.rule() == rule);
-            *score = hit.map_or(0, |hit| u64::from(hit.score.thousandths()) + 1);
+        let alert = alert.map_or(0, |alert| alert + 1);
+        let changes = u64::from(*alert_changes);
+        if verdict.hits.is_empty() {
+            return self.verdicts.push([line, alert, changes, NO_RULE, 0]);
         }
-        self.verdicts.push(record)
+        for hit in &verdict.hits {
+            let rule = self.number_of(hit.rule);
+            self.verdicts.push([line, alert, changes, rule, u64::from(hit.score.thousandths())])?;
+        }
+        Ok(())
+    }
+
+    fn number_of(&mut self, rule: RuleId) -> u64 {
+        let known = self.rules.iter().position(|known| *known == rule);
+        let number = known.unwrap_or_else(|| {
+            self.rules.push(rule);
+            self.rules.len() - 1
+        });
+        number as u64
     }
 
     /// Indexes what was written since the last call; all of it must be in the files.
@@ -296,26 +314,39 @@ impl Archive {
             let thousandths = row.fraud_score.replace('.', "").parse().ok()?;
             Some((row.transaction()?, Score::ratio(thousandths, 1000), row.is_fraud))
         })?;
-        let number = self.verdicts.first_from(entry.line)?;
-        let record = if number < self.verdicts.len() { self.verdicts.get(number)? } else { [0; VERDICT] };
-        let record = if record[0] == entry.line { record } else { [0; VERDICT] };
-        let details = self.details(record[1])?;
-        let hit = |(rule, score): (Rule, u64)| {
-            let score = score.checked_sub(1)?;
-            let details = details.get(rule.id()).map(ToString::to_string).unwrap_or_default();
-            let evidence = Evidence::Stored(StoredEvidence { rule, details });
-            Some(Hit { score: Score::ratio(score.into(), 1000), evidence })
+        let records = self.records_of(entry.line)?;
+        let (alert_line, alert_changes) =
+            records.first().map_or((0, 0), |[_, alert_line, changes, ..]| (*alert_line, *changes));
+        let details = self.details(alert_line)?;
+        let hit = |[_, _, _, rule, score]: &[u64; VERDICT]| {
+            let rule = *self.rules.get(usize::try_from(*rule).ok()?)?;
+            let details = details.get(rule.as_str()).map(ToString::to_string).unwrap_or_default();
+            let evidence = Evidence::Stored(StoredEvidence { details });
+            Some(Hit { rule, score: Score::ratio(i128::from(*score), 1000), evidence })
         };
-        let hits: Vec<_> = Rule::ALL.into_iter().zip(record[3..].iter().copied()).filter_map(hit).collect();
-        let shown = |hit: &Hit| ShownHit { rule: hit.rule(), score: hit.score };
+        let hits: Vec<_> = records.iter().filter_map(hit).collect();
+        let shown = |hit: &Hit| ShownHit { rule: hit.rule, score: hit.score };
         let verdict = ShownVerdict { score, alert, hits: hits.iter().map(shown).collect() };
         let scored = Scored {
             transaction: Arc::new(transaction),
             verdict,
             first_in_minute: false,
-            alert_changes: u32::try_from(record[2]).unwrap_or(u32::MAX),
+            alert_changes: u32::try_from(alert_changes).unwrap_or(u32::MAX),
         };
         Ok(Amended { scored, hits, sole_in_hour: false })
+    }
+
+    /// The records of the transaction whose line begins there.
+    fn records_of(&self, line: u64) -> Result<Vec<[u64; VERDICT]>> {
+        let mut records = Vec::new();
+        for number in self.verdicts.first_from(line)?..self.verdicts.len() {
+            let record = self.verdicts.get(number)?;
+            if record[0] != line {
+                break;
+            }
+            records.push(record);
+        }
+        Ok(records)
     }
 
     /// The evidence by rule id in the line of an alert, which begins a byte before `after`; none for 0.

@@ -48,10 +48,10 @@ impl Line<'_> {
     }
 
     /// The inside of an array of strings without anything to escape.
-    pub fn codes(&mut self, codes: impl Iterator<Item = &'static str>) {
+    pub fn codes(&mut self, codes: impl Iterator<Item: AsRef<str>>) {
         for (place, code) in codes.enumerate() {
             self.0.extend_from_slice(if place == 0 { b"\"" } else { b",\"" });
-            self.0.extend_from_slice(code.as_bytes());
+            self.0.extend_from_slice(code.as_ref().as_bytes());
             self.literal(b"\"");
         }
     }
@@ -175,7 +175,7 @@ mod tests {
         }
         assert_eq!(line(|line| line.optional_text(None)), "null");
         assert_eq!(line(|line| line.codes(["FR-001", "FR-002"].into_iter())), r#""FR-001","FR-002""#);
-        assert_eq!(line(|line| line.codes([].into_iter())), "");
+        assert_eq!(line(|line| line.codes([""; 0].into_iter())), "");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::line::{self, Line};
 use serde::Serialize;
 use serde_json::Value;
 use streamflow_dataflow::alerts::{Alert, AlertChange};
-use streamflow_dataflow::detectors::{MinuteSums, Rule};
+use streamflow_dataflow::detectors::MinuteSums;
 use streamflow_dataflow::score::Settled;
 use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_model::money::{Decimals, divide_rounded};
@@ -27,7 +27,7 @@ pub struct AlertRow<'a> {
     transaction_id: &'a str,
     customer_id: &'a str,
     fraud_score: String,
-    rules_triggered: Vec<&'static str>,
+    rules_triggered: Vec<String>,
     rule_details: Value,
 }
 
@@ -38,7 +38,7 @@ impl<'a> AlertRow<'a> {
             transaction_id: &alert.transaction,
             customer_id: &alert.customer,
             fraud_score: alert.score.to_string(),
-            rules_triggered: alert.rules().map(Rule::id).collect(),
+            rules_triggered: alert.rules().map(|rule| rule.to_string()).collect(),
             rule_details: alert.rule_details(),
         }
     }
@@ -55,7 +55,7 @@ pub struct AlertChangeRow<'a> {
     customer_id: &'a str,
     store_id: &'a str,
     fraud_score: String,
-    rules_triggered: Vec<&'static str>,
+    rules_triggered: Vec<String>,
     rule_details: Value,
     transaction_amount: String,
     currency: &'a str,
@@ -91,7 +91,7 @@ impl<'a> AlertChangeRow<'a> {
             customer_id: &alert.customer,
             store_id: &alert.store,
             fraud_score: alert.score.to_string(),
-            rules_triggered: alert.rules().map(Rule::id).collect(),
+            rules_triggered: alert.rules().map(|rule| rule.to_string()).collect(),
             rule_details: alert.rule_details(),
             transaction_amount: money(i128::from(alert.amount)),
             currency: alert.currency.as_str(),
@@ -149,7 +149,7 @@ pub fn write_clean_transaction(buffer: &mut Vec<u8>, settled: &Settled, topic: &
     line.literal(br#"","fraud_score":""#);
     line.decimal::<3>(i128::from(verdict.score.thousandths()));
     line.literal(br#"","rules_triggered":["#);
-    line.codes(verdict.hits.iter().map(|hit| hit.rule().id()));
+    line.codes(verdict.hits.iter().map(|hit| hit.rule));
     line.literal(br#"],"is_fraud":"#);
     line.truth(verdict.alert);
     line.literal(br#","voided":"#);
@@ -215,7 +215,7 @@ pub struct FraudAlertRow<'a> {
     #[serde(flatten)]
     keys: Keys,
     fraud_score: String,
-    rules_triggered: Vec<&'static str>,
+    rules_triggered: Vec<String>,
     rule_details: Value,
     transaction_amount: String,
     currency: &'a str,
@@ -230,7 +230,7 @@ impl<'a> FraudAlertRow<'a> {
             transaction_id: &alert.transaction,
             keys,
             fraud_score: alert.score.to_string(),
-            rules_triggered: alert.rules().map(Rule::id).collect(),
+            rules_triggered: alert.rules().map(|rule| rule.to_string()).collect(),
             rule_details: alert.rule_details(),
             transaction_amount: money(i128::from(alert.amount)),
             currency: alert.currency.as_str(),

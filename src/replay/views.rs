@@ -5,6 +5,7 @@ use foldhash::fast::RandomState;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use streamflow_dataflow::changes::{Upsert, ViewChange};
+use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
 use streamflow_dataflow::views::{Rows, Update, View};
 use streamflow_medallion::tables::view::Aggregate;
@@ -116,7 +117,7 @@ impl Views {
     }
 
     /// The rule in most alerts of each day (days since 1970-01-01), the lowest id of several.
-    pub fn top_rules(&self) -> BTreeMap<i32, &'static str> {
+    pub fn top_rules(&self) -> BTreeMap<i32, RuleId> {
         let mut top: BTreeMap<i32, (&RuleDay, &Hits)> = BTreeMap::new();
         for (key, hits) in self.rows.rule_performance.iter().filter(|(_, hits)| hits.alerts > 0) {
             let so_far = top.entry(key.day).or_insert((key, hits));
@@ -124,7 +125,7 @@ impl Views {
                 *so_far = (key, hits);
             }
         }
-        top.into_iter().map(|(day, (key, _))| (day, key.rule.id())).collect()
+        top.into_iter().map(|(day, (key, _))| (day, key.rule)).collect()
     }
 
     /// Where each event read ended, by topic.
@@ -170,12 +171,12 @@ fn put<K: Ord, V>(view: &mut BTreeMap<K, V>, (key, value): Upsert<K, V>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use streamflow_dataflow::detectors::Rule;
+    use streamflow_dataflow::rules::{RuleId, Rules};
     use streamflow_dataflow::views::realtime_metrics::Minute;
     use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
     use streamflow_model::Currency;
 
-    fn hits(rule: Rule, alerts: i64) -> ViewRow {
+    fn hits(rule: RuleId, alerts: i64) -> ViewRow {
         let row = Hits { hits: alerts, alerts, alone: 0, score_thousandths: 700 * alerts };
         ViewRow::RulePerformance((RuleDay { day: 3, rule }, Some(row)))
     }
@@ -189,12 +190,12 @@ mod tests {
     #[test]
     fn differences_reach_rows_and_what_is_derived_from_them() {
         let mut views = Views::default();
-        views.apply(ViewChange::Row(hits(Rule::Velocity, 3)));
-        views.apply(ViewChange::RowDifference(hits(Rule::HighValue, 2)));
-        assert_eq!(views.top_rules(), BTreeMap::from([(3, "FR-002")]));
-        views.apply(ViewChange::RowDifference(hits(Rule::Velocity, -2)));
-        assert_eq!(views.top_rules(), BTreeMap::from([(3, "FR-001")]));
-        views.apply(ViewChange::RowDifference(hits(Rule::Velocity, -1)));
+        views.apply(ViewChange::Row(hits(Rules::IDS[1], 3)));
+        views.apply(ViewChange::RowDifference(hits(Rules::IDS[0], 2)));
+        assert_eq!(views.top_rules(), BTreeMap::from([(3, Rules::IDS[1])]));
+        views.apply(ViewChange::RowDifference(hits(Rules::IDS[1], -2)));
+        assert_eq!(views.top_rules(), BTreeMap::from([(3, Rules::IDS[0])]));
+        views.apply(ViewChange::RowDifference(hits(Rules::IDS[1], -1)));
         assert_eq!(views.rows.rule_performance.len(), 1);
     }
 

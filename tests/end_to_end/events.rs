@@ -3,7 +3,7 @@
 use crate::traffic::NOW;
 use serde_json::Value;
 use std::path::Path;
-use streamflow_oracle::{Oracle, OracleSettings, RawEvent, Rules, TopicRole};
+use streamflow_oracle::{Oracle, OracleSettings, RawEvent, RuleSet, TopicRole};
 
 const HOUR: i64 = 3_600_000_000;
 /// A batch of a file is an epoch.
@@ -101,6 +101,6 @@ pub fn oracle() -> Oracle {
         future_allowance: HOUR / 12,
         file_now: instant(NOW).unwrap(),
         zone: chrono_tz::America::Sao_Paulo,
-        rules: Rules::default(),
+        rules: RuleSet::default(),
     })
 }

@@ -7,12 +7,12 @@ use postgres::{Client, Row};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use streamflow_connectors::kafka::{KafkaSettings, TopicAdmin};
-use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::rules::RuleSet;
 use streamflow_verification as verification;
 
 /// Every table against the recomputation; returns the rows compared.
 pub fn verify(parts: &Parts) -> i64 {
-    let comparisons = verification::all(&mut parts.connect(), &Rules::default()).unwrap();
+    let comparisons = verification::all(&mut parts.connect(), &RuleSet::default()).unwrap();
     let differing: Vec<_> = comparisons.iter().filter(|comparison| comparison.differing > 0).collect();
     assert!(differing.is_empty(), "{differing:#?}");
     comparisons.iter().map(|comparison| comparison.rows).sum()

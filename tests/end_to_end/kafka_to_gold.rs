@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaSettings, TopicAdmin};
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect};
-use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::rules::RuleSet;
 use streamflow_test_support::KafkaServer;
 use streamflow_verification as verification;
 use tempfile::TempDir;
@@ -159,7 +159,7 @@ fn watch(client: &mut Client, run: &mut Running, mut done: impl FnMut(&mut Clien
 
 fn verify(client: &mut Client) {
     let begun = Instant::now();
-    let comparisons = verification::all(client, &Rules::default()).unwrap();
+    let comparisons = verification::all(client, &RuleSet::default()).unwrap();
     crate::results::assert_equal(&comparisons);
     let rows: i64 = comparisons.iter().map(|comparison| comparison.rows).sum();
     println!("{} tables with {rows} rows verified in {:.1?}", comparisons.len(), begun.elapsed());
@@ -322,7 +322,7 @@ fn damage_is_found(client: &mut Client) {
     for (_, statement) in DAMAGE {
         client.batch_execute(statement).unwrap();
     }
-    let comparisons = verification::all(client, &Rules::default()).unwrap();
+    let comparisons = verification::all(client, &RuleSet::default()).unwrap();
     for (table, statement) in DAMAGE {
         let comparison = comparisons.iter().find(|comparison| comparison.table == table).expect(table);
         assert!(comparison.differing > 0, "{table} hides: {statement}");

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{KafkaSettings, Producer};
-use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::rules::RuleSet;
 
 /// After this the pipeline is stuck, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -144,7 +144,7 @@ fn dead_letters_become_transactions() {
     a_late_event_stays_late(&mut world);
     interrupted_before_the_marks(&mut world);
     world.settle();
-    let comparisons = streamflow_verification::all(&mut world.client, &Rules::default()).unwrap();
+    let comparisons = streamflow_verification::all(&mut world.client, &RuleSet::default()).unwrap();
     let differing: Vec<_> = comparisons.iter().filter(|comparison| comparison.differing > 0).collect();
     assert!(differing.is_empty(), "{differing:#?}");
     let config = world.parts.config();

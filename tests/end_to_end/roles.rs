@@ -6,7 +6,7 @@ use postgres::Client;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use streamflow_connectors::postgres::{PostgresSettings, connect};
-use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::rules::RuleSet;
 use streamflow_verification as verification;
 
 /// After this the pipeline is stuck, however slow the machine.
@@ -105,7 +105,7 @@ fn a_reader_reads_gold_and_how_good_it_is() {
         "SELECT * FROM silver.customers",
         "SELECT * FROM silver.clean_transactions",
         "SELECT * FROM silver.quality_counts",
-        "SELECT * FROM streamflow.rules",
+        "SELECT * FROM streamflow.skipped_offsets",
         "INSERT INTO gold.dim_store VALUES (1, 'x')",
         "SELECT gold.add_dates('{2050-01-01}')",
         "SELECT streamflow.drop_partition('raw_transactions_20300101', '2050-01-01')",
@@ -153,7 +153,7 @@ fn a_writer_runs_the_pipeline_and_changes_no_schema() {
         }
     }
     assert!(run.terminate().success(), "{}", run.printed());
-    let comparisons = verification::all(&mut client, &Rules::default()).unwrap();
+    let comparisons = verification::all(&mut client, &RuleSet::default()).unwrap();
     let differing: Vec<_> = comparisons.iter().filter(|comparison| comparison.differing > 0).collect();
     assert!(differing.is_empty(), "{differing:#?}");
     let mut again = parts.command("run", &as_member);

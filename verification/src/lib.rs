@@ -3,7 +3,7 @@
 //! ```text
 //! bronze.raw_transactions ─┐
 //! silver.blacklist ────────┼─ oracle ──> expected rows ─┐
-//! streamflow.rules ────────┘                            ├─ compared by key: `bronze`
+//! gold.rule_versions ──────┘                            ├─ compared by key: `bronze`
 //! silver, gold, books, progress ───────> stored rows ───┘
 //! bronze.raw_fraud_alerts ── folded ───> expected alerts ── compared with the current ones
 //!
@@ -31,7 +31,7 @@ pub use error::VerificationError;
 
 use postgres::Client;
 use snapshot::Snapshot;
-use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::rules::RuleSet;
 
 /// Compares gold with its recomputation from silver in SQL. Reads every transaction several times: some
 /// fifteen seconds for a million.
@@ -44,13 +44,13 @@ pub fn against_silver(client: &mut Client) -> Result<Vec<Comparison>, Verificati
 
 /// Compares all tables in one snapshot: silver, gold, the books and the progress with a recomputation from
 /// bronze by the oracle, and gold with its recomputation from silver. `rules` are those in force before the
-/// first version in `streamflow.rules`.
+/// first version in `gold.rule_versions`.
 ///
 /// Holds all events in memory, about 2 kB each; half a million take some twenty seconds.
 ///
 /// # Errors
 /// As for [`against_silver`]; [`VerificationError::Incomplete`] where maintenance has dropped events.
-pub fn all(client: &mut Client, rules: &Rules) -> Result<Vec<Comparison>, VerificationError> {
+pub fn all(client: &mut Client, rules: &RuleSet) -> Result<Vec<Comparison>, VerificationError> {
     let mut snapshot = Snapshot::take(client)?;
     let mut comparisons = bronze::compare(&mut snapshot, rules)?;
     comparisons.extend(silver::compare(&mut snapshot)?);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect, migrate};
-use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::rules::RuleSet;
 use streamflow_dataflow::views::{View, Visit};
 use streamflow_medallion::migrations;
 use streamflow_medallion::tables::view::Aggregate;
@@ -44,7 +44,7 @@ fn a_row_that_a_view_lacks_is_missed_from_silver_and_from_bronze() {
     let mut client = connect(&server.settings()).unwrap();
     migrate(&mut client, migrations()).unwrap();
     client.batch_execute(TRANSACTION).unwrap();
-    let comparisons = streamflow_verification::all(&mut client, &Rules::default()).unwrap();
+    let comparisons = streamflow_verification::all(&mut client, &RuleSet::default()).unwrap();
     let differing = comparisons.into_iter().filter(|comparison| comparison.differing > 0);
     let differing: BTreeSet<String> = differing.map(|comparison| comparison.table).collect();
     let mut names = Names::default();

@@ -1,6 +1,6 @@
 //! FR-005: is the customer or the store listed at event time? Score: 1.
 
-use crate::detectors::{Context, Detector, Evidence, Finding, Hit, Interval, Movement, Rule};
+use crate::detectors::{Context, Detection, Detector, Evidence, Finding, Interval, Movement};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::timestamp::Rfc3339;
@@ -29,8 +29,8 @@ impl Detector for Blacklist {
         self.weight
     }
 
-    fn detect(&self, context: &Context<'_>) -> Option<Hit> {
-        context.listing.map(|listing| Hit {
+    fn detect(&self, context: &Context<'_>) -> Option<Detection> {
+        context.listing.map(|listing| Detection {
             score: Score::ONE,
             evidence: Evidence::Blacklist(BlacklistEvidence {
                 entity: listing.entity.clone(),
@@ -54,10 +54,6 @@ pub struct BlacklistEvidence {
 }
 
 impl Finding for BlacklistEvidence {
-    fn rule(&self) -> Rule {
-        Rule::Blacklist
-    }
-
     fn details(&self) -> Value {
         let Self { entity, entry } = self;
         json!({

@@ -8,7 +8,7 @@
 //! 0.700 and 40.00 or more scores 1.000.
 
 use crate::detectors::{
-    Bound, Context, Detector, Evidence, Finding, Hit, Interval, LookBack, Movement, Rule,
+    Bound, Context, Detection, Detector, Evidence, Finding, Interval, LookBack, Movement,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -85,7 +85,7 @@ impl Detector for CardTesting {
         LookBack { transactions, ..LookBack::default() }
     }
 
-    fn detect(&self, context: &Context<'_>) -> Option<Hit> {
+    fn detect(&self, context: &Context<'_>) -> Option<Detection> {
         if !self.enabled {
             return None;
         }
@@ -95,7 +95,7 @@ impl Detector for CardTesting {
         }
         let scaled_amount = i128::from(context.amount) * i128::from(count) * 1000;
         let limit = i128::from(self.multiple.0) * sum;
-        (scaled_amount >= limit).then(|| Hit {
+        (scaled_amount >= limit).then(|| Detection {
             score: Score::ratio(scaled_amount, 2 * limit),
             evidence: Evidence::CardTesting(CardTestingEvidence {
                 amount: Cents(context.amount),
@@ -132,10 +132,6 @@ impl CardTestingEvidence {
 }
 
 impl Finding for CardTestingEvidence {
-    fn rule(&self) -> Rule {
-        Rule::CardTesting
-    }
-
     fn details(&self) -> Value {
         json!({
             "amount": self.amount.to_string(), "mean": self.mean.to_string(), "count": self.count,
@@ -163,7 +159,7 @@ mod tests {
         multiple: Thousandths(10_000),
     };
 
-    fn hit(amount: i64, earlier: &[(i64, i64)]) -> Option<Hit> {
+    fn hit(amount: i64, earlier: &[(i64, i64)]) -> Option<Detection> {
         let recent = &Past::of(earlier.iter().copied());
         ON.detect(&Context { amount, recent, ..context() })
     }
@@ -185,9 +181,9 @@ mod tests {
     fn the_evidence_is_of_the_small_ones() {
         let hit = hit(50_000, &[TRIED_OUT.as_slice(), &[(-1, 7000)]].concat()).unwrap();
         let details = json!({
-            "score": 1.0, "amount": "500.00", "mean": "2.00", "count": 3, "window_minutes": 30.0,
+            "amount": "500.00", "mean": "2.00", "count": 3, "window_minutes": 30.0,
         });
-        assert_eq!(hit.details(), details);
+        assert_eq!(hit.evidence.finding().details(), details);
         assert_eq!(hit.explanation(), "500.00 after 3 small ones with a mean of 2.00 within 30 min");
     }
 

@@ -1,7 +1,7 @@
 //! The context of a transaction: its customer's earlier transactions, as sums and one by one.
 
 use serde::{Deserialize, Serialize};
-use streamflow_model::{Entity, Id, ListEntry, Place};
+use streamflow_model::{Currency, Entity, Id, ListEntry, Place, Transaction};
 
 /// Exact sums over transactions in one currency: an abelian group, so that what is added can be taken out
 /// again.
@@ -118,6 +118,32 @@ pub trait Recent {
     fn latest_place(&self, start: i64) -> Option<PreviousPlace<'_>>;
 }
 
+/// Fields of the transaction that few rules ask for.
+pub trait Details {
+    /// Its store.
+    fn store(&self) -> &str;
+
+    /// The currency of its amount.
+    fn currency(&self) -> Currency;
+
+    /// How it is paid, if that is said.
+    fn payment_method(&self) -> Option<&str>;
+}
+
+impl Details for Transaction {
+    fn store(&self) -> &str {
+        &self.store
+    }
+
+    fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    fn payment_method(&self) -> Option<&str> {
+        self.payment_method.as_deref()
+    }
+}
+
 /// A list entry in force at the transaction's event time.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing<'a> {
@@ -134,6 +160,8 @@ pub struct Context<'a> {
     pub amount: i64,
     /// The transaction's event time, microseconds since 1970.
     pub event_time: i64,
+    /// Further fields of the transaction.
+    pub details: &'a dyn Details,
     /// The transaction's place.
     pub place: Option<Place>,
     /// The transaction's minute of the local day.

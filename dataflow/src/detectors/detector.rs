@@ -1,17 +1,18 @@
 //! What a detector is: settings that know what they accept, how far they look back and what they look for.
 
-use crate::detectors::{Context, Hit, Interval, Movement, Rule};
+use crate::detectors::{Context, Detection, Interval, Movement};
 use serde_json::Value;
 use std::ops::RangeInclusive;
 use streamflow_model::Thousandths;
 
-/// A detector with its settings: a pure function of a transaction's context to an optional hit.
+/// A detector with its settings: a pure function of a transaction's context to an optional detection.
 ///
 /// This customer has paid 100.00 five times and now pays 350.00:
 ///
 /// ```
 /// use streamflow_dataflow::detectors::high_value::HighValue;
-/// use streamflow_dataflow::detectors::{Context, Detector, EarlierTransaction, PreviousPlace, Recent, Sums};
+/// use streamflow_dataflow::detectors::{Context, Detector, Details, EarlierTransaction, PreviousPlace, Recent, Sums};
+/// use streamflow_model::Currency;
 ///
 /// /// No single transaction within reach: this detector asks for sums only.
 /// struct Nothing;
@@ -28,6 +29,18 @@ use streamflow_model::Thousandths;
 ///     }
 /// }
 ///
+/// impl Details for Nothing {
+///     fn store(&self) -> &str {
+///         "s"
+///     }
+///     fn currency(&self) -> Currency {
+///         Currency::BRL
+///     }
+///     fn payment_method(&self) -> Option<&str> {
+///         None
+///     }
+/// }
+///
 /// const NOON: u16 = 12 * 60;
 /// let mut earlier = Sums::default();
 /// for _ in 0..5 {
@@ -36,6 +49,7 @@ use streamflow_model::Thousandths;
 /// let context = Context {
 ///     amount: 35_000,
 ///     event_time: 0,
+///     details: &Nothing,
 ///     place: None,
 ///     minute: NOON,
 ///     earlier,
@@ -46,7 +60,6 @@ use streamflow_model::Thousandths;
 ///
 /// let hit = HighValue::default().detect(&context).expect("350.00 is more than three times the mean");
 /// assert_eq!(hit.score.to_string(), "0.667"); // 350 / (3 * 100) - 0.5
-/// assert_eq!(hit.rule().id(), "FR-001");
 ///
 /// // Exactly three times the mean is still normal.
 /// assert_eq!(HighValue::default().detect(&Context { amount: 30_000, ..context }), None);
@@ -69,8 +82,8 @@ pub trait Detector {
         LookBack::default()
     }
 
-    /// The hit, if the transaction is what it looks for.
-    fn detect(&self, context: &Context<'_>) -> Option<Hit>;
+    /// What it finds, if the transaction is what it looks for.
+    fn detect(&self, context: &Context<'_>) -> Option<Detection>;
 
     /// How far what precedes the transaction may move while it triggers as it does now, and its score moves no
     /// farther than `score`. It may be too little, never too much; with the default, a transaction of a
@@ -82,9 +95,6 @@ pub trait Detector {
 
 /// What a detector saw, for machines and for people.
 pub trait Finding {
-    /// The detector.
-    fn rule(&self) -> Rule;
-
     /// The object in `rule_details`, but for the score. Money is text, times are in RFC 3339.
     fn details(&self) -> Value;
 

@@ -3,7 +3,7 @@
 //! Triggers with at least five earlier transactions in the same currency and amount > 3 * mean, compared in
 //! integers: amount * n * 1000 > multiple * sum. Score: amount / (3 * mean) - 0.5.
 
-use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Interval, Movement, Rule};
+use crate::detectors::{Bound, Context, Detection, Detector, Evidence, Finding, Interval, Movement};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::{Cents, Score, Thousandths};
@@ -42,7 +42,7 @@ impl Detector for HighValue {
         ]
     }
 
-    fn detect(&self, context: &Context<'_>) -> Option<Hit> {
+    fn detect(&self, context: &Context<'_>) -> Option<Detection> {
         let earlier = &context.earlier;
         if earlier.count < u64::from(self.minimum_history) {
             return None;
@@ -53,7 +53,7 @@ impl Detector for HighValue {
             return None;
         }
         let mean = Cents::mean(earlier.cents, earlier.count);
-        Some(Hit {
+        Some(Detection {
             score: Score::ratio(2 * scaled_amount - limit, 2 * limit),
             evidence: Evidence::HighValue(HighValueEvidence {
                 amount: Cents(context.amount),
@@ -103,10 +103,6 @@ pub struct HighValueEvidence {
 }
 
 impl Finding for HighValueEvidence {
-    fn rule(&self) -> Rule {
-        Rule::HighValue
-    }
-
     fn details(&self) -> Value {
         json!({"amount": self.amount.to_string(), "mean": self.mean.to_string(), "count": self.count})
     }

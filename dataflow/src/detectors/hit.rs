@@ -1,25 +1,23 @@
-//! A detector's hit.
+//! A rule's hit.
 
-use crate::detectors::{Evidence, Rule};
+use crate::detectors::Evidence;
+use crate::rules::RuleId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::Score;
 
-/// A detector that triggered.
+/// A rule that triggered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Hit {
+    /// The rule.
+    pub rule: RuleId,
     /// Its score, above 0 and at most 1.
     pub score: Score,
-    /// What it saw.
+    /// What its detector saw.
     pub evidence: Evidence,
 }
 
 impl Hit {
-    /// The detector.
-    pub fn rule(&self) -> Rule {
-        self.evidence.finding().rule()
-    }
-
     /// The hit as `rule_details` has it: the evidence, and the score to 3 decimals.
     pub fn details(&self) -> Value {
         let mut details = self.evidence.finding().details();

@@ -5,7 +5,7 @@
 
 use crate::detectors::hit::{hundredths, thousandths};
 use crate::detectors::{
-    Bound, Context, Detector, Evidence, Finding, Hit, Interval, LookBack, Movement, Rule,
+    Bound, Context, Detection, Detector, Evidence, Finding, Interval, LookBack, Movement,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ impl Detector for ImpossibleTravel {
         LookBack { place: self.within(), ..LookBack::default() }
     }
 
-    fn detect(&self, context: &Context<'_>) -> Option<Hit> {
+    fn detect(&self, context: &Context<'_>) -> Option<Detection> {
         let place = context.place?;
         let previous = context.recent.latest_place(context.event_time - self.within())?;
         let elapsed = context.event_time - previous.event_time;
@@ -76,7 +76,7 @@ impl Detector for ImpossibleTravel {
         if metres <= f64::from(self.distance_km.0) {
             return None;
         }
-        Some(Hit {
+        Some(Detection {
             score: Score::from_float(metres / f64::from(self.full_score_km.0)),
             evidence: Evidence::ImpossibleTravel(ImpossibleTravelEvidence {
                 metres: metres.round() as i64,
@@ -110,10 +110,6 @@ impl ImpossibleTravelEvidence {
 }
 
 impl Finding for ImpossibleTravelEvidence {
-    fn rule(&self) -> Rule {
-        Rule::ImpossibleTravel
-    }
-
     fn details(&self) -> Value {
         json!({
             "km": thousandths(self.metres), "minutes": self.minutes(), "previous_transaction_id": self.previous,
@@ -142,7 +138,7 @@ mod tests {
     }
 
     /// Two places on the equator; a degree of longitude there is 111.19 km.
-    fn hit(degrees_apart: f64, elapsed: i64) -> Option<Hit> {
+    fn hit(degrees_apart: f64, elapsed: i64) -> Option<Detection> {
         let past = past_at(Place::from_degrees(0.0, 0.0));
         let place = Place::from_degrees(0.0, degrees_apart);
         ImpossibleTravel::default().detect(&Context {

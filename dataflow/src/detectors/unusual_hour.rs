@@ -6,7 +6,7 @@
 //! 2) / 2.
 
 use crate::detectors::hit::{hundredths, thousandths};
-use crate::detectors::{Bound, Context, Detector, Evidence, Finding, Hit, Interval, Movement, Rule};
+use crate::detectors::{Bound, Context, Detection, Detector, Evidence, Finding, Interval, Movement};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_model::Thousandths;
@@ -47,7 +47,7 @@ impl Detector for UnusualHour {
         ]
     }
 
-    fn detect(&self, context: &Context<'_>) -> Option<Hit> {
+    fn detect(&self, context: &Context<'_>) -> Option<Detection> {
         let earlier = &context.earlier_minutes;
         let spread = earlier.spread();
         if earlier.count < u64::from(self.minimum_history) || spread == 0 {
@@ -65,7 +65,7 @@ impl Detector for UnusualHour {
         }
         let z = Root::of_ratio(distance * distance * (count - 1), count * spread);
         let deviation = Root::of_ratio(spread, count * (count - 1));
-        Some(Hit {
+        Some(Detection {
             score: z.excess_over(self.deviations.0),
             evidence: Evidence::UnusualHour(UnusualHourEvidence {
                 minute: context.minute,
@@ -161,10 +161,6 @@ pub struct UnusualHourEvidence {
 }
 
 impl Finding for UnusualHourEvidence {
-    fn rule(&self) -> Rule {
-        Rule::UnusualHour
-    }
-
     fn details(&self) -> Value {
         json!({
             "minute": self.minute, "z": thousandths(self.z), "mean": hundredths(self.mean),
@@ -185,7 +181,7 @@ mod tests {
     use super::*;
     use crate::detectors::examples::{context, earlier};
 
-    fn hit(minute: u16, minutes: &[u16]) -> Option<Hit> {
+    fn hit(minute: u16, minutes: &[u16]) -> Option<Detection> {
         let history: Vec<_> = minutes.iter().map(|minute| (10_000, *minute)).collect();
         let context = Context { minute, earlier_minutes: earlier(&history).into(), ..context() };
         UnusualHour::default().detect(&context)

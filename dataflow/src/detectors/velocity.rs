@@ -3,7 +3,7 @@
 //! Triggers with more than 5 transactions in (t - 10 min, t], this one included. Score: (c - 5) / 5.
 
 use crate::detectors::{
-    Bound, Context, Detector, Evidence, Finding, Hit, Interval, LookBack, Movement, Rule,
+    Bound, Context, Detection, Detector, Evidence, Finding, Interval, LookBack, Movement,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,10 +60,10 @@ impl Detector for Velocity {
         LookBack { transactions: self.window(), ..LookBack::default() }
     }
 
-    fn detect(&self, context: &Context<'_>) -> Option<Hit> {
+    fn detect(&self, context: &Context<'_>) -> Option<Detection> {
         let count = self.count(context);
         let limit = u64::from(self.limit);
-        (count > limit).then(|| Hit {
+        (count > limit).then(|| Detection {
             score: Score::ratio(i128::from(count - limit), i128::from(limit)),
             evidence: Evidence::Velocity(VelocityEvidence { count, window: self.window() }),
         })
@@ -100,10 +100,6 @@ impl VelocityEvidence {
 }
 
 impl Finding for VelocityEvidence {
-    fn rule(&self) -> Rule {
-        Rule::Velocity
-    }
-
     fn details(&self) -> Value {
         json!({"count": self.count, "window_minutes": self.minutes()})
     }
@@ -119,7 +115,7 @@ mod tests {
     use crate::detectors::examples::{Past, context};
 
     /// The last one of `count` transactions, each `gap` microseconds after the one before.
-    fn hit(count: i64, gap: i64) -> Option<Hit> {
+    fn hit(count: i64, gap: i64) -> Option<Detection> {
         let past = Past::of((1..count).rev().map(|before| (-before * gap, 10_000)));
         Velocity::default().detect(&Context { recent: &past, ..context() })
     }

@@ -153,6 +153,11 @@ impl Entry {
         shared.details.value(self.details).currency
     }
 
+    /// How it is paid, if that is said.
+    pub(super) fn payment_method<'a>(&self, shared: &'a Shared) -> Option<&'a str> {
+        shared.details.value(self.details).payment_method.as_deref()
+    }
+
     /// Releases the shared values.
     pub(super) fn release(&self, shared: &mut Shared) {
         shared.stores.release(self.store);

@@ -5,7 +5,7 @@ use super::customer::Customer;
 use super::entry::{Entry, Shared};
 use super::policy::{Listings, Policy};
 use super::sequence::Position;
-use crate::detectors::{Context, EarlierTransaction, Movement, PreviousPlace, Recent};
+use crate::detectors::{Context, Details, EarlierTransaction, Movement, PreviousPlace, Recent};
 use crate::roster::Member;
 use crate::score::{ShownVerdict, Verdict};
 use streamflow_model::timestamp::MINUTE;
@@ -127,6 +127,7 @@ impl Walk<'_> {
         Some(Context {
             amount: entry.cents(),
             event_time,
+            details: self,
             place: entry.place(),
             minute: calendar.minute_of_day(event_time),
             earlier: self.earlier.of(self.currency),
@@ -147,6 +148,22 @@ impl Walk<'_> {
 
     fn is_in_currency(&self, entry: &Entry) -> bool {
         self.customer.currency_of(entry, self.evaluator.shared) == self.currency
+    }
+}
+
+/// Fields of the entry at the position.
+impl Details for Walk<'_> {
+    fn store(&self) -> &str {
+        let entry = self.customer.entries.get(self.position);
+        entry.map_or("", |entry| self.evaluator.shared.stores.value(entry.store))
+    }
+
+    fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    fn payment_method(&self) -> Option<&str> {
+        self.customer.entries.get(self.position)?.payment_method(self.evaluator.shared)
     }
 }
 

@@ -3,7 +3,8 @@
 use super::policy::Policy;
 use crate::amendments::Precedents;
 use crate::controls::ControlChange;
-use crate::detectors::{Context, Rules};
+use crate::detectors::Context;
+use crate::rules::RuleSet;
 use crate::score::Verdict;
 use streamflow_model::{Calendar, Transaction};
 
@@ -16,7 +17,7 @@ pub struct Judge {
 impl Judge {
     /// Of all changes of the rules, and of the list as far as it concerns the transactions to be judged, in
     /// order. `rules` apply before the first change.
-    pub fn new(rules: Rules, changes: impl IntoIterator<Item = ControlChange>, calendar: Calendar) -> Self {
+    pub fn new(rules: RuleSet, changes: impl IntoIterator<Item = ControlChange>, calendar: Calendar) -> Self {
         let mut policy = Policy::new(rules);
         changes.into_iter().for_each(|change| policy.apply(change, i64::MIN));
         Self { policy, calendar }
@@ -32,6 +33,7 @@ impl Judge {
         self.policy.verdict(&Context {
             amount: transaction.amount.0,
             event_time,
+            details: transaction,
             place: transaction.place,
             minute: self.calendar.minute_of_day(event_time),
             earlier: precedents.sums,

@@ -5,7 +5,8 @@
 //! read.
 
 use crate::controls::ControlChange;
-use crate::detectors::{Context, Listing, LookBack, Movement, Rules};
+use crate::detectors::{Context, Listing, LookBack, Movement};
+use crate::rules::RuleSet;
 use crate::score;
 use crate::score::Verdict;
 use std::collections::HashMap;
@@ -39,14 +40,14 @@ type Lists = HashMap<Id, ListVersions, foldhash::fast::FixedState>;
 
 /// Everything that verdicts depend on beside the transactions: the rules and the blacklist.
 pub(super) struct Policy {
-    rules: Versions<Rules>,
-    initial: Rules,
+    rules: Versions<RuleSet>,
+    initial: RuleSet,
     customers: Lists,
     stores: Lists,
 }
 
 impl Policy {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: RuleSet) -> Self {
         Self {
             rules: Versions(Vec::new()),
             initial: rules,
@@ -59,7 +60,7 @@ impl Policy {
     pub(super) fn apply(&mut self, change: ControlChange, folded_before: i64) {
         match change {
             ControlChange::Rules(change) => {
-                self.rules.set(change.applies_from, change.rules);
+                self.rules.set(change.applies_from, change.version.rules);
                 self.rules.forget(folded_before);
             }
             ControlChange::List(change) => self.list(change, folded_before),
@@ -81,14 +82,14 @@ impl Policy {
     }
 
     /// The rules that apply at an event time.
-    fn rules(&self, event_time: i64) -> &Rules {
+    fn rules(&self, event_time: i64) -> &RuleSet {
         self.rules.at(event_time).unwrap_or(&self.initial)
     }
 
     /// How far back the rules look that apply to transactions not folded yet.
     pub(super) fn look_back(&self) -> LookBack {
         let versions = self.rules.0.iter().map(|(_, rules)| rules);
-        versions.chain([&self.initial]).map(Rules::look_back).fold(LookBack::default(), LookBack::max)
+        versions.chain([&self.initial]).map(RuleSet::look_back).fold(LookBack::default(), LookBack::max)
     }
 
     /// The list entries of a customer, in versions.
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_list_change_applies_from_its_event_time_on() {
-        let mut policy = Policy::new(Rules::default());
+        let mut policy = Policy::new(RuleSet::default());
         policy.apply(change(10, true), 0);
         policy.apply(change(20, false), 0);
         assert_eq!([9, 10, 19, 20].map(|at| listed(&policy, at)), [false, true, true, false]);
@@ -155,7 +156,7 @@ mod tests {
 
     #[test]
     fn versions_before_the_folded_ones_are_dropped() {
-        let mut policy = Policy::new(Rules::default());
+        let mut policy = Policy::new(RuleSet::default());
         policy.apply(change(10, true), 0);
         policy.apply(change(20, false), 30);
         assert!(policy.customers.is_empty());

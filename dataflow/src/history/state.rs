@@ -52,6 +52,8 @@ const SETTLED_BATCH: usize = 128;
 pub(super) struct History {
     slicing: Slicing,
     wanted: Optional,
+    /// How far before a transaction any rule may look at single earlier ones, microseconds.
+    longest_window: i64,
     pub(super) customers: Roster<Customer>,
     /// Entries of all customers.
     pub(super) entries: usize,
@@ -104,6 +106,7 @@ impl History {
         let mut history = Self {
             slicing: Slicing::new(settings.correction_horizon),
             wanted,
+            longest_window: settings.longest_window,
             customers: Roster::default(),
             entries: 0,
             shared: Shared::default(),
@@ -271,7 +274,7 @@ impl History {
 
     /// How long before `folded_before` single transactions are kept for detectors, microseconds.
     pub(super) fn folded_look_back(&self) -> i64 {
-        self.policy.look_back().transactions.max(MINUTE)
+        self.policy.look_back().transactions.max(self.longest_window).max(MINUTE)
     }
 
     /// Folds a customer's transactions before `end`; detectors look back to `kept_from`.

@@ -8,8 +8,8 @@
 use super::sales::day_end;
 use super::{Facts, View};
 use crate::abelian;
-use crate::detectors::Rule;
 use crate::operators::sums::Key;
+use crate::rules::RuleId;
 use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub struct RuleDay {
     /// The day, days since 1970-01-01.
     pub day: i32,
     /// The rule.
-    pub rule: Rule,
+    pub rule: RuleId,
 }
 
 impl Key for RuleDay {

@@ -6,9 +6,9 @@ use super::realtime_store_metrics::StoreMinute;
 use super::rule_performance::{Hits, RuleDay};
 use super::store_performance::StoreDay;
 use super::*;
-use crate::detectors::Rule;
 use crate::operators::watermark::PartitionTime;
 use crate::roster::OfMember;
+use crate::rules::Rules;
 use crate::score::{Amended, Scored, ShownHit, ShownVerdict};
 use crate::settings::Settings;
 use rand::{RngExt, SeedableRng};
@@ -47,7 +47,7 @@ impl Sale {
 
     fn scored(&self, first_in_minute: bool) -> OfMember<Scored> {
         let score = if self.alert { Score::ratio(8, 10) } else { Score::ZERO };
-        let hit = ShownHit { rule: Rule::Velocity, score };
+        let hit = ShownHit { rule: Rules::IDS[1], score };
         let hits = if self.alert { vec![hit] } else { Vec::new() };
         let transaction = Transaction {
             id: format!("t-{}", self.id).into(),
@@ -241,7 +241,7 @@ fn recompute(settings: &Settings, current: &[Sale]) -> Views<Rows> {
             score_thousandths: before.score_thousandths + 800 * alerts,
         };
         if sale.alert {
-            let rule = rows.rule_performance.entry(RuleDay { day, rule: Rule::Velocity }).or_default();
+            let rule = rows.rule_performance.entry(RuleDay { day, rule: Rules::IDS[1] }).or_default();
             let Hits { hits, score_thousandths, .. } = *rule;
             let hits = hits + 1;
             *rule = Hits { hits, alerts: hits, alone: hits, score_thousandths: score_thousandths + 800 };

@@ -3,7 +3,6 @@
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use streamflow_dataflow::detectors;
 use streamflow_dataflow::detectors::blacklist::Blacklist;
 use streamflow_dataflow::detectors::card_testing::CardTesting;
 use streamflow_dataflow::detectors::high_value::HighValue;
@@ -11,16 +10,20 @@ use streamflow_dataflow::detectors::impossible_travel::ImpossibleTravel;
 use streamflow_dataflow::detectors::unusual_hour::UnusualHour;
 use streamflow_dataflow::detectors::velocity::Velocity;
 use streamflow_dataflow::dimensions::Role;
+use streamflow_dataflow::rules;
+use streamflow_dataflow::rules::{Action, Combination, Kind, RuleId};
 use streamflow_dataflow::settings::Settings;
-use streamflow_model::{PartitionId, Thousandths};
+use streamflow_model::{Cents, Currency, Id, PartitionId, Thousandths};
 use streamflow_oracle::{
-    Clock, Coordinates, Expected, LaterLimits, Oracle, OracleSettings, RawEvent, Rules, RulesVersion,
-    TopicRole,
+    Clock, Coordinates, Detector, Expected, LaterLimits, Oracle, OracleSettings, RawEvent, Rule, RuleSet,
+    RulesVersion, Segment, TopicRole,
 };
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
+/// How far back the rules of a case look, and may look, at single transactions.
+pub(crate) const LONGEST_WINDOW: i64 = HOUR;
 pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// What the topic at each index of the configuration holds.
@@ -60,7 +63,7 @@ pub(crate) struct Restart {
     pub horizon: i64,
     pub retention: i64,
     /// They are also the version of the rules that is sent in this epoch.
-    pub rules: Option<Rules>,
+    pub rules: Option<RuleSet>,
 }
 
 impl Restart {
@@ -78,7 +81,7 @@ pub(crate) struct Case {
     pub retention: i64,
     pub correction_retention: i64,
     pub zone: Tz,
-    pub rules: Rules,
+    pub rules: RuleSet,
     pub events: Vec<RawEvent>,
     pub rules_versions: Vec<RulesVersion>,
     pub partition_times: Vec<SentTime>,
@@ -138,6 +141,7 @@ impl Case {
             future_allowance: 5 * MINUTE,
             time_zone: self.zone,
             rules: graph_rules(&self.rules),
+            longest_window: LONGEST_WINDOW,
             file_now: i64::MAX - DAY,
             history_block: self.history_block,
         }
@@ -200,39 +204,59 @@ pub(crate) fn partition_id(topic: u16, partition: u16) -> PartitionId {
     PartitionId::new(topic, partition).expect("within the limits of topics and partitions")
 }
 
-pub(crate) fn graph_rules(rules: &Rules) -> detectors::Rules {
-    detectors::Rules {
-        alert_threshold: Thousandths(rules.alert_threshold),
-        high_value: HighValue {
-            weight: Thousandths(rules.high_value_weight),
-            minimum_history: rules.high_value_minimum_history,
-            multiple: Thousandths(rules.high_value_multiple),
-        },
-        velocity: Velocity {
-            weight: Thousandths(rules.velocity_weight),
-            limit: rules.velocity_limit,
-            window_seconds: rules.velocity_window_seconds,
-        },
-        impossible_travel: ImpossibleTravel {
-            weight: Thousandths(rules.travel_weight),
-            distance_km: Thousandths(rules.travel_distance),
-            within_seconds: rules.travel_within_seconds,
-            full_score_km: Thousandths(rules.travel_full_score),
-        },
-        unusual_hour: UnusualHour {
-            weight: Thousandths(rules.hour_weight),
-            minimum_history: rules.hour_minimum_history,
-            deviations: Thousandths(rules.hour_deviations),
-        },
-        blacklist: Blacklist { weight: Thousandths(rules.blacklist_weight) },
-        card_testing: CardTesting {
-            enabled: rules.card_testing_enabled,
-            weight: Thousandths(rules.card_testing_weight),
-            small_amount: Thousandths(rules.card_testing_small_amount),
-            minimum_count: rules.card_testing_minimum_count,
-            window_seconds: rules.card_testing_window_seconds,
-            multiple: Thousandths(rules.card_testing_multiple),
-        },
+pub(crate) fn graph_rules(rules: &RuleSet) -> rules::RuleSet {
+    let combination = if rules.noisy_or { Combination::NoisyOr } else { Combination::WeightedMean };
+    let rule = |rule: &Rule| rules::Rule {
+        id: RuleId::new(&rule.id).expect("an id of a rule"),
+        enabled: true,
+        action: Action::default(),
+        segment: segment(&rule.segment),
+        kind: kind(&rule.detector, Thousandths(rule.weight)),
+    };
+    rules::RuleSet::new(Thousandths(rules.alert_threshold), combination, rules.rules.iter().map(rule))
+}
+
+fn segment(segment: &Segment) -> rules::Segment {
+    let ids = |ids: &[String]| ids.iter().map(Id::from).collect();
+    rules::Segment {
+        payment_methods: ids(&segment.payment_methods),
+        stores: ids(&segment.stores),
+        currencies: segment.currencies.iter().filter_map(|code| Currency::parse(code)).collect(),
+        amount_from: segment.amount_from.map(Cents),
+        amount_below: segment.amount_below.map(Cents),
+    }
+}
+
+fn kind(detector: &Detector, weight: Thousandths) -> Kind {
+    match *detector {
+        Detector::HighValue { minimum_history, multiple } => {
+            Kind::HighValue(HighValue { weight, minimum_history, multiple: Thousandths(multiple) })
+        }
+        Detector::Velocity { limit, window_seconds } => {
+            Kind::Velocity(Velocity { weight, limit, window_seconds })
+        }
+        Detector::ImpossibleTravel { distance, within_seconds, full_score } => {
+            Kind::ImpossibleTravel(ImpossibleTravel {
+                weight,
+                distance_km: Thousandths(distance),
+                within_seconds,
+                full_score_km: Thousandths(full_score),
+            })
+        }
+        Detector::UnusualHour { minimum_history, deviations } => {
+            Kind::UnusualHour(UnusualHour { weight, minimum_history, deviations: Thousandths(deviations) })
+        }
+        Detector::Blacklist => Kind::Blacklist(Blacklist { weight }),
+        Detector::CardTesting { small_amount, minimum_count, window_seconds, multiple } => {
+            Kind::CardTesting(CardTesting {
+                enabled: true,
+                weight,
+                small_amount: Thousandths(small_amount),
+                minimum_count,
+                window_seconds,
+                multiple: Thousandths(multiple),
+            })
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use streamflow_dataflow::changes::ViewChange;
-use streamflow_dataflow::detectors::RulesChange;
+use streamflow_dataflow::rules::{RulesChange, Version};
 use streamflow_dataflow::score::{Alerted, Scored, Settled};
 use streamflow_oracle::{AlertRow, Expected, TransactionRow};
 
@@ -183,7 +183,7 @@ fn balance(books: &BTreeMap<(u16, String), i64>, wrong: &mut Differences) {
 fn passed_through(case: &Case, frontier: u64, tables: &Tables, expected: &Expected, wrong: &mut Differences) {
     let version = |version: &streamflow_oracle::RulesVersion| RulesChange {
         applies_from: version.applies_from,
-        rules: graph_rules(&version.rules),
+        version: Version::configured(graph_rules(&version.rules)),
     };
     let rules: Vec<RulesChange> = case.rules_before(frontier).iter().map(version).collect();
     wrong.equal("rules", &tables.rules_changes, &rules);

@@ -81,8 +81,7 @@ fn clocks(case: &mut Case, partitions: &BTreeSet<(u16, u16)>, dice: &mut Dice) {
     }
 }
 
-/// Lets the restart before `epoch` change horizon and retention, and the rules: their windows may grow, because what
-/// they look back to is restored. Those of later versions do not.
+/// Lets the restart before `epoch` change horizon and retention, and the rules.
 pub(crate) fn change_at_restart(case: &mut Case, epoch: u64, dice: &mut Dice) {
     let horizon = match dice.below(3) {
         0 => case.horizon,
@@ -94,25 +93,19 @@ pub(crate) fn change_at_restart(case: &mut Case, epoch: u64, dice: &mut Dice) {
     for version in case.rules_versions.iter_mut().filter(|version| version.epoch >= epoch) {
         version.applies_from += (case.horizon - horizon).max(0);
     }
-    let rules = dice.chance(50).then(|| generator::rules(dice, 3600));
+    let rules = dice.chance(50).then(|| generator::random_rules(dice));
     if let Some(rules) = rules.clone() {
         let applies_from = match case.watermark(epoch, &case.recompute(epoch)) {
             known @ (i64::MIN | i64::MAX) => known,
             watermark => watermark - horizon,
         };
         let place = case.rules_versions.partition_point(|version| version.epoch < epoch);
-        let longest = rules.velocity_window_seconds;
-        for RulesVersion { rules, .. } in &mut case.rules_versions[place..] {
-            rules.velocity_window_seconds = rules.velocity_window_seconds.min(longest);
-            rules.card_testing_window_seconds = rules.card_testing_window_seconds.min(longest);
-        }
         case.rules_versions.insert(place, RulesVersion { epoch, applies_from, rules });
     }
     case.restart = Some(Restart { epoch, horizon, retention, rules });
 }
 
-/// Changes of the rules, none of which reaches back to what is final. Windows do not grow: what lies before
-/// the longest window of the time is forgotten.
+/// Changes of the rules, none of which reaches back to what is final.
 pub(crate) fn change_rules(case: &mut Case, dice: &mut Dice) {
     let changes = if dice.chance(50) { dice.between(1, 4) } else { 0 };
     let mut epochs: Vec<u64> =
@@ -127,7 +120,7 @@ pub(crate) fn change_rules(case: &mut Case, dice: &mut Dice) {
             watermark => watermark - case.horizon,
         };
         let applies_from = settled + dice.between(0, 3) * dice.between(0, case.horizon);
-        let rules = generator::rules(dice, case.rules.velocity_window_seconds);
+        let rules = generator::random_rules(dice);
         case.rules_versions.push(RulesVersion { epoch, applies_from, rules });
     }
 }

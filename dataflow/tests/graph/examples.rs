@@ -7,7 +7,7 @@ use crate::tables::Tables;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use streamflow_dataflow::score::Verdict;
-use streamflow_oracle::{AlertRow, RawEvent, Rules, TransactionRow};
+use streamflow_oracle::{AlertRow, RawEvent, RuleSet, Rules, TransactionRow};
 
 /// 2026-01-05, midnight UTC.
 const MIDNIGHT: i64 = 1_767_571_200 * SECOND;
@@ -29,7 +29,7 @@ impl Story {
             retention: HOUR,
             correction_retention: 120 * DAY,
             zone: chrono_tz::UTC,
-            rules: Rules::default(),
+            rules: RuleSet::default(),
             events: Vec::new(),
             rules_versions: Vec::new(),
             partition_times: vec![announced(0), announced(BLACKLIST)],
@@ -121,7 +121,7 @@ impl Outcome {
 
     fn evidence(&self, id: &str, rule: &str) -> Value {
         let mut hits = self.verdicts[id].hits.iter();
-        hits.find(|hit| hit.rule().id() == rule).map_or(Value::Null, |hit| hit.details())
+        hits.find(|hit| hit.rule.as_str() == rule).map_or(Value::Null, |hit| hit.details())
     }
 }
 
@@ -174,7 +174,7 @@ fn an_amount_is_compared_with_earlier_ones_in_its_currency_only() {
 #[test]
 fn small_payments_in_another_currency_try_out_no_card() {
     let mut story = Story::new();
-    story.case.rules.card_testing_enabled = true;
+    story.case.rules = Rules { card_testing_enabled: true, ..Rules::default() }.into();
     for (number, currency) in ["USD", "USD", "BRL", "USD", "BRL", "BRL"].iter().enumerate() {
         let currency = json!({"currency": currency});
         story.pay(&format!("small-{number}"), number as i64 * 4 * MINUTE, "1.00", &currency);

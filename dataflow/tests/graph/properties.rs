@@ -169,7 +169,7 @@ fn the_cases_hold_all_that_can_happen() {
             match change {
                 ViewChange::AlertChange(change) => {
                     seen.extend([change.kind.as_str(), change.cause.as_str()].map(str::to_owned));
-                    seen.extend(change.alert.rules().map(|rule| rule.id().to_owned()));
+                    seen.extend(change.alert.rules().map(|rule| rule.to_string()));
                 }
                 ViewChange::Books((BooksEntry::Ended { account, .. }, _)) => {
                     seen.insert(account.as_str().to_owned());

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use streamflow_dataflow::amendments::Pending;
 use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
 use streamflow_dataflow::controls::ControlChange;
-use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::history::Slicing;
 use streamflow_dataflow::operators::watermark::Clock;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
+use streamflow_dataflow::rules::{RulesChange, Version};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;
 use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
@@ -70,7 +70,8 @@ impl Past {
         let mut rows = Rows::default();
         changes.iter().for_each(|(_, change)| rows.apply(change.clone()));
         // What the tables hold once a pipeline has started.
-        let first = RulesChange { applies_from: i64::MIN, rules: graph_rules(&case.rules) };
+        let first =
+            RulesChange { applies_from: i64::MIN, version: Version::configured(graph_rules(&case.rules)) };
         let controls = [ControlChange::Rules(first)].into_iter().chain(rows.controls).collect();
         let held_before =
             rows.pending.values().map(|pending| pending.held_before(settings.correction_horizon));

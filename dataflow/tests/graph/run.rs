@@ -11,10 +11,10 @@ use std::time::Duration;
 use streamflow_dataflow::amendments::SettleCustomer;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::decode::Event;
-use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::graph::{Wanted, build};
 use streamflow_dataflow::inputs::{InputHandles, Inputs, RestoredHandles};
 use streamflow_dataflow::operators::watermark::Clock;
+use streamflow_dataflow::rules::{RulesChange, Version};
 use streamflow_dataflow::score::{Alerted, Scored, Settled};
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{Record, Source};
@@ -242,8 +242,9 @@ impl<'a> Answering<'a> {
 /// Sends the announcements and clocks of the worker's partitions and, on the first worker, the rules.
 fn send_controls(case: &Case, epoch: u64, index: usize, peers: usize, handles: &mut InputHandles) {
     for version in case.rules_versions.iter().filter(|version| version.epoch == epoch && index == 0) {
-        let rules = graph_rules(&version.rules);
-        handles.rules.send(RulesChange { applies_from: version.applies_from, rules });
+        let applies_from = version.applies_from;
+        let version = Version::configured(graph_rules(&version.rules));
+        handles.rules.send(RulesChange { applies_from, version });
     }
     let own = |sent: &&SentTime| case.reader(sent.topic, sent.partition, peers) == index;
     for sent in case.partition_times.iter().filter(|sent| sent.epoch == epoch).filter(own) {

@@ -5,9 +5,10 @@ use streamflow_dataflow::amendments::{Answer, FinalPast, FinalPlace, Pending, Pr
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::detectors::stored::StoredEvidence;
-use streamflow_dataflow::detectors::{EarlierTransaction, Evidence, Hit, Rule};
+use streamflow_dataflow::detectors::{EarlierTransaction, Evidence, Hit};
 use streamflow_dataflow::history::Judge;
 use streamflow_dataflow::operators::watermark::settled;
+use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::score::{Amended, Scored};
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::timestamp::MINUTE;
@@ -130,8 +131,8 @@ fn leaves_out(pending: &Pending) -> bool {
 }
 
 /// A hit whose evidence is not stored.
-fn hit_of(rule: Rule, score: Score) -> Hit {
-    Hit { score, evidence: Evidence::Stored(StoredEvidence { rule, details: String::new() }) }
+fn hit_of(rule: RuleId, score: Score) -> Hit {
+    Hit { rule, score, evidence: Evidence::Stored(StoredEvidence { details: String::new() }) }
 }
 
 fn final_past(transactions: &[&Transaction]) -> FinalPast {

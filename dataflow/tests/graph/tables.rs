@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use streamflow_dataflow::alerts::{Alert, AlertChange, AlertEvidence, ChangeKind};
 use streamflow_dataflow::changes::ViewChange;
-use streamflow_dataflow::detectors::RulesChange;
+use streamflow_dataflow::rules::RulesChange;
 use streamflow_dataflow::score::{Alerted, Scored};
 use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_dataflow::views::quality::{Measure, QualityKey};
@@ -262,7 +262,7 @@ fn apply_row(row: ViewRow, views: &mut Expected) {
                 alone: row.alone,
                 score: row.score_thousandths,
             });
-            upsert(&mut views.rule_performance, (date_key(key.day), key.rule.id().to_owned()), row);
+            upsert(&mut views.rule_performance, (date_key(key.day), key.rule.to_string()), row);
         }
         ViewRow::RealtimeMetrics((key, row)) => {
             upsert(&mut views.minutes, (key.start, key.currency.to_string()), row.map(customer_sales));
@@ -293,7 +293,7 @@ fn transaction(scored: &Scored) -> TransactionRow {
         score: i64::from(scored.verdict.score.thousandths()),
         is_fraud: scored.verdict.alert,
         rules: (scored.verdict.hits.iter())
-            .map(|hit| (hit.rule.id().to_owned(), i64::from(hit.score.thousandths())))
+            .map(|hit| (hit.rule.to_string(), i64::from(hit.score.thousandths())))
             .collect(),
     }
 }
@@ -308,7 +308,7 @@ pub(crate) fn alerted_row(Alerted { transaction, verdict }: &Alerted) -> AlertRo
         currency: transaction.currency.as_str().to_owned(),
         event_time: transaction.event_time,
         score: i64::from(verdict.score.thousandths()),
-        rules: verdict.hits.iter().map(|hit| hit.rule.id().to_owned()).collect(),
+        rules: verdict.hits.iter().map(|hit| hit.rule.to_string()).collect(),
         details: Value::Null,
     }
 }
@@ -322,7 +322,7 @@ pub(crate) fn alert_row(alert: &Alert) -> AlertRow {
         currency: alert.currency.as_str().to_owned(),
         event_time: alert.event_time,
         score: i64::from(alert.score.thousandths()),
-        rules: alert.rules().map(|rule| rule.id().to_owned()).collect(),
+        rules: alert.rules().map(|rule| rule.to_string()).collect(),
         details: alert.rule_details(),
     }
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::amendments::Pending;
 use streamflow_dataflow::detectors::stored::StoredEvidence;
-use streamflow_dataflow::detectors::{Evidence, Hit, Rule};
+use streamflow_dataflow::detectors::{Evidence, Hit};
+use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::score::{Amended, Scored, ShownHit, ShownVerdict};
 use streamflow_model::{Cents, Currency, Id, PartitionId, Place, Score, Source, Transaction};
 
@@ -84,11 +85,13 @@ fn source(row: &Row, topics: &Topics) -> Result<Source, PostgresError> {
 fn verdict(row: &Row) -> Result<ShownVerdict, PostgresError> {
     let score: i16 = row.try_get(15)?;
     let scores: Map<String, Value> = json(row.try_get(16)?)?;
-    let hit = |rule: Rule| {
-        let score = scores.get(rule.id())?.as_i64()?;
-        Some(ShownHit { rule, score: Score::ratio(score.into(), 1000) })
+    let hit = |(id, score): (&String, &Value)| {
+        let rule = RuleId::new(id).ok_or_else(|| impossible(format!("rule `{id}`")))?;
+        let score = score.as_i64().ok_or_else(|| impossible(format!("score {score}")))?;
+        Ok(ShownHit { rule, score: Score::ratio(score.into(), 1000) })
     };
-    let hits = Rule::ALL.into_iter().filter_map(hit).collect();
+    let mut hits: Vec<ShownHit> = scores.iter().map(hit).collect::<Result<_, PostgresError>>()?;
+    hits.sort_by_key(|hit| hit.rule);
     Ok(ShownVerdict { score: Score::ratio(score.into(), 1000), alert: row.try_get(17)?, hits })
 }
 
@@ -96,9 +99,9 @@ fn verdict(row: &Row) -> Result<ShownVerdict, PostgresError> {
 fn hits(row: &Row, verdict: &ShownVerdict) -> Result<Vec<Hit>, PostgresError> {
     let details: Map<String, Value> = json(row.try_get(19)?)?;
     let hit = |ShownHit { rule, score }: &ShownHit| {
-        let details = details.get(rule.id()).map(Value::to_string).unwrap_or_default();
-        let evidence = Evidence::Stored(StoredEvidence { rule: *rule, details });
-        Hit { score: *score, evidence }
+        let details = details.get(rule.as_str()).map(Value::to_string).unwrap_or_default();
+        let evidence = Evidence::Stored(StoredEvidence { details });
+        Hit { rule: *rule, score: *score, evidence }
     };
     Ok(verdict.hits.iter().map(hit).collect())
 }

@@ -8,7 +8,7 @@
 //! streamflow.pending_events ──(the first of each customer)──┐
 //! silver.transactions, gold.fact_fraud_alerts ── the version found ─────────┼──> Answer
 //!          `` ── what is final of the customer, what precedes the version ──┤
-//! streamflow.rules, silver.blacklist ── the verdict on a corrected one ─────┘
+//! gold.rule_versions, silver.blacklist ── the verdict on a corrected one ─────┘
 //! ```
 
 mod customers;
@@ -125,7 +125,7 @@ impl Answers {
             .collect();
         let controls = controls(snapshot)?;
         let resume = Resume { controls, ..Resume::default() };
-        let look_back = longest_look_back(&self.settings.rules, &resume);
+        let look_back = longest_look_back(&self.settings, &resume);
         let verdicts = verdicts(snapshot, &cases, &self.settings, &resume.controls, look_back)?;
         let pasts = final_pasts(snapshot, &cases, look_back)?;
         let spots = |of: fn(&Case) -> Option<&streamflow_model::Transaction>| {

@@ -30,9 +30,9 @@ use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::amendments::Pending;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::controls::ControlChange;
-use streamflow_dataflow::detectors::Rules;
 use streamflow_dataflow::history::Slicing;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
+use streamflow_dataflow::rules::RuleSet;
 use streamflow_dataflow::settings::Settings;
 use streamflow_dataflow::views::{Facts, View, Visit};
 use streamflow_model::timestamp::MINUTE;
@@ -137,7 +137,7 @@ impl<'a> Hydration<'a> {
         let settled = resume.settled(settings);
         let folded_before = Slicing::new(settings.correction_horizon).folded_before(settled);
         let remembered_since = settled.saturating_sub(settings.identity_retention);
-        let looked_back_to = folded_before.saturating_sub(longest_look_back(&settings.rules, resume));
+        let looked_back_to = folded_before.saturating_sub(longest_look_back(settings, resume));
         Self {
             progress,
             topics,
@@ -189,14 +189,15 @@ impl<'a> Hydration<'a> {
     }
 }
 
-/// How far back a detector can look from a transaction, microseconds, whatever rules apply to it.
-pub(crate) fn longest_look_back(rules: &Rules, resume: &Resume) -> i64 {
+/// How far back a rule can look from a transaction, microseconds, whatever rules apply to it.
+pub(crate) fn longest_look_back(settings: &Settings, resume: &Resume) -> i64 {
     let versions = resume.controls.iter().filter_map(|change| match change {
-        ControlChange::Rules(change) => Some(&change.rules),
+        ControlChange::Rules(change) => Some(&change.version.rules),
         ControlChange::List(_) => None,
     });
-    let reach = |rules: &Rules| rules.look_back().farthest();
-    versions.chain([rules]).map(reach).max().unwrap_or_default().max(MINUTE)
+    let reach = |rules: &RuleSet| rules.look_back().farthest();
+    let longest = versions.chain([&settings.rules]).map(reach).max().unwrap_or_default();
+    longest.max(settings.longest_window).max(MINUTE)
 }
 
 #[cfg(test)]

@@ -9,14 +9,14 @@ use postgres::{Client, GenericClient, Row};
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::controls::ControlChange;
-use streamflow_dataflow::detectors::RulesChange;
 use streamflow_dataflow::resume::Resume;
+use streamflow_dataflow::rules::{RulesChange, document};
 use streamflow_model::{Entity, ListChange, ListEntry, PartitionId};
 
 /// Both in order; infinite instants have no number.
 const CONTROLS: &str = "SELECT ingested_at, version, applies_from, NULL AS kind, NULL AS id, \
          false AS removed, NULL::timestamptz AS valid_from, NULL::timestamptz AS expires_at, NULL AS reason, \
-         rules::text AS rules FROM streamflow.rules \
+         rules::text AS rules FROM gold.rule_versions \
      UNION ALL SELECT ingested_at, version, applies_from, entity_kind, entity_id, removed, valid_from, expires_at, \
          reason, NULL FROM silver.blacklist \
      ORDER BY ingested_at, version";
@@ -65,8 +65,9 @@ fn partitions(progress: &Progress, topics: &Topics) -> Vec<PartitionPosition> {
 fn control(row: &Row) -> Result<ControlChange, PostgresError> {
     let applies_from = instant(row, "applies_from")?.unwrap_or(i64::MIN);
     if let Some(rules) = row.try_get::<_, Option<&str>>("rules")? {
-        let rules = serde_json::from_str(rules).map_err(|error| impossible(format!("rules: {error}")))?;
-        return Ok(ControlChange::Rules(RulesChange { applies_from, rules }));
+        let version = document::parse(rules.as_bytes());
+        let version = version.map_err(|problem| impossible(format!("rules: {problem}")))?;
+        return Ok(ControlChange::Rules(RulesChange { applies_from, version }));
     }
     let (kind, id): (&str, &str) = (row.try_get("kind")?, row.try_get("id")?);
     let entity = Entity::new(kind, id).ok_or_else(|| impossible(format!("a listed `{kind}`")))?;

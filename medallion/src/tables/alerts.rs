@@ -14,7 +14,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
 use streamflow_dataflow::alerts::{AlertChange, ChangeKind};
-use streamflow_dataflow::detectors::Rule;
 use streamflow_model::calendar::date_key;
 use streamflow_model::timestamp::Rfc3339;
 use streamflow_model::{Calendar, Cents, Id};
@@ -192,7 +191,7 @@ impl Alerts<'_> {
             customer_id: &alert.customer,
             store_id: &alert.store,
             fraud_score: alert.score.to_string(),
-            rules_triggered: alert.rules().map(Rule::id).collect(),
+            rules_triggered: alert.rules().map(|rule| rule.to_string()).collect(),
             rule_details: alert.rule_details(),
             transaction_amount: Cents(alert.amount).to_string(),
             currency: alert.currency.as_str(),
@@ -234,7 +233,7 @@ struct Message<'a> {
     customer_id: &'a str,
     store_id: &'a str,
     fraud_score: String,
-    rules_triggered: Vec<&'static str>,
+    rules_triggered: Vec<String>,
     rule_details: Value,
     transaction_amount: String,
     currency: &'a str,

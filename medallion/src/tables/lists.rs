@@ -1,10 +1,10 @@
-//! `silver.blacklist` and `streamflow.rules`: versions, appended.
+//! `silver.blacklist` and `gold.rule_versions`: versions, appended.
 
 use crate::changes::Changes;
 use crate::encoding::{Fields, micros};
 use crate::output::Output;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::detectors::RulesChange;
+use streamflow_dataflow::rules::{RulesChange, document};
 use streamflow_model::ListChange;
 
 /// Appends the versions in order.
@@ -39,16 +39,15 @@ fn write_list(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), Post
 fn write_rules(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {
     let mut rows = CopyRows::new(3);
     for change in &changes.rules {
-        let RulesChange { applies_from, rules } = &change.value;
-        let rules = serde_json::to_string(rules).map_err(|error| PostgresError::Rows(error.to_string()))?;
+        let RulesChange { applies_from, version } = &change.value;
         rows.begin();
         rows.instant(*applies_from);
-        rows.text(&rules);
+        rows.text(&document::write(version, None).to_string());
         rows.instant(micros(change.time));
     }
     output.copy(
-        "streamflow.rules",
-        "COPY streamflow.rules (applies_from, rules, ingested_at) FROM STDIN (FORMAT binary)",
+        "gold.rule_versions",
+        "COPY gold.rule_versions (applies_from, rules, ingested_at) FROM STDIN (FORMAT binary)",
         &rows,
     )
 }

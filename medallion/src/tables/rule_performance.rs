@@ -3,7 +3,7 @@
 use super::view::{Aggregate, Column, Table, Value};
 use crate::copy_out::impossible;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::detectors::Rule;
+use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
 use streamflow_model::calendar::day_of_key;
 use streamflow_model::timestamp::DAY;
@@ -15,7 +15,7 @@ pub static TABLE: Aggregate<RuleDay, Hits> = Aggregate {
         "gold.rule_performance",
         &[
             Column { name: "date_key", value: Value::Day(|key| key.day) },
-            Column { name: "rule_id", value: Value::Text(|key| key.rule.id()) },
+            Column { name: "rule_id", value: Value::Text(|key| key.rule.as_str()) },
         ],
         &[
             Column { name: "hits", value: Value::Count(|row| row.hits) },
@@ -40,7 +40,6 @@ pub static TABLE: Aggregate<RuleDay, Hits> = Aggregate {
          GROUP BY 1, 2",
 };
 
-fn rule(id: &str) -> Result<Rule, PostgresError> {
-    let rule = Rule::ALL.into_iter().find(|rule| rule.id() == id);
-    rule.ok_or_else(|| impossible(format!("rule `{id}`")))
+fn rule(id: &str) -> Result<RuleId, PostgresError> {
+    RuleId::new(id).ok_or_else(|| impossible(format!("rule `{id}`")))
 }

@@ -175,7 +175,7 @@ fn push_verdict(row: &mut impl Fields, verdict: &ShownVerdict) {
 
 /// The score of each hit by its rule's id, as JSON; `None` without hits, which is nearly always.
 fn rule_scores(verdict: &ShownVerdict) -> Option<String> {
-    let scores = verdict.hits.iter().map(|hit| (hit.rule.id(), hit.score.thousandths()));
+    let scores = verdict.hits.iter().map(|hit| (hit.rule.to_string(), hit.score.thousandths()));
     (!verdict.hits.is_empty()).then(|| serde_json::Value::from_iter(scores).to_string())
 }
 

@@ -13,7 +13,8 @@ use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
 use streamflow_dataflow::detectors::blacklist::BlacklistEvidence;
 use streamflow_dataflow::detectors::high_value::HighValueEvidence;
 use streamflow_dataflow::detectors::velocity::VelocityEvidence;
-use streamflow_dataflow::detectors::{Evidence, Hit, Rule};
+use streamflow_dataflow::detectors::{Evidence, Hit};
+use streamflow_dataflow::rules::{RuleId, Rules};
 use streamflow_dataflow::score::{Scored, ShownHit, ShownVerdict, Verdict};
 use streamflow_dataflow::views::quality::{Measure, QualityKey};
 use streamflow_model::timestamp::MINUTE;
@@ -218,7 +219,7 @@ impl World {
 
     fn verdict(&mut self) -> ShownVerdict {
         let mut hits = Vec::new();
-        for (rule, one_in) in [(Rule::HighValue, 3), (Rule::Velocity, 4), (Rule::Blacklist, 5)] {
+        for (rule, one_in) in [(HIGH_VALUE, 3), (VELOCITY, 4), (Rules::IDS[4], 5)] {
             if self.rng.random_range(0..one_in) == 0 {
                 hits.push(ShownHit { rule, score: self.score() });
             }
@@ -304,20 +305,21 @@ fn voided(mut old: Scored) -> Scored {
     old
 }
 
+const HIGH_VALUE: RuleId = Rules::IDS[0];
+const VELOCITY: RuleId = Rules::IDS[1];
+
 /// The alert of a transaction that has one; the evidence is made up.
 pub fn alert_of(scored: &Scored) -> Option<Alert> {
-    let evidence = |rule: Rule| match rule {
-        Rule::HighValue => {
-            Evidence::HighValue(HighValueEvidence { amount: Cents(5), mean: Cents(1), count: 7 })
-        }
-        Rule::Velocity => Evidence::Velocity(VelocityEvidence { count: 7, window: 600_000_000 }),
+    let evidence = |rule: RuleId| match rule {
+        HIGH_VALUE => Evidence::HighValue(HighValueEvidence { amount: Cents(5), mean: Cents(1), count: 7 }),
+        VELOCITY => Evidence::Velocity(VelocityEvidence { count: 7, window: 600_000_000 }),
         _ => Evidence::Blacklist(BlacklistEvidence {
             entity: Entity::Customer(scored.transaction.customer.clone()),
             entry: ListEntry { reason: Some(HOSTILE.concat()), ..ListEntry::default() },
         }),
     };
     let ShownVerdict { score, alert, hits } = &scored.verdict;
-    let hits = hits.iter().map(|hit| Hit { score: hit.score, evidence: evidence(hit.rule) });
+    let hits = hits.iter().map(|hit| Hit { rule: hit.rule, score: hit.score, evidence: evidence(hit.rule) });
     let verdict = Verdict { score: *score, alert: *alert, hits: hits.collect() };
     Alert::from_verdict(&scored.transaction, &verdict)
 }

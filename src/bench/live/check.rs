@@ -18,7 +18,8 @@ pub fn wrong(deployment: &Deployment, events: u64, is_mock: bool) -> Result<Opti
     let config = &deployment.config;
     if is_mock {
         // It forgets records and has no times of its own: only the tables can be compared.
-        let comparisons = streamflow_verification::all(&mut deployment.connect()?, &config.rules)?;
+        let comparisons =
+            streamflow_verification::all(&mut deployment.connect()?, &config.rules.clone().into())?;
         let differing = comparisons.into_iter().find(|comparison| comparison.differing > 0);
         return Ok(differing.map(|found| format!("{}: {} rows differ", found.table, found.differing)));
     }

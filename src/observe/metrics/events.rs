@@ -3,8 +3,9 @@
 use super::samples::{Metric, Samples};
 use super::{Family, Observed};
 use crate::observe::books;
+use std::collections::BTreeSet;
 use streamflow_dataflow::alerts::{Cause, ChangeKind};
-use streamflow_dataflow::detectors::Rule;
+use streamflow_dataflow::rules::{RuleId, Rules};
 
 const READ: Metric = Metric::counter(
     "streamflow_events_read_total",
@@ -62,9 +63,11 @@ fn read(observed: &Observed, samples: &mut Samples) {
             let count = totals.alerts.get(&(change, cause)).copied().unwrap_or(0);
             samples.count(&ALERTS, &[change.as_str(), cause.as_str()], count);
         }
-        for rule in Rule::ALL {
+        let seen = totals.rules.keys().map(|(rule, _)| *rule);
+        let rules: BTreeSet<RuleId> = Rules::IDS.into_iter().chain(seen).collect();
+        for rule in rules {
             let count = totals.rules.get(&(rule, change)).copied().unwrap_or(0);
-            samples.count(&RULES, &[rule.id(), change.as_str()], count);
+            samples.count(&RULES, &[rule.as_str(), change.as_str()], count);
         }
     }
 }

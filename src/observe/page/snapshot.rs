@@ -174,7 +174,7 @@ struct Alert {
 
 #[derive(Debug, Serialize)]
 struct Rule {
-    rule: &'static str,
+    rule: String,
     explanation: Option<String>,
     evidence: Option<Value>,
 }
@@ -367,6 +367,6 @@ impl Rule {
             // Why somebody is on a list is what a person wrote, perhaps with names.
             fields.remove("reason");
         }
-        Self { rule: hit.rule().id(), explanation: Some(hit.explanation()), evidence: Some(evidence) }
+        Self { rule: hit.rule.to_string(), explanation: Some(hit.explanation()), evidence: Some(evidence) }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use streamflow_connectors::postgres::committer::Commit;
 use streamflow_dataflow::alerts::{AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
-use streamflow_dataflow::detectors::Rule;
+use streamflow_dataflow::rules::RuleId;
 use streamflow_medallion::{Progress, Topics};
 use streamflow_model::{BooksEntry, PartitionId};
 
@@ -26,7 +26,7 @@ pub struct Totals {
     /// Changes of alerts.
     pub alerts: BTreeMap<(ChangeKind, Cause), u64>,
     /// Changes of alerts by each of the rules that the alert has.
-    pub rules: BTreeMap<(Rule, ChangeKind), u64>,
+    pub rules: BTreeMap<(RuleId, ChangeKind), u64>,
     /// Epochs with changes.
     pub epochs: u64,
     /// Seconds that commits took.
@@ -52,7 +52,7 @@ pub struct Submission {
     books: BTreeMap<BooksEntry, Option<i64>>,
     partitions: BTreeMap<PartitionId, PartitionPosition>,
     alerts: BTreeMap<(ChangeKind, Cause), u64>,
-    rules: BTreeMap<(Rule, ChangeKind), u64>,
+    rules: BTreeMap<(RuleId, ChangeKind), u64>,
     latest_alerts: VecDeque<LatestAlert>,
     epochs: u64,
 }

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use case::{Case, Column, Expectation};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::rules::RuleSet;
 use streamflow_verification as verification;
 use world::World;
 
@@ -47,7 +47,7 @@ fn every_record_ends_where_the_specification_says() {
     check_transactions(&mut world, &sent["transactions"]);
     check_entities(&mut world);
     check_alert(&mut world);
-    let differing: Vec<_> = verification::all(&mut world.client, &Rules::default()).unwrap();
+    let differing: Vec<_> = verification::all(&mut world.client, &RuleSet::default()).unwrap();
     let differing: Vec<_> = differing.into_iter().filter(|comparison| comparison.differing > 0).collect();
     assert!(differing.is_empty(), "{differing:#?}");
     check_published(&mut world, &sent);

@@ -13,13 +13,13 @@ mod views;
 use crate::comparison::Comparison;
 use crate::error::VerificationError;
 use crate::snapshot::Snapshot;
-use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::rules::RuleSet;
 use streamflow_medallion::{Progress, Topics};
 
-/// Compares all tables. `rules` are those in force before the first version in `streamflow.rules`.
+/// Compares all tables. `rules` are those in force before the first version in `gold.rule_versions`.
 pub(crate) fn compare(
     snapshot: &mut Snapshot<'_>,
-    rules: &Rules,
+    rules: &RuleSet,
 ) -> Result<Vec<Comparison>, VerificationError> {
     // In the order of their keys, which is that of the configuration they were first seen with.
     let sql = "SELECT topic FROM streamflow.topics ORDER BY topic_key";

@@ -7,7 +7,7 @@ use crate::snapshot::{Snapshot, instant_or_null, narrow, text};
 use chrono_tz::Tz;
 use serde_json::json;
 use std::collections::BTreeSet;
-use streamflow_dataflow::detectors::Rules;
+use streamflow_dataflow::rules::{RuleSet, document};
 use streamflow_medallion::{Progress, Topics};
 use streamflow_model::timestamp::Rfc3339;
 use streamflow_oracle::{Expected, Oracle, OracleSettings, RawEvent, RulesVersion, TopicRole};
@@ -21,7 +21,7 @@ pub(super) fn recompute(
     topics: &Topics,
     received: &[Received],
     progress: &Progress,
-    rules: &Rules,
+    rules: &RuleSet,
 ) -> Result<Expected, VerificationError> {
     let mut events = list_versions(snapshot, blacklist(topics))?;
     events.extend(received.iter().map(|received| received.event.clone()));
@@ -87,14 +87,14 @@ fn list_versions(snapshot: &mut Snapshot<'_>, topic: u16) -> Result<Vec<RawEvent
 
 fn rules_versions(snapshot: &mut Snapshot<'_>) -> Result<Vec<RulesVersion>, VerificationError> {
     let sql = "SELECT CASE WHEN isfinite(applies_from) THEN applies_from END, rules::text \
-         FROM streamflow.rules ORDER BY version";
+         FROM gold.rule_versions ORDER BY version";
     snapshot.rows(sql, &[], |row| {
-        let rules: Rules =
-            serde_json::from_str(row.try_get(1)?).map_err(|error| unreadable("streamflow.rules", &error))?;
+        let version = document::parse(row.try_get::<_, &str>(1)?.as_bytes())
+            .map_err(|problem| unreadable("gold.rule_versions", &problem))?;
         Ok(RulesVersion {
             epoch: 0,
             applies_from: instant_or_null(row, 0)?.unwrap_or(i64::MIN),
-            rules: for_oracle(&rules),
+            rules: for_oracle(&version.rules),
         })
     })
 }

@@ -32,8 +32,8 @@ use published::Before;
 use std::collections::BTreeMap;
 use streamflow_connectors::kafka::KafkaSettings;
 use streamflow_connectors::postgres::{PostgresSettings, connect};
-use streamflow_dataflow::detectors::Rules;
 use streamflow_dataflow::dimensions::Role;
+use streamflow_dataflow::rules::RuleSet;
 use streamflow_medallion::Progress;
 
 /// What is verified: a database, the topics that it is computed from, and those that its publisher writes.
@@ -43,8 +43,8 @@ pub struct Deployment {
     pub kafka: KafkaSettings,
     /// The database.
     pub postgres: PostgresSettings,
-    /// Those in force before the first version in `streamflow.rules`.
-    pub rules: Rules,
+    /// Those in force before the first version in `gold.rule_versions`.
+    pub rules: RuleSet,
     /// The topics that are read.
     pub inputs: Vec<(String, Role)>,
     /// The topic of alert changes.

@@ -1,6 +1,7 @@
 //! Random cases: few customers and stores, so that everything that can collide does.
 
 mod dimensions;
+mod rules;
 
 use crate::case::{Case, DAY, HOUR, MINUTE, SECOND};
 use crate::cut;
@@ -8,7 +9,9 @@ use crate::dice::Dice;
 use crate::payload::{self, Draft, PLACES};
 use std::collections::BTreeMap;
 use streamflow_dataflow::settings::Settings;
-use streamflow_oracle::{RawEvent, Rules};
+use streamflow_oracle::{RawEvent, RuleSet};
+
+pub(crate) use rules::random_rules;
 
 /// What a case may hold.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +85,7 @@ fn of_customers(seed: u64, scope: Scope, customers: usize) -> Case {
     let horizon = *dice.pick(if hot { &horizons[3..] } else { &horizons });
     let retention = *dice.pick(&[horizon, horizon, 2 * horizon, horizon.max(HOUR)]);
     let zone = *dice.pick(&ZONES);
-    let rules = if dice.chance(40) { Rules::default() } else { rules(&mut dice, 900) };
+    let rules = if dice.chance(40) { RuleSet::default() } else { random_rules(&mut dice) };
     let partitions = transaction_partitions(&mut dice);
     let files = dice.chance(15);
     let mut generator = Generator {
@@ -143,30 +146,6 @@ fn transaction_partitions(dice: &mut Dice) -> BTreeMap<(u16, u16), Partition> {
         }
     }
     partitions
-}
-
-/// Rules that are likely to raise alerts and to meet their limits exactly.
-pub(crate) fn rules(dice: &mut Dice, longest_window: u32) -> Rules {
-    let window = (*dice.pick(&[1, 60, 600, 900, 3600])).min(longest_window);
-    Rules {
-        alert_threshold: *dice.pick(&[100, 500, 700, 1000]),
-        high_value_weight: *dice.pick(&[0, 300, 500]),
-        high_value_minimum_history: *dice.pick(&[1, 2, 5]),
-        high_value_multiple: *dice.pick(&[1000, 1500, 3000]),
-        velocity_limit: *dice.pick(&[1, 2, 3, 5]),
-        velocity_window_seconds: window,
-        travel_distance: *dice.pick(&[0, 100_000, 500_000]),
-        travel_within_seconds: *dice.pick(&[60, 3600, 86_400]),
-        hour_minimum_history: *dice.pick(&[2, 3, 5]),
-        hour_deviations: *dice.pick(&[500, 1000, 2000]),
-        card_testing_enabled: dice.chance(60),
-        card_testing_weight: *dice.pick(&[0, 250, 500]),
-        card_testing_small_amount: *dice.pick(&[40_000, 50_000, 100_001]),
-        card_testing_minimum_count: *dice.pick(&[1, 2, 3]),
-        card_testing_window_seconds: (*dice.pick(&[1, 600, 1800])).min(longest_window),
-        card_testing_multiple: *dice.pick(&[1000, 1500, 3000]),
-        ..Rules::default()
-    }
 }
 
 impl Generator {
