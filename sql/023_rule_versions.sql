@@ -23,7 +23,10 @@ SET rules = json_build_object(
 
 ALTER TABLE gold.rule_versions
     ADD COLUMN author text GENERATED ALWAYS AS (rules ->> 'author') STORED,
-    ADD COLUMN note text GENERATED ALWAYS AS (rules ->> 'note') STORED;
+    ADD COLUMN note text GENERATED ALWAYS AS (rules ->> 'note') STORED,
+    ADD COLUMN alerts_raised bigint NOT NULL DEFAULT 0,
+    ADD COLUMN alerts_revised bigint NOT NULL DEFAULT 0,
+    ADD COLUMN alerts_withdrawn bigint NOT NULL DEFAULT 0;
 COMMENT ON TABLE gold.rule_versions IS 'Every version of the rules: who made it, when and why';
 COMMENT ON COLUMN gold.rule_versions.version IS 'Ascending in the order of the changes';
 COMMENT ON COLUMN gold.rule_versions.applies_from IS
@@ -32,3 +35,7 @@ COMMENT ON COLUMN gold.rule_versions.rules IS 'The rules as a document, as `stre
 COMMENT ON COLUMN gold.rule_versions.ingested_at IS 'When the change was read, to the ms';
 COMMENT ON COLUMN gold.rule_versions.author IS 'Who made it; configuration where the configuration did';
 COMMENT ON COLUMN gold.rule_versions.note IS 'Why';
+COMMENT ON COLUMN gold.rule_versions.alerts_raised IS
+    'Alerts that it raised when it came; of several versions of one frontier the last one has all';
+COMMENT ON COLUMN gold.rule_versions.alerts_revised IS 'Alerts that it revised when it came';
+COMMENT ON COLUMN gold.rule_versions.alerts_withdrawn IS 'Alerts that it withdrew when it came';

@@ -53,6 +53,8 @@ pub struct TopicNames {
     pub stores: String,
     pub products: String,
     pub blacklist: String,
+    /// Versions of the rules; created where it is missing.
+    pub rules: String,
     pub alerts: String,
     /// One-minute windows of `gold.realtime_metrics`.
     pub metrics: String,
@@ -167,6 +169,7 @@ impl Default for TopicNames {
             stores: "reference.stores".to_owned(),
             products: "reference.products".to_owned(),
             blacklist: "fraud.blacklist".to_owned(),
+            rules: "fraud.rules".to_owned(),
             alerts: "fraud.alerts".to_owned(),
             metrics: "metrics.realtime".to_owned(),
             dead_letters: "streamflow.dlq".to_owned(),
@@ -231,7 +234,15 @@ impl TopicNames {
             (&self.blacklist, Role::Blacklist),
         ];
         let transactions = self.transactions.iter().map(|name| (name, Role::Transactions));
-        reference.into_iter().chain(transactions).map(|(name, role)| (name.clone(), role)).collect()
+        let all = reference.into_iter().chain(transactions).chain([(&self.rules, Role::Rules)]);
+        all.map(|(name, role)| (name.clone(), role)).collect()
+    }
+
+    /// The topic of the rules, with the settings with which a missing one is created: one partition, so that
+    /// versions have an order, and the broker's clock, which decides from which event time on one applies.
+    pub fn rules_topic(&self) -> TopicSettings {
+        let broker_clock = ("message.timestamp.type", "LogAppendTime".to_owned());
+        output(&self.rules, 1, &[broker_clock, ("cleanup.policy", "compact".to_owned())])
     }
 
     /// The topics that are written, with the settings with which missing ones are created.

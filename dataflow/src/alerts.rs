@@ -1,11 +1,10 @@
 //! Alerts and their changes.
 
 use crate::detectors::Hit;
-use crate::rules::RuleId;
 use crate::score::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use streamflow_model::{Currency, Id, Score, Source, Transaction};
+use streamflow_model::{Currency, Id, RuleId, Score, Source, Transaction};
 
 /// The alert of a current transaction whose score reaches the threshold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

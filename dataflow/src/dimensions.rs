@@ -1,4 +1,4 @@
-//! Dimension topics - customers, stores and products - and the blacklist, as upserts by key.
+//! Dimension topics - customers, stores and products - the blacklist and the rules, as upserts by key.
 //!
 //! A record replaces the row of its key; one without a value deletes it. A record that cannot be read becomes
 //! a dead letter, and the row stays as it was.
@@ -16,6 +16,7 @@ use crate::operators::stash::Stash;
 use crate::operators::watermark::{Clock, PartitionTime};
 use crate::partitions::Partitions;
 use crate::resume::Resume;
+use crate::rules::{RulesChange, document};
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
@@ -42,6 +43,8 @@ pub enum Role {
     Products,
     /// Upserts of list entries.
     Blacklist,
+    /// Versions of the rules.
+    Rules,
 }
 
 impl Role {
@@ -53,7 +56,7 @@ impl Role {
     /// Whether the watermark waits for such topics: the times of their records decide what is final.
     #[must_use]
     pub fn holds_watermark(self) -> bool {
-        matches!(self, Self::Transactions | Self::Blacklist)
+        matches!(self, Self::Transactions | Self::Blacklist | Self::Rules)
     }
 }
 
@@ -79,17 +82,19 @@ pub struct Dimensions<'s> {
     pub products: StreamVec<'s, u64, Upsert<Id, Product>>,
     /// Versions of list entries.
     pub list_changes: StreamVec<'s, u64, ListChange>,
+    /// Versions of the rules.
+    pub rules_changes: StreamVec<'s, u64, RulesChange>,
     /// Records that cannot be read.
     pub dead_letters: StreamVec<'s, u64, DeadLetter>,
     /// Counts of observations.
     pub tallies: StreamVec<'s, u64, Tally>,
     /// The position of each partition with new records.
     pub progress: StreamVec<'s, u64, PartitionPosition>,
-    /// The blacklist's partition times.
+    /// The partition times of the blacklist and the rules.
     pub partition_times: StreamVec<'s, u64, PartitionTime>,
 }
 
-/// Reads the records of dimension topics and the blacklist; `roles` are those of the topics, by index in the
+/// Reads the records of dimension topics, the blacklist and the rules; `roles` are those of the topics, by index in the
 /// configuration. `clocks` are the announcements and clocks of this worker's partitions.
 pub fn decode_dimensions<'s>(
     settings: &Settings,
@@ -105,21 +110,24 @@ pub fn decode_dimensions<'s>(
     let (mut stores_out, stores) = output::add(&mut builder);
     let (mut products_out, products) = output::add(&mut builder);
     let (mut list_out, list_changes) = output::add(&mut builder);
+    let (mut rules_out, rules_changes) = output::add(&mut builder);
     let (mut letters_out, dead_letters) = output::add(&mut builder);
     let (mut tallies_out, tallies) = output::add(&mut builder);
     let (mut progress_out, progress) = output::add(&mut builder);
     let (mut partition_times_out, partition_times) = output::add(&mut builder);
     let roles = roles.to_vec();
     let horizon = settings.correction_horizon;
+    let longest_window = settings.longest_window;
     let mut partitions = Partitions::new(resume);
     builder.build(move |_| {
         let mut tallies = Tallies::default();
-        let mut stash = Stash::new(8);
+        let mut stash = Stash::new(9);
         move |frontiers| {
             records.for_each(|capability, data| stash.hold_first(&capability, data));
             clocks.for_each(|capability, data| stash.hold_second(&capability, data));
             let (mut customers_out, mut stores_out) = (customers_out.activate(), stores_out.activate());
             let (mut products_out, mut list_out) = (products_out.activate(), list_out.activate());
+            let mut rules_out = rules_out.activate();
             let (mut letters_out, mut tallies_out) = (letters_out.activate(), tallies_out.activate());
             let (mut progress_out, mut partition_times_out) =
                 (progress_out.activate(), partition_times_out.activate());
@@ -129,6 +137,7 @@ pub fn decode_dimensions<'s>(
                     on_stores,
                     on_products,
                     on_list,
+                    on_rules,
                     on_letters,
                     on_tallies,
                     on_progress,
@@ -141,6 +150,7 @@ pub fn decode_dimensions<'s>(
                 let mut stores = stores_out.session(on_stores);
                 let mut products = products_out.session(on_products);
                 let mut list = list_out.session(on_list);
+                let mut rules = rules_out.session(on_rules);
                 let mut letters = letters_out.session(on_letters);
                 for mut record in epoch.first {
                     unframe(&mut record);
@@ -149,15 +159,16 @@ pub fn decode_dimensions<'s>(
                     let time = record.appended_at.and(partitions.read(&record).time());
                     tallies.open(topic, record.appended_at.unwrap_or(0));
                     tallies.count(Observation::Read);
-                    // A list from a file applies to all event times.
+                    // A list or a rule set from a file applies to all event times.
                     let applies_from = time.map_or(i64::MIN, |time| time.saturating_sub(horizon));
-                    tallies.count(match read(role, &record, applies_from) {
+                    tallies.count(match read(role, &record, applies_from, longest_window) {
                         Ok(change) => {
                             match change {
                                 Change::Customer(row) => customers.give(row),
                                 Change::Store(row) => stores.give(row),
                                 Change::Product(row) => products.give(row),
                                 Change::List(change) => list.give(change),
+                                Change::Rules(change) => rules.give(change),
                             }
                             Observation::Ended(Account::Reference)
                         }
@@ -180,7 +191,17 @@ pub fn decode_dimensions<'s>(
             }
         }
     });
-    Dimensions { customers, stores, products, list_changes, dead_letters, tallies, progress, partition_times }
+    Dimensions {
+        customers,
+        stores,
+        products,
+        list_changes,
+        rules_changes,
+        dead_letters,
+        tallies,
+        progress,
+        partition_times,
+    }
 }
 
 /// What a record describes.
@@ -189,11 +210,12 @@ enum Change {
     Store(Upsert<Id, Store>),
     Product(Upsert<Id, Product>),
     List(ListChange),
+    Rules(RulesChange),
 }
 
-/// Decodes a record into the change that it describes; one of the blacklist applies from the event time
-/// `applies_from` on.
-fn read(role: Role, record: &Record, applies_from: i64) -> Result<Change, Refusal> {
+/// Decodes a record into the change that it describes; one of the blacklist or the rules applies from the event
+/// time `applies_from` on. No rule may look farther back than `longest_window`.
+fn read(role: Role, record: &Record, applies_from: i64, longest_window: i64) -> Result<Change, Refusal> {
     if record.full_length > PAYLOAD_LIMIT as u64 {
         let message = format!("{} bytes: must be at most {PAYLOAD_LIMIT}", record.full_length);
         return Err(Refusal::new(Reason::TooLarge, message));
@@ -203,6 +225,7 @@ fn read(role: Role, record: &Record, applies_from: i64) -> Result<Change, Refusa
         Role::Stores => upsert(record, store).map(Change::Store),
         Role::Products => upsert(record, product).map(Change::Product),
         Role::Blacklist => list_change(record, applies_from).map(Change::List),
+        Role::Rules => rules_change(record, applies_from, longest_window).map(Change::Rules),
         Role::Transactions => Err(Refusal::new(Reason::InvalidField, "topic: holds no reference data")),
     }
 }
@@ -337,6 +360,20 @@ fn list_change(record: &Record, applies_from: i64) -> Result<ListChange, Refusal
     bounded_id(entity.id(), 100)?;
     let entry = object.map(|object| list_entry(&object)).transpose()?;
     Ok(ListChange { entity, applies_from, entry })
+}
+
+/// Decodes a version of the rules.
+fn rules_change(record: &Record, applies_from: i64, longest_window: i64) -> Result<RulesChange, Refusal> {
+    let refusal = |problem: String| Refusal::new(Reason::InvalidField, problem);
+    if key(record)? != RulesChange::KEY {
+        return Err(refusal(format!("key: must be {}", RulesChange::KEY)));
+    }
+    let Some(payload) = &record.payload else {
+        return Err(refusal("value: the rules cannot be removed; put a set without rules".to_owned()));
+    };
+    let version = document::parse(payload).map_err(refusal)?;
+    version.can_be_put(longest_window).map_err(refusal)?;
+    Ok(RulesChange { applies_from, version })
 }
 
 fn list_entry(object: &Object<'_>) -> Result<ListEntry, Refusal> {

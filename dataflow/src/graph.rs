@@ -4,7 +4,7 @@
 //! transactions ─ admission ─ identity ─ history ─┬─ scored ─┬─ facts ─ aggregates ──┐
 //!      (partition times)                         │          └─ transactions ────────┤
 //! dimension topics ─ dimensions ─ list changes ──┤                                  ├─ views
-//! rules ─────────────────────────────────────────┼─ alert changes, profiles ────────┤
+//! rules (first version) ─┴─ rules changes ───────┼─ alert changes, profiles ────────┤
 //!                                                └─ settled                         │
 //! dead letters, books, quality, progress, watermark ────────────────────────────────┘
 //! ```
@@ -77,7 +77,7 @@ use differential_dataflow::VecCollection;
 use std::sync::Arc;
 use streamflow_model::{Received, Transaction};
 use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Concatenate, Probe};
+use timely::dataflow::operators::{Concat, Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 
 /// The outputs that are wanted beside the views.
@@ -157,6 +157,7 @@ pub fn build<'s>(
         identify(settings, wanted.transactions, resume, &restored, admitted.events, answers, times.clone());
     // Nothing becomes final that an event waiting for an answer may still amend.
     let held_times = hold(times.clone(), ordered::broadcast("holds", identified.holds));
+    let rules = rules.concat(dimensions.rules_changes);
     let controls = controls(dimensions.list_changes.clone(), rules.clone());
     let replacements =
         Replacements { versions: identified.versions, amendments: identified.amendments, settle };

@@ -1,10 +1,10 @@
 //! Scored transactions: the outcome of a set of rules on each.
 
 use crate::detectors::{Context, Hit, Interval, Movement};
-use crate::rules::{RuleId, RuleSet};
+use crate::rules::RuleSet;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use streamflow_model::{Score, Thousandths, Transaction};
+use streamflow_model::{RuleId, Score, Thousandths, Transaction};
 
 /// The outcome of the rules on one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use crate::config::{Config, PipelineSettings};
 use anyhow::{Context, Result, bail};
 use postgres::Client;
 use std::sync::Arc;
-use streamflow_connectors::kafka::{Assignment, KafkaSettings, OffsetRange, TopicAdmin};
+use streamflow_connectors::kafka::{Assignment, KafkaError, KafkaSettings, OffsetRange, TopicAdmin};
 use streamflow_connectors::postgres::PostgresSettings;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::dimensions::Role;
@@ -22,14 +22,25 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Asks Kafka for all topics, which must exist.
+    /// Asks Kafka for all topics, which must exist; that of the rules is created.
     pub fn ask(config: &Config) -> Result<Self> {
         let kafka = TopicAdmin::connect(&config.kafka)?;
         let mut partitions = Vec::new();
         for (topic, role) in config.topics.roles() {
-            let count = kafka.partitions(&topic)?;
+            let count = match kafka.partitions(&topic) {
+                Err(KafkaError::MissingTopic(_)) if role == Role::Rules => {
+                    kafka.create_missing(&[config.topics.rules_topic()])?;
+                    1
+                }
+                count => count?,
+            };
             if role.holds_watermark() && config.pipeline.require_log_append_time {
                 kafka.require_log_append_time(&topic)?;
+            }
+            if role == Role::Rules && count != 1 {
+                bail!(
+                    "topic {topic}: {count} partitions: must be 1, or the versions of the rules have no order"
+                );
             }
             partitions.push((topic, count));
         }

@@ -4,10 +4,10 @@ use super::line::{self, Line};
 use super::views::KeyMap;
 use anyhow::Result;
 use std::collections::BTreeMap;
-use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::views::{Rows, View, VisitBoth};
 use streamflow_medallion::tables::Tables;
 use streamflow_medallion::tables::view::{Aggregate, Column, Value};
+use streamflow_model::RuleId;
 use streamflow_model::calendar::date_key;
 
 /// Writes a line for each row of each view to `write`, which also gets the table's name with its schema.

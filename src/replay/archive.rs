@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use streamflow_dataflow::detectors::stored::StoredEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
-use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::score::{Amended, Scored, Settled, ShownHit, ShownVerdict};
 use streamflow_model::place::parse_degrees;
-use streamflow_model::{Cents, Currency, Id, PartitionId, Place, Score, Source, Transaction, id, timestamp};
+use streamflow_model::{
+    Cents, Currency, Id, PartitionId, Place, RuleId, Score, Source, Transaction, id, timestamp,
+};
 
 /// A line of `silver/clean_transactions.jsonl`.
 #[derive(Deserialize)]

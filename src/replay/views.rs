@@ -5,13 +5,12 @@ use foldhash::fast::RandomState;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use streamflow_dataflow::changes::{Upsert, ViewChange};
-use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
 use streamflow_dataflow::views::{Rows, Update, View};
 use streamflow_medallion::tables::view::Aggregate;
 use streamflow_medallion::tables::{Tables, tables};
 use streamflow_model::timestamp::{DAY, MINUTE};
-use streamflow_model::{Account, BooksEntry, Customer, Id, Product, Store};
+use streamflow_model::{Account, BooksEntry, Customer, Id, Product, RuleId, Store};
 
 /// Surrogate keys of a dimension: dense from 1, in the order of first appearance.
 #[derive(Default)]
@@ -171,10 +170,10 @@ fn put<K: Ord, V>(view: &mut BTreeMap<K, V>, (key, value): Upsert<K, V>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use streamflow_dataflow::rules::{RuleId, Rules};
+    use streamflow_dataflow::rules::Rules;
     use streamflow_dataflow::views::realtime_metrics::Minute;
     use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
-    use streamflow_model::Currency;
+    use streamflow_model::{Currency, RuleId};
 
     fn hits(rule: RuleId, alerts: i64) -> ViewRow {
         let row = Hits { hits: alerts, alerts, alone: 0, score_thousandths: 700 * alerts };

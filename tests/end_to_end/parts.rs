@@ -155,8 +155,17 @@ impl Parts {
 
     fn configuration(&self, more: &Value) -> Value {
         let settings = self.postgres.settings();
-        let names =
-            ["customers", "stores", "products", "blacklist", "alerts", "metrics", "dead_letters", "progress"];
+        let names = [
+            "customers",
+            "stores",
+            "products",
+            "blacklist",
+            "rules",
+            "alerts",
+            "metrics",
+            "dead_letters",
+            "progress",
+        ];
         let names = names.map(|name| (name.to_owned(), json!(self.topic(name))));
         let mut topics: serde_json::Map<String, Value> = names.into_iter().collect();
         topics.insert("transactions".to_owned(), json!([self.topic("transactions")]));

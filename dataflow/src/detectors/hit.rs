@@ -1,10 +1,9 @@
 //! A rule's hit.
 
 use crate::detectors::Evidence;
-use crate::rules::RuleId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use streamflow_model::Score;
+use streamflow_model::{RuleId, Score};
 
 /// A rule that triggered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

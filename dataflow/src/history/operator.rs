@@ -62,6 +62,13 @@ enum Common {
     Settle(SettleCustomer),
 }
 
+impl Common {
+    /// A version of the rules that somebody has put follows the one of the configuration, whoever sends it.
+    fn is_put(&self) -> bool {
+        matches!(self, Self::Control(ControlChange::Rules(change)) if change.is_put())
+    }
+}
+
 /// Scores transactions in the context of their customers' histories. `controls` and `partition_times` must
 /// hold everything on every worker.
 pub fn history<'s>(
@@ -139,6 +146,7 @@ pub fn history<'s>(
                 let mut settled_out = settled_out.activate();
                 let mut settled = settled_out.session(on_settled);
                 let mut amendments = Vec::new();
+                epoch.second.sort_by_key(Common::is_put);
                 for common in epoch.second.drain(..) {
                     match common {
                         Common::Control(change) => history.control(change, &mut out),

@@ -1,6 +1,6 @@
 //! The rules of the configuration: the first version, before any set has been put.
 
-use super::{Action, Combination, Kind, Rule, RuleId, RuleSet, Segment};
+use super::{Action, Combination, Kind, Rule, RuleSet, Segment};
 use crate::detectors::blacklist::Blacklist;
 use crate::detectors::card_testing::CardTesting;
 use crate::detectors::high_value::HighValue;
@@ -9,7 +9,7 @@ use crate::detectors::unusual_hour::UnusualHour;
 use crate::detectors::velocity::Velocity;
 use crate::detectors::{Bound, Detector};
 use serde::{Deserialize, Serialize};
-use streamflow_model::Thousandths;
+use streamflow_model::{RuleId, Thousandths};
 
 /// One rule of each detector. Defaults are those of the specification.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,6 +95,12 @@ impl From<Rules> for RuleSet {
         };
         let of_each_kind = Rules::IDS.into_iter().zip(rules.kinds()).map(rule);
         Self::new(rules.alert_threshold, Combination::default(), of_each_kind)
+    }
+}
+
+impl Default for RuleSet {
+    fn default() -> Self {
+        Rules::default().into()
     }
 }
 

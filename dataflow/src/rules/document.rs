@@ -8,13 +8,13 @@
 //!             "parameters": {"limit": 20, "window_seconds": 3600}}]}
 //! ```
 
-use super::{Action, Combination, Kind, Rule, RuleId, RuleSet, Segment, Version};
+use super::{Action, Combination, Kind, Rule, RuleSet, Segment, Version};
 use crate::detectors::{blacklist, card_testing, high_value, impossible_travel, unusual_hour, velocity};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
-use streamflow_model::{Cents, Currency, Id, Thousandths};
+use streamflow_model::{Cents, Currency, Id, RuleId, Thousandths};
 
 /// Longest document, bytes: what a record may have.
 pub const LONGEST: usize = PAYLOAD_LIMIT;

@@ -1,9 +1,9 @@
 //! One rule of a set.
 
-use super::{Action, Kind, RuleId, Segment};
+use super::{Action, Kind, Segment};
 use crate::detectors::{Bound, Context, Detector, Hit, Interval, LookBack, Movement};
 use serde::{Deserialize, Serialize};
-use streamflow_model::Thousandths;
+use streamflow_model::{RuleId, Thousandths};
 
 /// A rule: a detector that looks at a segment of the transactions, and what is to be done about its hits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

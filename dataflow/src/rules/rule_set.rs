@@ -1,9 +1,9 @@
 //! A set of rules.
 
-use super::{Combination, Rule, RuleId, Rules};
+use super::{Combination, Rule};
 use crate::detectors::{Bound, Context, Hit, LookBack};
 use serde::{Deserialize, Serialize};
-use streamflow_model::Thousandths;
+use streamflow_model::{RuleId, Thousandths};
 
 /// The rules that apply together, and how their scores make an alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,12 +14,6 @@ pub struct RuleSet {
     pub combination: Combination,
     /// By id.
     rules: Vec<Rule>,
-}
-
-impl Default for RuleSet {
-    fn default() -> Self {
-        Rules::default().into()
-    }
 }
 
 impl RuleSet {

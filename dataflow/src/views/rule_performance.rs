@@ -9,9 +9,9 @@ use super::sales::day_end;
 use super::{Facts, View};
 use crate::abelian;
 use crate::operators::sums::Key;
-use crate::rules::RuleId;
 use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
+use streamflow_model::RuleId;
 
 /// The view.
 pub struct RulePerformance;

@@ -11,9 +11,9 @@ use streamflow_dataflow::detectors::unusual_hour::UnusualHour;
 use streamflow_dataflow::detectors::velocity::Velocity;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::rules;
-use streamflow_dataflow::rules::{Action, Combination, Kind, RuleId};
+use streamflow_dataflow::rules::{Action, Combination, Kind};
 use streamflow_dataflow::settings::Settings;
-use streamflow_model::{Cents, Currency, Id, PartitionId, Thousandths};
+use streamflow_model::{Cents, Currency, Id, PartitionId, RuleId, Thousandths};
 use streamflow_oracle::{
     Clock, Coordinates, Detector, Expected, LaterLimits, Oracle, OracleSettings, RawEvent, Rule, RuleSet,
     RulesVersion, Segment, TopicRole,

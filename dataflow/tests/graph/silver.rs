@@ -8,11 +8,10 @@ use streamflow_dataflow::detectors::stored::StoredEvidence;
 use streamflow_dataflow::detectors::{EarlierTransaction, Evidence, Hit};
 use streamflow_dataflow::history::Judge;
 use streamflow_dataflow::operators::watermark::settled;
-use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::score::{Amended, Scored};
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::timestamp::MINUTE;
-use streamflow_model::{Calendar, Currency, Score, Source, Transaction};
+use streamflow_model::{Calendar, Currency, RuleId, Score, Source, Transaction};
 
 /// The rows of transactions, what verdicts depend on beside them, and the events that wait.
 #[derive(Default)]

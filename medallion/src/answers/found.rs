@@ -11,9 +11,8 @@ use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::amendments::Pending;
 use streamflow_dataflow::detectors::stored::StoredEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
-use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::score::{Amended, Scored, ShownHit, ShownVerdict};
-use streamflow_model::{Cents, Currency, Id, PartitionId, Place, Score, Source, Transaction};
+use streamflow_model::{Cents, Currency, Id, PartitionId, Place, RuleId, Score, Source, Transaction};
 
 const FOUND: &str = "SELECT t.transaction_id, c.customer_id, s.store_id, p.product_id, t.payment_method, t.amount_cents, \
          t.currency, t.latitude, t.longitude, t.transaction_at, t.revision, t.voided, o.topic, t.source_partition, \

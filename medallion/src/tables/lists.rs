@@ -1,9 +1,10 @@
 //! `silver.blacklist` and `gold.rule_versions`: versions, appended.
 
-use crate::changes::Changes;
+use crate::changes::{At, Changes};
 use crate::encoding::{Fields, micros};
 use crate::output::Output;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
+use streamflow_dataflow::alerts::{AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::rules::{RulesChange, document};
 use streamflow_model::ListChange;
 
@@ -37,17 +38,32 @@ fn write_list(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), Post
 }
 
 fn write_rules(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {
-    let mut rows = CopyRows::new(3);
-    for change in &changes.rules {
+    let mut ordered: Vec<&At<RulesChange>> = changes.rules.iter().collect();
+    ordered.sort_by_key(|change| (change.time, change.value.is_put()));
+    let mut rows = CopyRows::new(6);
+    for (place, change) in ordered.iter().enumerate() {
         let RulesChange { applies_from, version } = &change.value;
+        let is_last = ordered.get(place + 1).is_none_or(|next| next.time > change.time);
         rows.begin();
         rows.instant(*applies_from);
         rows.text(&document::write(version, None).to_string());
         rows.instant(micros(change.time));
+        for kind in [ChangeKind::Raised, ChangeKind::Revised, ChangeKind::Withdrawn] {
+            rows.int8(if is_last { caused(changes, change.time, kind) } else { 0 });
+        }
     }
     output.copy(
         "gold.rule_versions",
-        "COPY gold.rule_versions (applies_from, rules, ingested_at) FROM STDIN (FORMAT binary)",
+        "COPY gold.rule_versions (applies_from, rules, ingested_at, alerts_raised, alerts_revised, \
+         alerts_withdrawn) FROM STDIN (FORMAT binary)",
         &rows,
     )
+}
+
+/// Changes of a kind that the rules caused in an epoch.
+fn caused(changes: &Changes, time: u64, kind: ChangeKind) -> i64 {
+    let by_rules = |change: &&At<AlertChange>| {
+        change.time == time && change.value.cause == Cause::RuleChange && change.value.kind == kind
+    };
+    changes.alerts.iter().filter(by_rules).count() as i64
 }

@@ -3,8 +3,8 @@
 use super::view::{Aggregate, Column, Table, Value};
 use crate::copy_out::impossible;
 use streamflow_connectors::postgres::PostgresError;
-use streamflow_dataflow::rules::RuleId;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
+use streamflow_model::RuleId;
 use streamflow_model::calendar::day_of_key;
 use streamflow_model::timestamp::DAY;
 

@@ -14,13 +14,13 @@ use streamflow_dataflow::detectors::blacklist::BlacklistEvidence;
 use streamflow_dataflow::detectors::high_value::HighValueEvidence;
 use streamflow_dataflow::detectors::velocity::VelocityEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
-use streamflow_dataflow::rules::{RuleId, Rules};
+use streamflow_dataflow::rules::Rules;
 use streamflow_dataflow::score::{Scored, ShownHit, ShownVerdict, Verdict};
 use streamflow_dataflow::views::quality::{Measure, QualityKey};
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{
     Account, BooksEntry, Calendar, Cents, Currency, Customer, DeadLetter, Entity, Id, ListChange, ListEntry,
-    PartitionId, Place, Product, Reason, Received, Score, Source, Store, Transaction,
+    PartitionId, Place, Product, Reason, Received, RuleId, Score, Source, Store, Transaction,
 };
 use views::Views;
 

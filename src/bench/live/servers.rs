@@ -168,7 +168,7 @@ impl Servers {
             "publisher": {"transactional_id": name},
             "topics": {
                 "transactions": [topic("transactions")], "customers": topic("customers"), "stores": topic("stores"),
-                "products": topic("products"), "blacklist": topic("blacklist"), "alerts": topic("alerts"),
+                "products": topic("products"), "blacklist": topic("blacklist"), "rules": topic("rules"), "alerts": topic("alerts"),
                 "metrics": topic("metrics"), "dead_letters": topic("dead_letters"), "progress": topic("progress"),
                 "clock": topic("clock"),
             },

@@ -5,7 +5,8 @@ use super::{Family, Observed};
 use crate::observe::books;
 use std::collections::BTreeSet;
 use streamflow_dataflow::alerts::{Cause, ChangeKind};
-use streamflow_dataflow::rules::{RuleId, Rules};
+use streamflow_dataflow::rules::Rules;
+use streamflow_model::RuleId;
 
 const READ: Metric = Metric::counter(
     "streamflow_events_read_total",

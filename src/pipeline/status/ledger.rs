@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use streamflow_connectors::postgres::committer::Commit;
 use streamflow_dataflow::alerts::{AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::{PartitionPosition, ViewChange};
-use streamflow_dataflow::rules::RuleId;
 use streamflow_medallion::{Progress, Topics};
-use streamflow_model::{BooksEntry, PartitionId};
+use streamflow_model::{BooksEntry, PartitionId, RuleId};
 
 /// Alert changes that are kept to be shown.
 const LATEST_ALERTS: usize = 64;

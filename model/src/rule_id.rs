@@ -21,7 +21,7 @@ impl RuleId {
     }
 
     /// An id that is known to be one; what is too long is cut off.
-    pub(crate) const fn padded(text: &str) -> Self {
+    pub const fn padded(text: &str) -> Self {
         let (mut bytes, text) = ([0; Self::LONGEST], text.as_bytes());
         let mut index = 0;
         while index < text.len() && index < Self::LONGEST {
