@@ -30,6 +30,7 @@ pub enum Command {
     Run(crate::commands::run::Arguments),
     Replay(crate::commands::replay::Arguments),
     Resubmit(crate::commands::resubmit::Arguments),
+    Rules(crate::commands::rules::Arguments),
     Verify(crate::commands::verify::Arguments),
 }
 

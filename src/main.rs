@@ -25,6 +25,7 @@ mod pipeline;
 mod publisher;
 mod replay;
 mod resubmit;
+mod rules;
 mod stop;
 
 use clap::Parser;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Maintain(arguments) => commands::maintain::run(&arguments),
         Command::Migrate(arguments) => commands::migrate::run(&arguments),
         Command::Offsets(arguments) => commands::offsets::run(&arguments),
+        Command::Rules(arguments) => commands::rules::run(&arguments),
         Command::Publisher(arguments) => commands::publisher::run(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(&arguments),

@@ -10,5 +10,6 @@ pub mod offsets;
 pub mod publisher;
 pub mod replay;
 pub mod resubmit;
+pub mod rules;
 pub mod run;
 pub mod verify;

@@ -71,6 +71,7 @@ mod restored;
 mod resubmit;
 /// Each role can do what it is for, and nothing else.
 mod roles;
+mod rule_sets;
 /// Over TLS, with passwords proven by SCRAM, which no log and no argument shows.
 mod secure;
 /// A stage that stands still shows as that stage's lag.
