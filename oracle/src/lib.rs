@@ -17,6 +17,7 @@ mod dimensions;
 mod event;
 mod exact;
 mod expected;
+mod expressions;
 mod instant;
 mod intake;
 mod rules;
@@ -31,6 +32,7 @@ pub use expected::{
     AlertRow, CustomerSalesRow, DailyFraudRow, DeadLetterRow, Entity, Expected, ListEntry, ListVersion,
     ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
 };
+pub use expressions::{Evaluation, Fact, evaluate};
 pub use rules::{Detector, Rule, RuleSet, Rules, Segment};
 
 /// Everything that views depend on beside the events.
