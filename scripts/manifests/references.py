@@ -119,6 +119,41 @@ def check_cluster(overlay, configuration):
     yield ("KafkaUser", configuration["kafka"]["username"]) in overlay.objects, "kafka.username is no KafkaUser"
 
 
+def constraints(overlay):
+    """How pods that somebody makes of a manifest are spread: what makes them, and each constraint."""
+    for owner, pod in overlay.pods().items():
+        for constraint in pod["spec"].get("topologySpreadConstraints", []):
+            yield owner, constraint
+    for name, pool in overlay.all("KafkaNodePool").items():
+        for constraint in pool["spec"].get("template", {}).get("pod", {}).get("topologySpreadConstraints", []):
+            yield f"KafkaNodePool {name}", constraint
+    for name, cluster in overlay.all("Cluster").items():
+        for constraint in cluster["spec"].get("topologySpreadConstraints", []):
+            yield f"Cluster {name}", constraint
+
+
+def check_drains(overlay):
+    """Pods are on nodes of their own, those of a drained node find another one, and a drain takes one at a time."""
+    for owner, constraint in constraints(overlay):
+        strict = constraint["whenUnsatisfiable"] == "DoNotSchedule"
+        # All workers wait for one that is not scheduled; a copy of data may have to wait for a node that takes it.
+        if owner.startswith("StatefulSet"):
+            yield not strict, f"{owner}: all wait for a worker that no node may take"
+        yield not strict or constraint.get("nodeTaintsPolicy") == "Honor", f"{owner}: what was on a drained node waits until it is back"
+    spread = {owner for owner, _ in constraints(overlay)}
+    copies = {f"{kind} {name}": manifest["spec"].get("replicas", manifest["spec"].get("instances", 1))
+              for (kind, name), manifest in overlay.objects.items() if kind in ("StatefulSet", "KafkaNodePool", "Cluster")}
+    for owner, count in copies.items():
+        yield count == 1 or owner in spread, f"{owner}: nothing keeps its {count} pods apart"
+    for name, cluster in overlay.all("Cluster").items():
+        required = cluster["spec"].get("affinity", {}).get("podAntiAffinityType") == "required"
+        yield not required, f"Cluster {name}: required anti-affinity counts drained nodes"
+    worker = overlay.objects["StatefulSet", "streamflow-worker"]["spec"]["template"]["metadata"]["labels"]
+    budgets = [budget_["spec"] for budget_ in overlay.all("PodDisruptionBudget").values()]
+    one = any(selects(spec["selector"], worker) and spec.get("maxUnavailable") == 1 for spec in budgets)
+    yield one, "no PodDisruptionBudget lets a drain take one worker at a time"
+
+
 def check_memory(overlay, program, configuration):
     """A worker stops reading before the kernel ends it."""
     (container,) = overlay.objects["StatefulSet", "streamflow-worker"]["spec"]["template"]["spec"]["containers"]
@@ -203,6 +238,7 @@ def check(overlay, program, infra_directory):
     yield from check_names(overlay, infra_directory)
     yield from check_roles(overlay)
     yield from check_cluster(overlay, configuration)
+    yield from check_drains(overlay)
     yield from check_memory(overlay, program, configuration)
     yield from check_topics(overlay, program["topics"] | configuration.get("topics", {}))
     yield from check_policies(overlay)

@@ -165,6 +165,30 @@ class References(unittest.TestCase):
         self.worker()["updateStrategy"]["rollingUpdate"] = {}
         self.expect("two builds")
 
+    def test_a_worker_that_waits_for_its_node(self):
+        self.worker()["template"]["spec"]["topologySpreadConstraints"][0]["whenUnsatisfiable"] = "DoNotSchedule"
+        self.expect("all wait for a worker that no node may take")
+
+    def test_copies_that_wait_for_their_node(self):
+        constraint = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule"}
+        pool = self.overlay.objects["KafkaNodePool", "combined"]["spec"]
+        pool["template"] = {"pod": {"topologySpreadConstraints": [constraint]}}
+        self.expect("KafkaNodePool combined: what was on a drained node")
+        constraint["nodeTaintsPolicy"] = "Honor"
+        self.assertEqual(self.problems(), [])
+
+    def test_copies_on_one_node(self):
+        self.overlay.objects["Cluster", "streamflow-postgres"]["spec"]["instances"] = 3
+        self.expect("nothing keeps its 3 pods apart")
+
+    def test_an_instance_that_waits_for_its_node(self):
+        self.overlay.objects["Cluster", "streamflow-postgres"]["spec"]["affinity"] = {"podAntiAffinityType": "required"}
+        self.expect("required anti-affinity")
+
+    def test_a_drain_that_takes_all_workers(self):
+        del self.overlay.objects["PodDisruptionBudget", "streamflow-worker"]
+        self.expect("one worker at a time")
+
     def test_a_worker_with_less_memory_than_it_knows_of(self):
         self.worker()["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] = "512Mi"
         self.expect("pipeline.memory_limit_mib")
