@@ -35,4 +35,7 @@ inputs = {
   manifests  = "${dirname(find_in_parent_folders("root.hcl"))}/../k8s"
   overlay    = local.environment.overlay
   has_backup = local.environment.has_backup
+
+  # One more gives all database roles, and the workers among themselves, a new password.
+  password_revision = 1
 }

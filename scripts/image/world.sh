@@ -20,7 +20,7 @@ make_secrets() {
             -extfile "$world/$host.ext" -out "$world/$host.crt" 2>/dev/null
     done
     for name in streamflow streamflow-generator streamflow-maintenance streamflow-postgres-worker streamflow-postgres-maintenance \
-        streamflow-postgres-app; do
+        streamflow-postgres-app streamflow-cluster-password; do
         random | secret $name password
     done
     for name in streamflow-cluster-ca-cert streamflow-postgres-ca; do secret $name ca.crt <"$world/ca.crt"; done

@@ -41,9 +41,7 @@ def read(path):
 
 def secrets(overlay, infra_directory):
     """The Secrets that there will be: made by operators, and by infra/."""
-    parsed = infra.parse(os.path.join(infra_directory, "modules", "streamflow", "main.tf"))
-    keys = [key for key in parsed["locals"][0]["roles"] if not key.startswith("__")]
-    made = {f"streamflow-postgres-{infra.text(key)}" for key in keys} | {"streamflow-postgres-backup"}
+    made = infra.secrets(os.path.join(infra_directory, "modules", "streamflow"))
     made |= set(overlay.all("KafkaUser"))
     made |= {f"{name}-cluster-ca-cert" for name in overlay.all("Kafka")}
     return made | {f"{name}-{suffix}" for name in overlay.all("Cluster") for suffix in ("ca", "app")}
@@ -117,6 +115,26 @@ def check_cluster(overlay, configuration):
     yield set(configuration["postgres"]["hosts"]) <= postgres, f"postgres.hosts: there is {postgres}"
     yield set(configuration["kafka"]["brokers"]) <= brokers, f"kafka.brokers: there is {brokers}"
     yield ("KafkaUser", configuration["kafka"]["username"]) in overlay.objects, "kafka.username is no KafkaUser"
+
+
+def mounted(pod):
+    """Paths of all files that a pod gets by name from Secrets and ConfigMaps, in its first container."""
+    (container, *_) = pod["spec"]["containers"]
+    places = {mount["name"]: mount["mountPath"] for mount in container.get("volumeMounts", [])}
+    for volume in pod["spec"].get("volumes", []):
+        for source in volume.get("projected", {}).get("sources", []):
+            for item in source.get("secret", {}).get("items", []):
+                yield os.path.join(places.get(volume["name"], ""), item["path"])
+
+
+def check_files(overlay, configuration):
+    """The workers have the files that their configuration names, and prove to each other that they are the workers."""
+    files = set(mounted(overlay.objects["StatefulSet", "streamflow-worker"]["spec"]["template"]))
+    yield "password_file" in configuration["cluster"], "whoever reaches cluster.port can end the workers: cluster.password_file"
+    for section in ("cluster", "kafka", "postgres"):
+        for key in ("password_file", "tls_ca_file"):
+            path = configuration[section].get(key)
+            yield path is None or path in files, f"{section}.{key}: workers have no {path}"
 
 
 def constraints(overlay):
@@ -238,6 +256,7 @@ def check(overlay, program, infra_directory):
     yield from check_names(overlay, infra_directory)
     yield from check_roles(overlay)
     yield from check_cluster(overlay, configuration)
+    yield from check_files(overlay, configuration)
     yield from check_drains(overlay)
     yield from check_memory(overlay, program, configuration)
     yield from check_topics(overlay, program["topics"] | configuration.get("topics", {}))

@@ -165,6 +165,22 @@ class References(unittest.TestCase):
         self.worker()["updateStrategy"]["rollingUpdate"] = {}
         self.expect("two builds")
 
+    def configuration(self, change):
+        (name,) = [name for name in self.overlay.all("ConfigMap") if name.startswith("streamflow-config")]
+        data = self.overlay.objects["ConfigMap", name]["data"]
+        values = yaml.safe_load(data["streamflow.yaml"])
+        change(values)
+        data["streamflow.yaml"] = yaml.safe_dump(values)
+
+    def test_workers_that_anybody_can_end(self):
+        self.configuration(lambda values: values["cluster"].pop("password_file"))
+        self.expect("whoever reaches cluster.port")
+
+    def test_a_password_that_is_not_mounted(self):
+        sources = self.worker()["template"]["spec"]["volumes"][1]["projected"]["sources"]
+        sources[:] = [source for source in sources if source["secret"]["name"] != "streamflow-cluster-password"]
+        self.expect("cluster.password_file: workers have no /run/secrets/streamflow/cluster-password")
+
     def test_a_worker_that_waits_for_its_node(self):
         self.worker()["template"]["spec"]["topologySpreadConstraints"][0]["whenUnsatisfiable"] = "DoNotSchedule"
         self.expect("all wait for a worker that no node may take")

@@ -33,6 +33,24 @@ resource "kubernetes_secret_v1" "role" {
   data_wo_revision = var.password_revision
 }
 
+ephemeral "random_password" "cluster" {
+  length  = 64
+  special = false
+}
+
+# By which workers know each other.
+resource "kubernetes_secret_v1" "cluster" {
+  metadata {
+    name      = "streamflow-cluster-password"
+    namespace = var.namespace
+  }
+
+  data_wo = {
+    password = ephemeral.random_password.cluster.result
+  }
+  data_wo_revision = var.password_revision
+}
+
 resource "kubernetes_secret_v1" "backup" {
   count = var.has_backup ? 1 : 0
 
@@ -52,7 +70,7 @@ resource "kubernetes_secret_v1" "backup" {
 # Custom resources cannot be planned before their definitions are installed; kubectl applies them when it is their turn.
 resource "terraform_data" "overlay" {
   triggers_replace = [var.overlay, sha256(join("\n", local.sources))]
-  depends_on       = [kubernetes_secret_v1.role, kubernetes_secret_v1.backup]
+  depends_on       = [kubernetes_secret_v1.role, kubernetes_secret_v1.cluster, kubernetes_secret_v1.backup]
 
   provisioner "local-exec" {
     command = "sh ${path.module}/apply.sh"

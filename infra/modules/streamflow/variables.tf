@@ -24,7 +24,7 @@ variable "overlay" {
 }
 
 variable "password_revision" {
-  description = "Raise it by one to give each database role a new password"
+  description = "Raise it by one to give each database role, and the workers among themselves, a new password"
   type        = number
   default     = 1
 

@@ -24,6 +24,10 @@ run "each_database_role_has_its_secret" {
     error_message = "passwords are write-only: not in the plan, not in the state"
   }
   assert {
+    condition     = kubernetes_secret_v1.cluster.metadata[0].name == "streamflow-cluster-password" && kubernetes_secret_v1.cluster.data_wo == null
+    error_message = "workers have a password among themselves, which is write-only too"
+  }
+  assert {
     condition     = length(kubernetes_secret_v1.backup) == 0
     error_message = "without backups no secret for them"
   }
