@@ -1,3 +1,7 @@
+locals {
+  environment = read_terragrunt_config(find_in_parent_folders("environment.hcl")).locals
+}
+
 terraform {
   source = "${dirname(find_in_parent_folders("root.hcl"))}/modules//monitoring"
 }
@@ -20,4 +24,8 @@ inputs = {
   kubeconfig = dependency.node.outputs.kubeconfig
   namespace  = dependency.namespaces.outputs.names["monitoring"]
   values     = [file("${get_terragrunt_dir()}/values.yaml")]
+
+  has_alerting = local.environment.has_alerting
+  # One more has the receiver of TF_VAR_alert_receiver written.
+  alert_receiver_revision = 1
 }

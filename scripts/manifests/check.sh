@@ -57,6 +57,15 @@ terraform_checks() {
     terraform=$(command -v terraform || command -v tofu) || { echo "no terraform or tofu here: infra/ is parsed only"; return; }
     check "$terraform" fmt -check -recursive infra
     cp -r infra k8s "$out/"
+    for inputs in "$out"/infra/modules/*/tests/inputs; do
+        # What variables refuse can be tried without providers: they alone are a module, too.
+        alone=$out/inputs/$(basename "$(dirname "$(dirname "$inputs")")")
+        mkdir -p "$alone/tests"
+        cp "$inputs"/../../variables.tf "$alone/"
+        cp "$inputs"/*.tftest.hcl "$alone/tests/"
+        "$terraform" -chdir="$alone" init -backend=false -input=false >"$out/init.log" 2>&1 || cat "$out/init.log" >&2
+        check "$terraform" -chdir="$alone" test
+    done
     for module in "$out"/infra/modules/*; do
         if ! (cd "$module" && "$terraform" init -backend=false -input=false) >"$out/init.log" 2>&1; then
             # Only what was not tried is passed over: a mistake in the module itself is not.
@@ -79,7 +88,8 @@ check applications_have_their_overlays
 for overlay in dev prod; do
     check render $overlay
     check "$python" $here/validate.py $KUBERNETES "$out/$overlay.yaml"
-    check "$python" $here/references.py "$out/$overlay.yaml" config/streamflow.yaml infra
+    check "$python" $here/references.py "$out/$overlay.yaml" config/streamflow.yaml infra \
+        k8s/overlays/$overlay/required-secrets.txt infra/environments/$overlay
 done
 check "$python" $here/budget.py $NODE_MIB "$out/dev.yaml" infra/environments/dev
 check "$python" $here/infra.py infra

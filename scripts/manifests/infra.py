@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks infra/ without a provider or a cluster: everything parses; each environment's units come into an order; what a unit takes
 from another is an output there; what it gives its module is a variable there, and nothing that is required is missing; all
-versions are exact.
+versions are exact; whoever is to be alerted has to be named.
 
 usage: infra.py INFRA_DIRECTORY
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 import hcl2
+import yaml
 
 
 class Problem(Exception):
@@ -144,6 +145,26 @@ def check_unit(unit, units, modules):
             raise Problem(f"{unit.directory}: {what} {', '.join(sorted(wrong))}")
 
 
+def read_environment(directory):
+    """What an environment's own file says."""
+    (values,) = parse(os.path.join(directory, "environment.hcl"))["locals"]
+    return values
+
+
+def check_alerting(directory, modules_directory):
+    """Where there is an Alertmanager, its configuration is the Secret that the module makes of a receiver it demands."""
+    path = os.path.join(directory, "monitoring", "values.yaml")
+    with open(path, encoding="utf-8") as file:
+        alertmanager = yaml.safe_load(file).get("alertmanager", {})
+    runs = alertmanager.get("enabled", True)
+    if read_environment(directory).get("has_alerting") is not runs:
+        raise Problem(f"{directory}: has_alerting must be {str(runs).lower()}, as {path} has it")
+    spec = alertmanager.get("alertmanagerSpec", {})
+    made = secrets(os.path.join(modules_directory, "monitoring"))
+    if runs and not (spec.get("useExistingSecret") and {spec.get("configSecret")} == made):
+        raise Problem(f"{path}: Alertmanager would tell nobody: its configuration must be Secret {', '.join(made)}")
+
+
 def order(units):
     """The units, each after those it depends on."""
     graph = {path: {*unit.dependencies.values(), *unit.after} for path, unit in units.items()}
@@ -167,6 +188,7 @@ def check(root):
             raise Problem(f"{environment} has no unit")
         for unit in units.values():
             check_unit(unit, units, modules)
+        check_alerting(environment, os.path.join(root, "modules"))
         said.append(f"{os.path.basename(environment)}: {', '.join(map(os.path.basename, order(units)))}")
     if not said:
         raise Problem(f"{root} has no environment")

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Checks what no schema knows: that the objects of an overlay fit together, and fit the program's configuration.
 
-usage: references.py RENDERED_OVERLAY PROGRAM_CONFIGURATION INFRA_DIRECTORY
+usage: references.py RENDERED_OVERLAY PROGRAM_CONFIGURATION INFRA_DIRECTORY REQUIRED_SECRETS ENVIRONMENT_DIRECTORY
+
+REQUIRED_SECRETS is the overlay's list of what somebody has to give, ENVIRONMENT_DIRECTORY the environment of infra/ that gives it.
 """
 
 import os
@@ -79,6 +81,40 @@ def check_names(overlay, infra_directory):
         kafka = manifest["metadata"].get("labels", {}).get("strimzi.io/cluster")
         if kafka:
             yield ("Kafka", kafka) in overlay.objects, f"{where}: no Kafka {kafka}"
+
+
+def check_required(overlay, infra_directory, required, environment):
+    """The list of Secrets that somebody has to give names those that objects refer to and no operator makes, with their keys."""
+    given = infra.secrets(os.path.join(infra_directory, "modules", "streamflow"))
+    wanted = {("streamflow", name, key) for manifest in overlay.objects.values() for name, key in keys_of_secrets(manifest) if name in given}
+    if infra.read_environment(environment).get("has_alerting"):
+        wanted |= {("monitoring", name, "alertmanager.yaml") for name in infra.secrets(os.path.join(infra_directory, "modules", "monitoring"))}
+    for line in sorted(wanted | required):
+        yield line in required, f"required-secrets.txt lacks {' '.join(line)}"
+        yield line in wanted, f"required-secrets.txt: nobody needs {' '.join(line)}"
+
+
+def keys_of_secrets(node):
+    """Name and key of each Secret that is referred to anywhere below a node."""
+    if isinstance(node, dict):
+        secret = node.get("secret")
+        if isinstance(secret, dict):
+            yield from ((secret["name"], item["key"]) for item in secret.get("items", []) if "name" in secret)
+        if "passwordSecret" in node:
+            yield node["passwordSecret"]["name"], "password"
+        if {"name", "key"} <= set(node) and isinstance(node["key"], str):
+            yield node["name"], node["key"]
+        for value in node.values():
+            yield from keys_of_secrets(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from keys_of_secrets(value)
+
+
+def read_required(path):
+    """The lines of a list of required Secrets: namespace, Secret, key."""
+    with open(path, encoding="utf-8") as file:
+        return {tuple(line.split()) for line in file if line.strip() and not line.startswith("#")}
 
 
 def check_roles(overlay):
@@ -265,9 +301,11 @@ def check(overlay, program, infra_directory):
 
 
 def main():
-    path, program, infra_directory = sys.argv[1:]
+    path, program, infra_directory, required, environment = sys.argv[1:]
+    overlay = read(path)
     with open(program, encoding="utf-8") as file:
-        outcomes = list(check(read(path), yaml.safe_load(file), infra_directory))
+        outcomes = list(check(overlay, yaml.safe_load(file), infra_directory))
+    outcomes += check_required(overlay, infra_directory, read_required(required), environment)
     wrong = [problem for holds, problem in outcomes if not holds]
     for problem in wrong:
         print(f"{os.path.basename(path)}: {problem}", file=sys.stderr)

@@ -9,6 +9,7 @@ import copy
 import io
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -213,6 +214,21 @@ class References(unittest.TestCase):
         self.worker()["template"]["spec"]["volumes"][1]["projected"]["sources"][0]["secret"]["name"] = "nobodys"
         self.expect("nobodys")
 
+    def required(self, *, without=(), beside=(), environment=ENVIRONMENT):
+        listed = references.read_required(os.path.join(os.path.dirname(INFRA), "k8s", "overlays", "dev", "required-secrets.txt"))
+        outcomes = references.check_required(self.overlay, INFRA, listed - {*without} | {*beside}, environment)
+        return [problem for holds, problem in outcomes if not holds]
+
+    def test_what_somebody_has_to_give_is_listed(self):
+        password = ("streamflow", "streamflow-cluster-password", "password")
+        self.assertEqual(self.required(), [])
+        self.assertEqual(self.required(without=[password]), [f"required-secrets.txt lacks {' '.join(password)}"])
+        self.assertIn("nobody needs", self.required(beside=[("streamflow", "streamflow-postgres-worker", "pasword")])[0])
+
+    def test_who_is_alerted_is_to_be_given_in_production(self):
+        production = os.path.join(INFRA, "environments", "prod")
+        self.assertEqual(self.required(environment=production), ["required-secrets.txt lacks monitoring alertmanager-receiver alertmanager.yaml"])
+
     def test_a_user_that_is_gone(self):
         del self.overlay.objects["KafkaUser", "streamflow-generator"]
         self.expect("nobody makes Secret streamflow-generator")
@@ -236,6 +252,66 @@ class References(unittest.TestCase):
     def test_a_writable_file_system(self):
         self.worker()["template"]["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = False
         self.expect("securityContext of worker")
+
+
+KUBECTL = """#!/bin/sh
+# A cluster with the Secrets of a directory; what else it is asked to do it writes down.
+echo "$*" >>"$ASKED"
+case "$*" in
+*" get secret "*) [ ! -e "$SECRETS/$2 $5" ] || echo yes ;;
+esac
+"""
+
+
+class Apply(unittest.TestCase):
+    """infra/modules/streamflow/apply.sh with a kubectl that only writes down."""
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.secrets = os.path.join(self.directory, "secrets")
+        os.mkdir(self.secrets)
+        path = os.path.join(self.directory, "kubectl")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(KUBECTL)
+        os.chmod(path, 0o755)
+
+    def apply(self):
+        """Exit code, what is said on standard error, and what kubectl was asked."""
+        asked = os.path.join(self.directory, "asked")
+        environment = os.environ | {
+            "PATH": f"{self.directory}:{os.environ['PATH']}", "ASKED": asked, "SECRETS": self.secrets,
+            "OVERLAY": os.path.join(os.path.dirname(INFRA), "k8s", "overlays", "prod"), "NAMESPACE": "streamflow",
+        }
+        script = os.path.join(INFRA, "modules", "streamflow", "apply.sh")
+        ended = subprocess.run(["sh", script], env=environment, capture_output=True, text=True, check=False)
+        with open(asked, encoding="utf-8") as file:
+            return ended.returncode, ended.stderr, file.read()
+
+    def give(self, *names):
+        for name in names:
+            with open(os.path.join(self.secrets, name), "w", encoding="utf-8"):
+                pass
+
+    def test_nothing_is_applied_without_a_receiver(self):
+        self.give(*(f"streamflow streamflow-{name}" for name in (
+            "cluster-password", "postgres-maintenance", "postgres-worker", "postgres-backup")))
+        code, said, asked = self.apply()
+        self.assertEqual((code, said.count("\n")), (1, 1), said)
+        self.assertIn("Secret alertmanager-receiver of namespace monitoring lacks alertmanager.yaml", said)
+        self.assertNotIn("apply --server-side", asked)
+
+    def test_nothing_is_applied_without_a_password(self):
+        code, said, _ = self.apply()
+        self.assertEqual((code, said.count("\n")), (1, 1), said)
+        self.assertIn("Secret streamflow-cluster-password of namespace streamflow lacks password", said)
+
+    def test_with_all_that_is_required_it_is_applied(self):
+        overlay = os.path.join(os.path.dirname(INFRA), "k8s", "overlays", "prod", "required-secrets.txt")
+        self.give(*(" ".join(line[:2]) for line in references.read_required(overlay)))
+        code, said, asked = self.apply()
+        self.assertEqual((code, said), (0, ""))
+        self.assertIn("apply --server-side", asked)
 
 
 class Budget(unittest.TestCase):
@@ -307,6 +383,18 @@ class Infra(unittest.TestCase):
     def test_a_version_that_is_a_range(self):
         self.change("modules/monitoring/versions.tf", '"3.1.2"', '">= 3.1"')
         self.expect("one version")
+
+    def test_an_alertmanager_without_a_receiver(self):
+        self.change("environments/prod/environment.hcl", "has_alerting = true", "has_alerting = false")
+        self.expect("has_alerting must be true")
+
+    def test_an_alertmanager_with_the_charts_configuration(self):
+        self.change("environments/prod/monitoring/values.yaml", "    configSecret: alertmanager-receiver\n", "")
+        self.expect("would tell nobody")
+
+    def test_an_alertmanager_with_a_secret_that_nobody_makes(self):
+        self.change("modules/monitoring/main.tf", '"alertmanager-receiver"', '"alertmanager"')
+        self.expect("would tell nobody")
 
     def test_what_does_not_parse(self):
         self.change("modules/monitoring/main.tf", "{", "(")

@@ -5,4 +5,6 @@ locals {
   agents     = []
   kubeconfig = get_env("KUBECONFIG", "/etc/rancher/k3s/k3s.yaml")
   has_backup = false
+  # Nobody is woken up.
+  has_alerting = false
 }

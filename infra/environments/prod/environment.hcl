@@ -6,4 +6,6 @@ locals {
   kubeconfig = "${get_env("HOME", "/root")}/.kube/streamflow-prod.yaml"
   # The credentials come in TF_VAR_backup_credentials, see infra/README.md.
   has_backup = true
+  # Whom it tells comes in TF_VAR_alert_receiver; without that nothing of monitoring is applied.
+  has_alerting = true
 }

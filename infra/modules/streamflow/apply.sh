@@ -1,7 +1,14 @@
 #!/bin/sh
 # Applies an overlay and waits until the workers commit.
-# environment: KUBECONFIG; OVERLAY, its directory; NAMESPACE
+# environment: KUBECONFIG; OVERLAY, its directory; NAMESPACE. Safe to run again, also by hand.
 set -eu
+
+# What somebody has to give, a line each: NAMESPACE SECRET KEY. Without it pods would wait, or alerts reach nobody, without a word.
+grep -v '^#' "$OVERLAY/required-secrets.txt" | while read -r namespace secret key; do
+    has=$(kubectl --namespace "$namespace" get secret "$secret" --ignore-not-found \
+        --output "go-template={{with .data}}{{with index . \"$key\"}}yes{{end}}{{end}}" </dev/null)
+    [ -n "$has" ] || { echo "Secret $secret of namespace $namespace lacks $key; nothing is applied: see k8s/README.md#secrets" >&2; exit 1; }
+done
 
 # A job cannot be changed, and this one may run any number of times.
 kubectl --namespace "$NAMESPACE" delete job streamflow-migrate --ignore-not-found

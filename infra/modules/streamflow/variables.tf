@@ -44,6 +44,11 @@ variable "backup_credentials" {
   default   = null
   sensitive = true
   ephemeral = true
+
+  validation {
+    condition     = !var.has_backup || var.backup_credentials != null
+    error_message = "backup_credentials are missing: nothing would be backed up. Export TF_VAR_backup_credentials (infra/README.md)."
+  }
 }
 
 variable "has_backup" {
