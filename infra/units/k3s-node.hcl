@@ -7,7 +7,8 @@ terraform {
 }
 
 inputs = {
-  server     = local.environment.server == "" ? null : local.environment.server
-  agents     = local.environment.agents
-  kubeconfig = local.environment.kubeconfig
+  servers     = local.environment.servers
+  agents      = local.environment.agents
+  api_address = local.environment.api_address
+  kubeconfig  = local.environment.kubeconfig
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks infra/ without a provider or a cluster: everything parses; each environment's units come into an order; what a unit takes
 from another is an output there; what it gives its module is a variable there, and nothing that is required is missing; all
-versions are exact; whoever is to be alerted has to be named.
+versions are exact; whoever is to be alerted has to be named; no single machine takes production's API along.
 
 usage: infra.py INFRA_DIRECTORY
 """
@@ -151,6 +151,14 @@ def read_environment(directory):
     return values
 
 
+def check_servers(directory):
+    """Production's API and etcd go on without any one of the servers."""
+    environment = read_environment(directory)
+    servers = environment.get("servers")
+    if text(environment["overlay"]) == "prod" and not (isinstance(servers, list) and len(servers) >= 3):
+        raise Problem(f"{directory}: production needs three servers or more: with fewer, one that is lost takes the API along")
+
+
 def check_alerting(directory, modules_directory):
     """Where there is an Alertmanager, its configuration is the Secret that the module makes of a receiver it demands."""
     path = os.path.join(directory, "monitoring", "values.yaml")
@@ -188,6 +196,7 @@ def check(root):
             raise Problem(f"{environment} has no unit")
         for unit in units.values():
             check_unit(unit, units, modules)
+        check_servers(environment)
         check_alerting(environment, os.path.join(root, "modules"))
         said.append(f"{os.path.basename(environment)}: {', '.join(map(os.path.basename, order(units)))}")
     if not said:

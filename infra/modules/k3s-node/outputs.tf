@@ -1,10 +1,15 @@
 output "kubeconfig" {
   description = "File with the access to the cluster"
   value       = var.kubeconfig
-  depends_on  = [terraform_data.server, terraform_data.agent]
+  depends_on  = [terraform_data.servers, terraform_data.agent]
 }
 
-output "server_config" {
-  description = "The server's configuration"
-  value       = local.server_config
+output "first_server_config" {
+  description = "The configuration of the first server, or the only one"
+  value       = local.first_config
+}
+
+output "further_server_config" {
+  description = "The configuration of each other server"
+  value       = local.further_config
 }

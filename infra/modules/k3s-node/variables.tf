@@ -1,16 +1,35 @@
-variable "server" {
-  description = "user@host of the machine that becomes the K3s server, reached by ssh with sudo; null where a cluster is there already"
+variable "servers" {
+  description = "user@host of each machine that becomes a K3s server, reached by ssh with sudo; none where a cluster is there already"
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for server in var.servers : can(regex("^[a-z_][a-z0-9_-]*@[A-Za-z0-9.-]+$", server))])
+    error_message = "each of servers must be user@host."
+  }
+  validation {
+    condition     = length(var.servers) == 0 || length(var.servers) % 2 == 1
+    error_message = "servers must be 1, 3 or 5: etcd goes on while most of them do, and most of two is both."
+  }
+  validation {
+    condition     = length(distinct(var.servers)) == length(var.servers)
+    error_message = "each of servers must be another machine."
+  }
+}
+
+variable "api_address" {
+  description = "Name or address by which kubectl and the modules reach the API, as that of a load balancer; by default the first server"
   type        = string
   default     = null
 
   validation {
-    condition     = var.server == null ? true : can(regex("^[a-z_][a-z0-9_-]*@[A-Za-z0-9.-]+$", var.server))
-    error_message = "server must be user@host."
+    condition     = var.api_address == null ? true : can(regex("^[A-Za-z0-9.-]+$", var.api_address))
+    error_message = "api_address must be a host, without user and port."
   }
 }
 
 variable "agents" {
-  description = "user@host of each further machine that joins the server"
+  description = "user@host of each further machine that joins the servers"
   type        = set(string)
   default     = []
 
@@ -19,8 +38,8 @@ variable "agents" {
     error_message = "each of agents must be user@host."
   }
   validation {
-    condition     = length(var.agents) == 0 || var.server != null
-    error_message = "agents join a server: give server too."
+    condition     = length(var.agents) == 0 || length(var.servers) > 0
+    error_message = "agents join a server: give servers too."
   }
 }
 
@@ -36,6 +55,6 @@ variable "k3s_version" {
 }
 
 variable "kubeconfig" {
-  description = "File with the access to the cluster: written where server is given, else it must be there"
+  description = "File with the access to the cluster: written where servers are given, else it must be there"
   type        = string
 }
