@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the image as a cluster does, without a cluster: as nobody, without a capability, on a file system that cannot be written; and
-# the pods of both overlays, with the configuration, users and rights that are deployed, against a real Kafka and PostgreSQL that
+# the pods of both overlays and of all components, with the configuration, users and rights that are deployed, against a real Kafka and PostgreSQL that
 # take nothing but TLS. `make image-test`; build the image first. The last line is "N passed, N failed".
 #
 # usage: test.sh [IMAGE [K8S_DIRECTORY]]
@@ -102,11 +102,11 @@ milliseconds_from_start() {
     echo "      start of $1 to /readyz of all: $(($(date +%s%3N) - started)) ms"
 }
 
-overlay() {
+overlay() { # NAME DIRECTORY
     world=$work/world-$1
     stop_world
     mkdir -p "$world/pods"
-    "$kustomize" build "$k8s/overlays/$1" >"$world/overlay.yaml" || return 1
+    "$kustomize" build "$2" >"$world/overlay.yaml" || return 1
     start_world || return 1
     "$python" scripts/image/pods.py "$world/overlay.yaml" "$image" $subnet "$world/secrets" "$world/pods" >"$world/pods/addresses" ||
         return 1
@@ -126,6 +126,9 @@ overlay() {
         check "$1: SIGTERM ends it well" stops_well streamflow-generator
     fi
     check "$1: maintenance beside them ends well" ends_well streamflow-maintain
+    if grep -q '^streamflow-verify ' "$world/pods/addresses"; then
+        check "$1: verification with rights of its own ends well" ends_well streamflow-verify
+    fi
     check "$1: SIGTERM ends all well" stop_workers
     check "$1: the books balance" books_balance
     remove_workers
@@ -146,8 +149,9 @@ check "no library is missing" nothing_is_missing
 check "it carries its inventory" inventory_is_json
 echo "      size: $(($(engine image inspect --format '{{.Size}}' "$image") / 1000000)) MB," \
     "binary $(($(confined --entrypoint stat "$image" --format=%s /usr/local/bin/streamflow) / 1000000)) MB"
-for environment in dev prod; do
-    overlay $environment || check "$environment: Kafka and PostgreSQL start" false
+for directory in "$k8s/overlays/dev" "$k8s/overlays/prod" scripts/manifests/parties; do
+    environment=$(basename "$directory")
+    overlay "$environment" "$directory" || check "$environment: Kafka and PostgreSQL start" false
     stop_world
 done
 

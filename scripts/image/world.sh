@@ -19,9 +19,16 @@ make_secrets() {
         openssl x509 -req -days 2 -in "$world/$host.csr" -CA "$world/ca.crt" -CAkey "$world/ca.key" -CAcreateserial \
             -extfile "$world/$host.ext" -out "$world/$host.crt" 2>/dev/null
     done
-    for name in streamflow streamflow-generator streamflow-maintenance streamflow-postgres-worker streamflow-postgres-maintenance \
-        streamflow-postgres-app streamflow-cluster-password; do
-        random | secret $name password
+    for name in streamflow-postgres-app streamflow-cluster-password $("$python" - "$world/overlay.yaml" <<'USERS'
+import sys, yaml
+for manifest in yaml.safe_load_all(open(sys.argv[1], encoding="utf-8")):
+    if manifest["kind"] == "KafkaUser":
+        print(manifest["metadata"]["name"])
+    if manifest["kind"] == "DatabaseRole" and "passwordSecret" in manifest["spec"]:
+        print(manifest["spec"]["passwordSecret"]["name"])
+USERS
+    ); do
+        random | secret "$name" password
     done
     for name in streamflow-cluster-ca-cert streamflow-postgres-ca; do secret $name ca.crt <"$world/ca.crt"; done
 }

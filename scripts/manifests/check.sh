@@ -41,7 +41,7 @@ fetch_tools() {
     GOBIN=$cache/bin GOFLAGS='' go install "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE" && mv "$cache/bin/kustomize" "$kustomize"
 }
 
-render() { "$kustomize" build "k8s/overlays/$1" >"$out/$1.yaml" && [ -s "$out/$1.yaml" ]; }
+render() { "$kustomize" build "$1" >"$out/$2.yaml" && [ -s "$out/$2.yaml" ]; }
 
 versions_agree() { grep -q "\"v$KUBERNETES\.[0-9]*+k3s[0-9]*\"" infra/modules/k3s-node/variables.tf; }
 
@@ -85,15 +85,19 @@ terraform_checks() {
 if ! fetch_tools; then echo "0 passed, 1 failed"; exit 1; fi
 check versions_agree
 check applications_have_their_overlays
-for overlay in dev prod; do
-    check render $overlay
-    check "$python" $here/validate.py $KUBERNETES "$out/$overlay.yaml"
-    check "$python" $here/references.py "$out/$overlay.yaml" config/streamflow.yaml infra \
-        k8s/overlays/$overlay/required-secrets.txt infra/environments/$overlay
-done
+# An overlay, by the directory that it is rendered from and the environment that applies it.
+check_overlay() {
+    name=$(basename "$1")
+    check render "$1" "$name"
+    check "$python" $here/validate.py $KUBERNETES "$out/$name.yaml"
+    check "$python" $here/references.py "$out/$name.yaml" config/streamflow.yaml infra "$1/required-secrets.txt" infra/environments/"$2"
+}
+check_overlay k8s/overlays/dev dev
+check_overlay k8s/overlays/prod prod
+check_overlay $here/parties dev
 check "$python" $here/budget.py $NODE_MIB "$out/dev.yaml" infra/environments/dev
 check "$python" $here/infra.py infra
-check "$python" $here/selftest.py $KUBERNETES "$out/dev.yaml" config/streamflow.yaml infra infra/environments/dev
+check "$python" $here/selftest.py $KUBERNETES "$out/dev.yaml" config/streamflow.yaml infra infra/environments/dev "$out/parties.yaml"
 terraform_checks
 if has terragrunt; then
     for environment in dev prod; do check terragrunt dag graph --working-dir infra/environments/$environment; done

@@ -66,15 +66,21 @@ def check_pins(path, terraform):
                 raise Problem(f"{path}: provider {name} must have one version, not {provider['version']}")
 
 
-def secrets(directory):
-    """Names of the Secrets that a module makes; where it makes one for each database role, of all of these."""
+def passwords(directory):
+    """The database roles to which a module gives passwords, by their Secret."""
     parsed = parse(os.path.join(directory, "main.tf"))
-    roles = [text(key) for block in parsed.get("locals", []) for key in block.get("roles", {}) if not key.startswith("__")]
+    roles = [item for block in parsed.get("locals", []) for item in block.get("roles", {}).items() if not item[0].startswith("__")]
+    return {f"streamflow-postgres-{text(key)}": text(role) for key, role in roles}
+
+
+def secrets(directory):
+    """Names of the Secrets that a module makes."""
+    parsed = parse(os.path.join(directory, "main.tf"))
     made = set()
     for resource in parsed.get("resource", []):
         for body in blocks({"of": [resource.get('"kubernetes_secret_v1"', {})]}, "of").values():
             name = text(body["metadata"][0]["name"])
-            made |= {name.replace("${each.key}", role) for role in roles} if "${each.key}" in name else {name}
+            made |= set(passwords(directory)) if "${each.key}" in name else {name}
     return made
 
 

@@ -14,6 +14,8 @@ import yaml
 
 import budget
 import infra
+import rights
+from rights import selects
 from schemas import documents
 
 
@@ -115,13 +117,6 @@ def read_required(path):
     """The lines of a list of required Secrets: namespace, Secret, key."""
     with open(path, encoding="utf-8") as file:
         return {tuple(line.split()) for line in file if line.strip() and not line.startswith("#")}
-
-
-def check_roles(overlay):
-    roles = {manifest["spec"]["name"] for manifest in overlay.all("DatabaseRole").values()}
-    for manifest in overlay.all("DatabaseRole").values():
-        for group in manifest["spec"].get("inRoles", []):
-            yield group in roles, f"DatabaseRole {manifest['metadata']['name']}: nobody makes role {group}"
 
 
 def check_cluster(overlay, configuration):
@@ -254,14 +249,6 @@ def check_policies(overlay):
                 yield reachable, f"{owner}: no NetworkPolicy lets anybody reach port {port['name']}"
 
 
-def selects(selector, labels):
-    wanted = selector.get("matchLabels", {})
-    expressions = selector.get("matchExpressions", [])
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        labels.get(expression["key"]) in expression["values"] for expression in expressions
-    )
-
-
 def lets_in(overlay, labels, port):
     policies = [policy["spec"] for policy in overlay.all("NetworkPolicy").values()]
     return any(
@@ -290,12 +277,13 @@ def check(overlay, program, infra_directory):
     (name,) = [name for name in overlay.all("ConfigMap") if name.startswith("streamflow-config")]
     configuration = yaml.safe_load(overlay.objects["ConfigMap", name]["data"]["streamflow.yaml"])
     yield from check_names(overlay, infra_directory)
-    yield from check_roles(overlay)
     yield from check_cluster(overlay, configuration)
     yield from check_files(overlay, configuration)
     yield from check_drains(overlay)
     yield from check_memory(overlay, program, configuration)
-    yield from check_topics(overlay, program["topics"] | configuration.get("topics", {}))
+    topics = program["topics"] | configuration.get("topics", {})
+    yield from check_topics(overlay, topics)
+    yield from rights.check(overlay, topics, infra.passwords(os.path.join(infra_directory, "modules", "streamflow")))
     yield from check_policies(overlay)
     yield from check_security(overlay)
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Shows that the checks find what is wrong: each test breaks something that is right and expects to be told.
 
-usage: selftest.py KUBERNETES_VERSION RENDERED_OVERLAY PROGRAM_CONFIGURATION INFRA_DIRECTORY DEV_ENVIRONMENT
+usage: selftest.py KUBERNETES_VERSION RENDERED_OVERLAY PROGRAM_CONFIGURATION INFRA_DIRECTORY DEV_ENVIRONMENT RENDERED_PARTIES
+
+RENDERED_PARTIES is the overlay with all components.
 """
 
 import contextlib
@@ -21,7 +23,7 @@ import infra
 import references
 from schemas import Schemas, documents
 
-VERSION, OVERLAY, PROGRAM, INFRA, ENVIRONMENT = sys.argv[1:]
+VERSION, OVERLAY, PROGRAM, INFRA, ENVIRONMENT, PARTIES = sys.argv[1:]
 
 DEFINITION = """
 apiVersion: apiextensions.k8s.io/v1
@@ -118,8 +120,10 @@ class OwnObjects(unittest.TestCase):
 
 
 class References(unittest.TestCase):
+    rendered = OVERLAY
+
     def setUp(self):
-        self.overlay = references.read(OVERLAY)
+        self.overlay = references.read(self.rendered)
         with open(PROGRAM, encoding="utf-8") as file:
             self.program = yaml.safe_load(file)
 
@@ -252,6 +256,67 @@ class References(unittest.TestCase):
     def test_a_writable_file_system(self):
         self.worker()["template"]["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = False
         self.expect("securityContext of worker")
+
+
+class Parties(References):
+    """All of the above with every component, and what is particular to these."""
+
+    rendered = PARTIES
+
+    def required(self, **changes):
+        # Those of the components are in a list of their own.
+        beside = [("streamflow", f"streamflow-postgres-{name}", "password") for name in ("analyst", "resubmit", "verify")]
+        return super().required(**changes | {"beside": [*changes.get("beside", ()), *beside]})
+
+    def acls(self, user):
+        return self.overlay.objects["KafkaUser", user]["spec"]["authorization"]["acls"]
+
+    def role(self, name):
+        return self.overlay.objects["DatabaseRole", name]["spec"]
+
+    def test_somebody_else_writes_alerts(self):
+        self.acls("alerts-consumer")[0]["operations"].append("Write")
+        self.expect("KafkaUser alerts-consumer: topic fraud.alerts: only the pipeline writes it")
+
+    def test_a_right_to_a_pattern(self):
+        self.acls("transactions-producer")[0]["resource"]["patternType"] = "prefix"
+        self.expect("KafkaUser transactions-producer: topic transactions.raw: a pattern")
+
+    def test_a_right_to_a_topic_that_is_not_there(self):
+        self.acls("blacklist-producer")[0]["resource"]["name"] = "fraud.blocklist"
+        self.expect("topic fraud.blocklist: no such topic")
+
+    def test_a_right_to_everything(self):
+        self.acls("streamflow-verify")[0]["operations"] = ["All"]
+        self.expect("KafkaUser streamflow-verify: topic transactions.raw: a right too many")
+
+    def test_a_user_without_a_password(self):
+        del self.overlay.objects["KafkaUser", "alerts-consumer"]["spec"]["authentication"]
+        self.expect("KafkaUser alerts-consumer needs a password")
+
+    def test_an_analyst_who_writes_too(self):
+        self.role("streamflow-analyst")["inRoles"].append("streamflow_writer")
+        self.expect("DatabaseRole streamflow-analyst: who logs in is in one group")
+
+    def test_an_analyst_who_may_everything(self):
+        self.role("streamflow-analyst")["superuser"] = True
+        self.expect("DatabaseRole streamflow-analyst: a power too many")
+
+    def test_a_group_that_nobody_makes(self):
+        self.role("streamflow-analyst")["inRoles"] = ["streamflow_readers"]
+        self.expect("nobody makes role streamflow_readers")
+
+    def test_somebody_elses_password(self):
+        self.role("streamflow-analyst")["passwordSecret"]["name"] = "streamflow-postgres-verify"
+        self.expect("Secret streamflow-postgres-verify is not that of streamflow_analyst")
+
+    def test_a_listener_that_lets_operators_wait(self):
+        self.overlay.objects["Kafka", "streamflow"]["spec"]["kafka"]["listeners"][0]["networkPolicyPeers"].pop()
+        self.expect("CronJob streamflow-verify: Kafka's listener does not let it in")
+
+    def test_a_database_that_lets_operators_wait(self):
+        del self.overlay.objects["NetworkPolicy", "postgres-of-operators"]
+        self.expect("CronJob streamflow-resubmit: PostgreSQL does not let it in")
 
 
 SSH = """#!/bin/sh

@@ -151,6 +151,8 @@ fn every_configuration_that_kubernetes_deploys_loads() {
         ("k8s/base/jobs/maintain.yaml", WORKERS),
         ("k8s/base/worker/statefulset.yaml", WORKERS),
         ("k8s/components/generator/deployment.yaml", GENERATOR),
+        ("k8s/components/operator/verify.yaml", WORKERS),
+        ("k8s/components/operator/resubmit.yaml", WORKERS),
     ] {
         for document in documents(path) {
             for arguments in argument_lists(&document, "args") {
@@ -159,7 +161,7 @@ fn every_configuration_that_kubernetes_deploys_loads() {
             }
         }
     }
-    assert_eq!(commands, ["migrate", "maintain", "run", "generate"]);
+    assert_eq!(commands, ["migrate", "maintain", "run", "generate", "verify", "resubmit"]);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 # Secrets, then the overlay. Passwords that operators make themselves (Kafka users, the database's owner) are not here.
 
 locals {
-  # Secret streamflow-postgres-KEY by database role, as k8s/base/postgres/roles.yaml refers to them.
+  # Secret streamflow-postgres-KEY by database role, as k8s/base/postgres/roles.yaml refers to them, and those components that an overlay
+  # may have: a password without a role opens nothing.
   roles = {
     worker      = "streamflow"
     maintenance = "streamflow_maintenance"
+    analyst     = "streamflow_analyst"
+    verify      = "streamflow_verify"
+    resubmit    = "streamflow_resubmit"
   }
   sources = [for file in sort(fileset(var.manifests, "**")) : "${file} ${filesha256("${var.manifests}/${file}")}"]
 }

@@ -16,6 +16,9 @@ run "each_database_role_has_its_secret" {
     condition = output.database_secrets == {
       streamflow             = "streamflow-postgres-worker"
       streamflow_maintenance = "streamflow-postgres-maintenance"
+      streamflow_analyst     = "streamflow-postgres-analyst"
+      streamflow_verify      = "streamflow-postgres-verify"
+      streamflow_resubmit    = "streamflow-postgres-resubmit"
     }
     error_message = "these names are what k8s/base refers to"
   }
