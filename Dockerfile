@@ -5,8 +5,8 @@
 #
 # To get the same binary twice, fix what goes in: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct), and the two base
 # images by digest (RUST_IMAGE, DEBIAN_IMAGE).
-ARG RUST_IMAGE=rust:1.95-bookworm
-ARG DEBIAN_IMAGE=debian:bookworm-slim
+ARG RUST_IMAGE=rust:1.95.0-bookworm
+ARG DEBIAN_IMAGE=debian:12.13-slim
 
 FROM ${RUST_IMAGE} AS build
 RUN apt-get update \
@@ -30,7 +30,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
  && cargo tree --locked --edges normal,no-proc-macro --prefix none --format '{p}|{l}' > /out/crates.txt
 
 FROM ${DEBIAN_IMAGE} AS runtime
+# The base is fixed; what Debian has mended since is in the upgrade.
 RUN apt-get update \
+ && apt-get upgrade -y \
  && apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/* /var/cache/ldconfig/aux-cache
 

@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . scripts/image/engine.sh
 name=${1:-localhost/streamflow:0.1.0}
-debian=docker.io/library/debian:bookworm-slim
+debian=$(sed -n 's/^ARG DEBIAN_IMAGE=/docker.io\/library\//p' Dockerfile)
 rust=$(sed -n 's/^ARG RUST_IMAGE=/docker.io\/library\//p' Dockerfile)
 
 has() { builder inspect --type image "$1" >/dev/null 2>&1; }
@@ -15,7 +15,7 @@ pulled() { [ -z "${STREAMFLOW_IMAGE_OFFLINE:-}" ] && timeout 60 buildah --root "
     --storage-driver overlay pull --quiet "$1" >/dev/null 2>&1; }
 
 set --
-if ! has $debian && ! pulled $debian; then
+if ! has "$debian" && ! pulled "$debian"; then
     needs mmdebstrap
     # Without manuals and translations, as the slim image is.
     [ -f "$work/debian.tar" ] || mmdebstrap --quiet --variant=minbase --mode=root \
@@ -24,7 +24,7 @@ if ! has $debian && ! pulled $debian; then
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' bookworm "$work/debian.tar"
     printf 'FROM scratch\nADD debian.tar /\nCMD ["bash"]\n' >"$work/debian.Dockerfile"
-    builder bud --quiet --isolation chroot --tag $debian --file "$work/debian.Dockerfile" "$work" >/dev/null
+    builder bud --quiet --isolation chroot --tag "$debian" --file "$work/debian.Dockerfile" "$work" >/dev/null
 fi
 if ! has "$rust" && ! pulled "$rust"; then
     # The authorities that this machine trusts, for cargo.

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Checks everything that is deployed: the overlays of k8s/, the modules and environments of infra/, docker-compose.yaml.
+# Checks everything that is deployed: the overlays of k8s/, the modules and environments of infra/, docker-compose.yaml; and that what
+# others made is named exactly.
 #
 # Fetches its tools once, by pip and go, into ~/.cache/streamflow/manifests. STREAMFLOW_CRDS names the directory with the
 # CustomResourceDefinitions (see validate.py; ../shared/crds where that is there). Where providers of Terraform cannot be fetched,
@@ -97,6 +98,7 @@ check_overlay k8s/overlays/prod prod
 check_overlay $here/parties dev
 check "$python" $here/budget.py $NODE_MIB "$out/dev.yaml" infra/environments/dev
 check "$python" $here/infra.py infra
+check "$python" $here/supply.py .
 check "$python" $here/selftest.py $KUBERNETES "$out/dev.yaml" config/streamflow.yaml infra infra/environments/dev "$out/parties.yaml"
 terraform_checks
 if has terragrunt; then

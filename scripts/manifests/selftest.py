@@ -10,6 +10,7 @@ import contextlib
 import copy
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import yaml
 import budget
 import infra
 import references
+import supply
 from schemas import Schemas, documents
 
 VERSION, OVERLAY, PROGRAM, INFRA, ENVIRONMENT, PARTIES = sys.argv[1:]
@@ -396,6 +398,59 @@ class Install(Stub):
         self.install("access", TARGETS="k3s@a", API="api.example.com", KUBE_CONFIG=self.path("kube/config"))
         self.assertEqual(self.written("kube/config"), "server: https://api.example.com:6443\n")
         self.assertEqual(os.stat(self.path("kube/config")).st_mode & 0o077, 0)
+
+
+class Supply(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.root)
+        here = os.path.dirname(INFRA) or "."
+        shutil.copytree(os.path.join(here, ".github"), os.path.join(self.root, ".github"))
+        for name in ("Dockerfile", "docker-compose.yaml"):
+            shutil.copy(os.path.join(here, name), self.root)
+
+    def change(self, path, pattern, new):
+        path = os.path.join(self.root, path)
+        with open(path, encoding="utf-8") as file:
+            after, changes = re.subn(pattern, new, file.read(), count=1)
+        self.assertEqual(changes, 1)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(after)
+
+    def problems(self):
+        return " ".join(problem for holds, problem in supply.check(self.root) if not holds)
+
+    def test_all_right(self):
+        self.assertEqual(self.problems(), "")
+
+    def test_a_tag_can_be_moved(self):
+        self.change(".github/workflows/ci.yaml", "actions/cache@[0-9a-f]{40}", "actions/cache@v4.3.0")
+        self.assertIn("actions/cache@v4.3.0 must be named by its commit", self.problems())
+
+    def test_a_commit_without_its_version(self):
+        self.change(".github/workflows/ci.yaml", r"(actions/cache@[0-9a-f]{40}) # v\S+", r"\1")
+        self.assertIn("which version is actions/cache", self.problems())
+
+    def test_an_image_that_moves(self):
+        self.change("docker-compose.yaml", r"postgres:17\.9-", "postgres:17-")
+        self.assertIn("postgres:17-bookworm is another image tomorrow", self.problems())
+
+    def test_a_base_image_that_moves(self):
+        self.change("Dockerfile", r"=debian:\S+", "=debian:bookworm-slim")
+        self.assertIn("debian:bookworm-slim is another image tomorrow", self.problems())
+
+    def test_a_digest_does_not_move(self):
+        self.change("Dockerfile", r"=debian:\S+", "=debian:bookworm-slim@sha256:" + 64 * "0")
+        self.assertEqual(self.problems(), "")
+
+    def test_a_workflow_that_may_write(self):
+        self.change(".github/workflows/ci.yaml", "contents: read", "contents: write")
+        self.assertIn("permissions must be", self.problems())
+
+    def test_an_image_that_nobody_looks_at(self):
+        for _ in range(2):
+            self.change(".github/workflows/ci.yaml", "anchore/scan-action@", "anchore/other-action@")
+        self.assertIn("known vulnerabilities", self.problems())
 
 
 KUBECTL = """#!/bin/sh
