@@ -100,6 +100,7 @@ check "$python" $here/budget.py $NODE_MIB "$out/dev.yaml" infra/environments/dev
 check "$python" $here/infra.py infra
 check "$python" $here/supply.py .
 check "$python" $here/selftest.py $KUBERNETES "$out/dev.yaml" config/streamflow.yaml infra infra/environments/dev "$out/parties.yaml"
+check "$python" $here/scripttest.py infra
 terraform_checks
 if has terragrunt; then
     for environment in dev prod; do check terragrunt dag graph --working-dir infra/environments/$environment; done
