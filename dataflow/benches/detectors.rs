@@ -50,6 +50,10 @@ impl Details for Past {
         Currency::BRL
     }
 
+    fn currency_code(&self) -> &str {
+        "BRL"
+    }
+
     fn payment_method(&self) -> Option<&str> {
         None
     }

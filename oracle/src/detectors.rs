@@ -1,17 +1,17 @@
 //! The detectors and the combined score, each evaluated over all earlier transactions.
 
+use crate::case::{Case, distance_km};
 use crate::decode::Decoded;
 use crate::exact::{Exact, ratio};
-use crate::expected::{Entity, ListEntry};
+use crate::expected::Entity;
 use crate::instant::rfc3339;
-use crate::intake::Current;
-use crate::rules::{Detector, Rule, RuleSet, Segment};
+use crate::rules::{Detector, Rule, Segment};
+use crate::written_rules;
 use num_rational::BigRational;
 use num_traits::Zero;
 use serde_json::{Value, json};
 
 const SECOND: i64 = 1_000_000;
-const EARTH_RADIUS_KM: f64 = 6371.0;
 
 /// A detector that triggered.
 pub(crate) struct Hit {
@@ -42,16 +42,6 @@ pub(crate) struct Verdict {
     pub score: i64,
     pub alert: bool,
     pub hits: Vec<Hit>,
-}
-
-/// A transaction with its context.
-pub(crate) struct Case<'a> {
-    pub rules: &'a RuleSet,
-    pub transaction: &'a Current,
-    /// The customer's current transactions strictly before it, in order.
-    pub earlier: &'a [&'a Current],
-    /// The list entry in force: the customer's, else the store's.
-    pub listing: Option<(&'a Entity, &'a ListEntry)>,
 }
 
 /// Evaluates each rule whose segment the transaction belongs to, and combines the scores.
@@ -104,6 +94,7 @@ fn belongs(segment: &Segment, own: &Decoded) -> bool {
 
 fn detect(detector: &Detector, case: &Case<'_>) -> Option<Found> {
     match *detector {
+        Detector::Written(ref rule) => written_rules::detect(rule, case),
         Detector::HighValue { minimum_history, multiple } => high_value(case, minimum_history, multiple),
         Detector::Velocity { limit, window_seconds } => velocity(case, limit, window_seconds),
         Detector::ImpossibleTravel { distance, within_seconds, full_score } => {
@@ -168,7 +159,7 @@ fn impossible_travel(case: &Case<'_>, distance: u32, within_seconds: u32, full_s
     let place = own.place?;
     let previous = case.earlier.iter().rev().find(|earlier| earlier.decoded.place.is_some())?;
     let elapsed = own.event_time - previous.decoded.event_time;
-    let km = haversine(previous.decoded.place?, place);
+    let km = distance_km(previous.decoded.place?, place);
     let near = elapsed <= i64::from(within_seconds) * SECOND;
     (near && km > f64::from(distance) / 1000.0).then(|| {
         let score = Exact::float(km * 1000.0 / f64::from(full_score)).clamped();
@@ -178,13 +169,6 @@ fn impossible_travel(case: &Case<'_>, distance: u32, within_seconds: u32, full_s
         });
         (score, details)
     })
-}
-
-fn haversine(from: (f64, f64), to: (f64, f64)) -> f64 {
-    let sine_squared = |degrees: f64| (degrees.to_radians() / 2.0).sin().powi(2);
-    let across = from.0.to_radians().cos() * to.0.to_radians().cos();
-    let h = sine_squared(to.0 - from.0) + across * sine_squared(to.1 - from.1);
-    2.0 * EARTH_RADIUS_KM * h.sqrt().min(1.0).asin()
 }
 
 fn unusual_hour(case: &Case<'_>, minimum_history: u32, deviations: u32) -> Option<Found> {

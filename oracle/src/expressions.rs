@@ -1,7 +1,7 @@
 //! Expressions, evaluated by walking CEL's syntax tree over rationals of any size.
 //!
 //! Variables are looked up by their names, as `customer.count`, functions over windows by how they are
-//! written, with double quotes: `count_within("10m")`.
+//! written, with double quotes, or in the largest unit: `count_within("10m")`.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SourceInfo};
@@ -101,7 +101,7 @@ impl Walk<'_> {
 
     fn call(&mut self, call: &CallExpr) -> Option<Fact> {
         if let Some(written) = window_of(call) {
-            return self.names.get(&written).cloned();
+            return self.names.get(&written).or_else(|| self.names.get(&shortest(&written))).cloned();
         }
         let parts: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
         match (call.func_name.as_str(), parts.as_slice()) {
@@ -254,3 +254,18 @@ fn window_of(call: &CallExpr) -> Option<String> {
     };
     Some(format!("{target}{}(\"{}\")", call.func_name, window.inner()))
 }
+
+/// The same function with its window in the largest unit that it is a whole number of: 900s are 15m.
+fn shortest(written: &str) -> String {
+    let window = written.split_once("(\"").and_then(|(name, rest)| Some((name, rest.strip_suffix("\")")?)));
+    let Some((name, window)) = window else { return written.to_owned() };
+    let (digits, unit) = window.split_at(window.len().saturating_sub(1));
+    let unit = UNITS.iter().find(|(letter, _)| *letter == unit);
+    let seconds = unit.and_then(|(_, seconds)| digits.parse::<u64>().ok()?.checked_mul(*seconds));
+    let Some(seconds) = seconds else { return written.to_owned() };
+    let largest = UNITS.iter().rev().find(|(_, unit)| seconds.is_multiple_of(*unit));
+    largest.map_or(written.to_owned(), |(letter, unit)| format!("{name}(\"{}{letter}\")", seconds / unit))
+}
+
+/// The units of a window, in seconds, ascending.
+const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];

@@ -11,6 +11,7 @@
 //!                              └── dimensions, list versions
 //! ```
 
+mod case;
 mod decode;
 mod detectors;
 mod dimensions;
@@ -23,6 +24,7 @@ mod intake;
 mod rules;
 mod tables;
 mod views;
+mod written_rules;
 
 use std::collections::BTreeSet;
 
@@ -33,7 +35,7 @@ pub use expected::{
     ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
 };
 pub use expressions::{Evaluation, Fact, evaluate};
-pub use rules::{Detector, Rule, RuleSet, Rules, Segment};
+pub use rules::{Detector, Rule, RuleSet, Rules, Segment, WrittenRule};
 
 /// Everything that views depend on beside the events.
 #[derive(Clone, Debug)]

@@ -24,6 +24,21 @@ pub struct Rule {
     pub detector: Detector,
 }
 
+/// A rule as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenRule {
+    /// Whether it triggers.
+    pub when: String,
+    /// Its score, limited to 1.
+    pub score: String,
+    /// What people are told, with expressions in braces; empty for what triggered it.
+    pub reason: String,
+    /// What `when` and `score` read, as it is written, with double quotes.
+    pub names: Vec<String>,
+    /// What `reason` reads.
+    pub reason_names: Vec<String>,
+}
+
 /// A part of the transactions; empty lists and `None` restrict nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Segment {
@@ -74,6 +89,8 @@ pub enum Detector {
     },
     /// A listed customer or store.
     Blacklist,
+    /// What is written.
+    Written(WrittenRule),
     /// Small amounts, then a large one.
     CardTesting {
         /// Amount below which a transaction is small, thousandths of the currency's unit.

@@ -1,7 +1,8 @@
 //! The views: the current transactions with their verdicts, and one loop for each aggregate.
 
+use crate::case::Case;
 use crate::decode::Decoded;
-use crate::detectors::{Case, Verdict, evaluate};
+use crate::detectors::{Verdict, evaluate};
 use crate::dimensions::units;
 use crate::expected::{
     AlertRow, DailyFraudRow, Entity, Expected, ListEntry, ListVersion, ProfileRow, RulePerformanceRow,

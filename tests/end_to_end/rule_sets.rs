@@ -118,7 +118,14 @@ fn a_version_that_is_put_applies_at_once_and_can_be_taken_back() {
         "id": "pix.large", "kind": "high_value", "weight": 1, "action": "block",
         "segment": {"payment_methods": ["pix"], "amount_from": "300.00"}, "parameters": {"multiple": 2},
     });
-    document["rules"].as_array_mut().unwrap().push(second);
+    let written = json!({
+        "id": "burst", "kind": "expression", "weight": 0.2,
+        "parameters": {
+            "when": "count_within(\"60m\") >= 5 && payment_method == 'pix'", "score": "amount / 350",
+            "reason": "{amount} after {count_within(\"1h\")} others",
+        },
+    });
+    document["rules"].as_array_mut().unwrap().extend([second, written]);
     document["combination"] = json!("noisy_or");
     document["note"] = json!("large pix");
     let file = world.write("own.json", &document);
@@ -126,7 +133,8 @@ fn a_version_that_is_put_applies_at_once_and_can_be_taken_back() {
         world.succeed(&["put", &file]),
         "version 3 is in force: 0 alerts raised, 2 revised, 0 withdrawn\n"
     );
-    let own = "SELECT bool_and(rules_triggered = '{FR-001,pix.large}' AND fraud_score = 1) FROM gold.fact_fraud_alerts";
+    let own = "SELECT bool_and(rules_triggered = '{FR-001,burst,pix.large}' AND fraud_score = 1 \
+         AND rule_details -> 'burst' ->> 'reason' = '350 after 5 others') FROM gold.fact_fraud_alerts";
     world.wait_for(own);
     world.verify();
 
@@ -187,6 +195,14 @@ fn a_wrong_document_is_refused_before_it_is_put_and_a_dead_letter_where_somebody
             "rule FR-001: kind = magic: must be ",
         ),
         (wrong(&|document| document["rules"][0]["id"] = json!("FR-002")), "rule FR-002: id: stands twice"),
+        (
+            wrong(&|document| {
+                document["rules"][0] = json!({
+                    "id": "mine", "kind": "expression", "weight": 1, "parameters": {"when": "amont > 5", "score": "1"},
+                });
+            }),
+            "rule mine: parameters: when: column 1: unknown name amont; known are amount, ",
+        ),
         (json!([]), "invalid"),
     ];
     let mut lines = Vec::new();
@@ -201,8 +217,8 @@ fn a_wrong_document_is_refused_before_it_is_put_and_a_dead_letter_where_somebody
     }
     lines.extend(b"dead\t{}\n");
     world.parts.kafka.write(&world.parts.topic("rules"), None, &lines).unwrap();
-    world.wait_for("SELECT count(*) = 7 FROM bronze.dead_letters");
-    let reasons = "SELECT count(*) = 7 FROM bronze.dead_letters WHERE reason IN ('invalid_field', 'malformed_json') \
+    world.wait_for("SELECT count(*) = 8 FROM bronze.dead_letters");
+    let reasons = "SELECT count(*) = 8 FROM bronze.dead_letters WHERE reason IN ('invalid_field', 'malformed_json') \
          AND source_topic LIKE '%rules' AND message <> ''";
     world.wait_for(reasons);
     assert_eq!(world.in_force(), good);

@@ -126,6 +126,9 @@ pub trait Details {
     /// The currency of its amount.
     fn currency(&self) -> Currency;
 
+    /// The currency as text.
+    fn currency_code(&self) -> &str;
+
     /// How it is paid, if that is said.
     fn payment_method(&self) -> Option<&str>;
 }
@@ -137,6 +140,10 @@ impl Details for Transaction {
 
     fn currency(&self) -> Currency {
         self.currency
+    }
+
+    fn currency_code(&self) -> &str {
+        self.currency.as_str()
     }
 
     fn payment_method(&self) -> Option<&str> {

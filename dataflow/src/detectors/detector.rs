@@ -36,6 +36,9 @@ use streamflow_model::Thousandths;
 ///     fn currency(&self) -> Currency {
 ///         Currency::BRL
 ///     }
+///     fn currency_code(&self) -> &str {
+///         "BRL"
+///     }
 ///     fn payment_method(&self) -> Option<&str> {
 ///         None
 ///     }

@@ -9,6 +9,7 @@ pub mod card_testing;
 pub mod context;
 pub mod detection;
 pub mod detector;
+pub mod expression;
 pub mod high_value;
 pub mod hit;
 pub mod impossible_travel;
@@ -40,6 +41,8 @@ pub enum Evidence {
     Blacklist(blacklist::BlacklistEvidence),
     /// Of FR-006.
     CardTesting(card_testing::CardTestingEvidence),
+    /// Of an expression rule.
+    Expression(expression::ExpressionEvidence),
     /// Of any, read back from the tables.
     Stored(stored::StoredEvidence),
 }
@@ -54,6 +57,7 @@ impl Evidence {
             Self::UnusualHour(evidence) => evidence,
             Self::Blacklist(evidence) => evidence,
             Self::CardTesting(evidence) => evidence,
+            Self::Expression(evidence) => evidence,
             Self::Stored(evidence) => evidence,
         }
     }
@@ -104,6 +108,10 @@ pub(crate) mod examples {
 
         fn currency(&self) -> Currency {
             Currency::BRL
+        }
+
+        fn currency_code(&self) -> &str {
+            "BRL"
         }
 
         fn payment_method(&self) -> Option<&str> {

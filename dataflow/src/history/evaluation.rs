@@ -162,6 +162,10 @@ impl Details for Walk<'_> {
         self.currency
     }
 
+    fn currency_code(&self) -> &str {
+        self.currency.as_str()
+    }
+
     fn payment_method(&self) -> Option<&str> {
         self.customer.entries.get(self.position)?.payment_method(self.evaluator.shared)
     }

@@ -9,7 +9,9 @@
 //! ```
 
 use super::{Action, Combination, Kind, Rule, RuleSet, Segment, Version};
-use crate::detectors::{blacklist, card_testing, high_value, impossible_travel, unusual_hour, velocity};
+use crate::detectors::{
+    blacklist, card_testing, expression, high_value, impossible_travel, unusual_hour, velocity,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -202,9 +204,10 @@ fn kind(name: &str, weight: Thousandths, mut parameters: Map<String, Value>) -> 
             parameters.insert("enabled".to_owned(), Value::Bool(true));
             Kind::CardTesting(read::<card_testing::CardTesting>(parameters)?)
         }
+        "expression" => Kind::Expression(read::<expression::ExpressionRule>(parameters)?),
         _ => {
             return Err(format!(
-                "kind = {}: must be high_value, velocity, impossible_travel, unusual_hour, blacklist or card_testing",
+                "kind = {}: must be high_value, velocity, impossible_travel, unusual_hour, blacklist, card_testing or expression",
                 one_line(name)
             ));
         }
@@ -219,6 +222,7 @@ fn parameters(kind: &Kind) -> (&'static str, Map<String, Value>) {
         Kind::UnusualHour(detector) => serde_json::to_value(detector),
         Kind::Blacklist(detector) => serde_json::to_value(detector),
         Kind::CardTesting(detector) => serde_json::to_value(detector),
+        Kind::Expression(detector) => serde_json::to_value(detector),
     };
     match value {
         Ok(Value::Object(parameters)) => (kind.detector().key(), parameters),

@@ -3,6 +3,7 @@
 use crate::detectors::Detector;
 use crate::detectors::blacklist::Blacklist;
 use crate::detectors::card_testing::CardTesting;
+use crate::detectors::expression::ExpressionRule;
 use crate::detectors::high_value::HighValue;
 use crate::detectors::impossible_travel::ImpossibleTravel;
 use crate::detectors::unusual_hour::UnusualHour;
@@ -24,6 +25,8 @@ pub enum Kind {
     Blacklist(Blacklist),
     /// Small transactions, then a large one.
     CardTesting(CardTesting),
+    /// What an analyst has written.
+    Expression(ExpressionRule),
 }
 
 impl Kind {
@@ -36,6 +39,7 @@ impl Kind {
             Self::UnusualHour(detector) => detector,
             Self::Blacklist(detector) => detector,
             Self::CardTesting(detector) => detector,
+            Self::Expression(detector) => detector,
         }
     }
 }

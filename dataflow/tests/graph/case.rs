@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use streamflow_dataflow::detectors::blacklist::Blacklist;
 use streamflow_dataflow::detectors::card_testing::CardTesting;
+use streamflow_dataflow::detectors::expression::{ExpressionRule, Written};
 use streamflow_dataflow::detectors::high_value::HighValue;
 use streamflow_dataflow::detectors::impossible_travel::ImpossibleTravel;
 use streamflow_dataflow::detectors::unusual_hour::UnusualHour;
@@ -16,7 +17,7 @@ use streamflow_dataflow::settings::Settings;
 use streamflow_model::{Cents, Currency, Id, PartitionId, RuleId, Thousandths};
 use streamflow_oracle::{
     Clock, Coordinates, Detector, Expected, LaterLimits, Oracle, OracleSettings, RawEvent, Rule, RuleSet,
-    RulesVersion, Segment, TopicRole,
+    RulesVersion, Segment, TopicRole, WrittenRule,
 };
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -227,6 +228,11 @@ fn segment(segment: &Segment) -> rules::Segment {
     }
 }
 
+fn expression(rule: &WrittenRule, weight: Thousandths) -> ExpressionRule {
+    let WrittenRule { when, score, reason, .. } = rule.clone();
+    Written { weight, when, score, reason }.try_into().expect("a rule of the language")
+}
+
 fn kind(detector: &Detector, weight: Thousandths) -> Kind {
     match *detector {
         Detector::HighValue { minimum_history, multiple } => {
@@ -247,6 +253,7 @@ fn kind(detector: &Detector, weight: Thousandths) -> Kind {
             Kind::UnusualHour(UnusualHour { weight, minimum_history, deviations: Thousandths(deviations) })
         }
         Detector::Blacklist => Kind::Blacklist(Blacklist { weight }),
+        Detector::Written(ref rule) => Kind::Expression(expression(rule, weight)),
         Detector::CardTesting { small_amount, minimum_count, window_seconds, multiple } => {
             Kind::CardTesting(CardTesting {
                 enabled: true,

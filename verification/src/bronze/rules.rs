@@ -1,7 +1,7 @@
 //! The rules in the oracle's terms.
 
 use streamflow_dataflow::rules::{Combination, Kind, Rule, RuleSet, Segment};
-use streamflow_oracle::Detector;
+use streamflow_oracle::{Detector, WrittenRule};
 
 /// The same rules for the oracle.
 pub(super) fn for_oracle(rules: &RuleSet) -> streamflow_oracle::RuleSet {
@@ -47,6 +47,13 @@ fn detector(kind: &Kind) -> Detector {
             Detector::UnusualHour { minimum_history: kind.minimum_history, deviations: kind.deviations.0 }
         }
         Kind::Blacklist(_) => Detector::Blacklist,
+        Kind::Expression(rule) => Detector::Written(WrittenRule {
+            when: rule.written().when.clone(),
+            score: rule.written().score.clone(),
+            reason: rule.written().reason.clone(),
+            names: rule.names(),
+            reason_names: rule.reason_names(),
+        }),
         Kind::CardTesting(kind) => Detector::CardTesting {
             small_amount: kind.small_amount.0,
             minimum_count: kind.minimum_count,
