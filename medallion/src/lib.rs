@@ -20,6 +20,7 @@ mod copy_out;
 mod encoding;
 pub mod hydration;
 mod keys;
+mod lease;
 mod medallion;
 mod migrations;
 pub mod outbox;

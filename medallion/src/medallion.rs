@@ -97,6 +97,7 @@ impl Writer for Medallion {
     fn on_connect(&mut self, client: &mut Client) -> Result<(), PostgresError> {
         self.statements.clear();
         client.batch_execute(SESSION)?;
+        self.progress.hold_lease(client)?;
         if self.loaded.is_none() {
             self.loaded = Some(self.load(client)?);
         }

@@ -2,10 +2,11 @@
 
 use crate::changes::Changes;
 use crate::encoding::Instant;
+use crate::lease;
 use crate::output::Output;
 use crate::topics::Topics;
 use chrono_tz::Tz;
-use postgres::{GenericClient, Row};
+use postgres::{Client, GenericClient, Row, Transaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -68,7 +69,37 @@ impl Progress {
     /// [`Progress::read`].
     pub fn take_lease(client: &mut impl GenericClient, time_zone: Tz) -> Result<Self, PostgresError> {
         let mut transaction = client.transaction()?;
-        check_zone(&mut transaction, time_zone.name())?;
+        let progress = Self::claim(&mut transaction, time_zone)?;
+        transaction.commit()?;
+        Ok(progress)
+    }
+
+    /// As [`Progress::take_lease`], but `None` while a session of its holder lives.
+    ///
+    /// # Errors
+    /// As for [`Progress::take_lease`].
+    pub fn take_free_lease(client: &mut Client, time_zone: Tz) -> Result<Option<Self>, PostgresError> {
+        let mut transaction = client.transaction()?;
+        let sql = "SELECT generation FROM streamflow.progress FOR UPDATE";
+        let generation = transaction.query_one(sql, &[])?.try_get(0)?;
+        if lease::is_held(&mut transaction, generation)? {
+            return Ok(None);
+        }
+        let progress = Self::claim(&mut transaction, time_zone)?;
+        transaction.commit()?;
+        Ok(Some(progress))
+    }
+
+    /// Shows with this session, as long as it lives, that the holder of this lease does.
+    ///
+    /// # Errors
+    /// Those of the server and the connection.
+    pub fn hold_lease(&self, client: &mut Client) -> Result<(), PostgresError> {
+        lease::hold(client, self.generation)
+    }
+
+    fn claim(transaction: &mut Transaction<'_>, time_zone: Tz) -> Result<Self, PostgresError> {
+        check_zone(transaction, time_zone.name())?;
         let sql = format!(
             "UPDATE streamflow.progress SET generation = generation + 1, time_zone = coalesce(time_zone, $1) \
              RETURNING {COLUMNS}"
@@ -80,10 +111,7 @@ impl Progress {
                 key: "time_zone",
                 problem: format!("`{time_zone}` is not possible, the database has local days of `{zone}`"),
             }),
-            _ => {
-                transaction.commit()?;
-                Ok(progress)
-            }
+            _ => Ok(progress),
         }
     }
 

@@ -7,7 +7,7 @@ use chrono_tz::America::Sao_Paulo;
 use chrono_tz::Tz;
 use postgres::Client;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use streamflow_connectors::postgres::{
     Batch, Committer, CommitterOptions, PostgresError, PrivateOptions, PrivatePostgres, Writer, connect,
     migrate,
@@ -297,6 +297,35 @@ fn an_older_generation_is_fenced() {
     assert_eq!(new.committed_frontier(&mut bench.client).unwrap(), EPOCH + 1);
     bench.write(&mut new, EPOCH + 3, &second, true).unwrap();
     bench.check_recomputation();
+}
+
+#[test]
+fn a_lease_is_free_once_no_session_of_its_holder_lives() {
+    let mut bench = Bench::start();
+    let mut holder = bench.medallion();
+    let mut sessions = [0, 1].map(|_| connect(&bench.server.settings()).unwrap());
+    sessions.iter_mut().for_each(|session| holder.on_connect(session).unwrap());
+    let [first, second] = sessions;
+    drop(first);
+    assert_eq!(Progress::take_free_lease(&mut bench.client, Sao_Paulo).unwrap(), None);
+    // The lease is not touched by that.
+    holder.committed_frontier(&mut bench.client).unwrap();
+    drop(second);
+    let begun = Instant::now();
+    let progress = loop {
+        if let Some(progress) = Progress::take_free_lease(&mut bench.client, Sao_Paulo).unwrap() {
+            break progress;
+        }
+        // The server takes a moment to end a session.
+        assert!(begun.elapsed() < Duration::from_secs(60), "the lease is never free");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert!(matches!(holder.committed_frontier(&mut bench.client), Err(PostgresError::Fenced(_))));
+    progress.hold_lease(&mut bench.client).unwrap();
+    let mut other = connect(&bench.server.settings()).unwrap();
+    assert_eq!(Progress::take_free_lease(&mut other, Sao_Paulo).unwrap(), None);
+    // Whoever may take it from its holder does.
+    Progress::take_lease(&mut other, Sao_Paulo).unwrap();
 }
 
 #[test]
