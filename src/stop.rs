@@ -1,52 +1,93 @@
-//! The request to stop, and its reason.
+//! The request to stop, or to form anew, and its reason.
 
 use crate::lock::lock;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Asked for by whoever runs the pipeline, or by a part of it that has failed.
+/// This process was asked to stop.
+const ASKED: u8 = 1;
+/// A part of it has failed.
+const FAILED: u8 = 2;
+/// The processes are to form anew, after committing what is in flight.
+const LEAVES: u8 = 4;
+/// They are to form anew, and cannot commit what is in flight.
+const LOST: u8 = 8;
+
+/// Asked for by whoever runs the pipeline, by a part of it that has failed, or by another process.
 #[derive(Default)]
 pub struct Stop {
-    asked: AtomicBool,
-    /// Whether it was this process that was asked.
-    asked_here: AtomicBool,
+    flags: AtomicU8,
     failure: Mutex<Option<String>>,
-    departure: Mutex<Option<String>>,
+    /// Why the processes are to form anew.
+    reason: Mutex<Option<String>>,
 }
 
 impl Stop {
     /// Asks all workers to commit what is in flight and to end.
     pub fn ask(&self) {
-        self.asked_here.store(true, Ordering::Relaxed);
-        self.asked.store(true, Ordering::Relaxed);
+        self.raise(ASKED);
     }
 
     /// Asks all workers to end because something failed; the first failure counts.
     pub fn fail(&self, failure: String) {
         lock(&self.failure).get_or_insert(failure);
-        self.asked.store(true, Ordering::Relaxed);
+        self.raise(FAILED);
     }
 
-    /// Asks all workers to commit what is in flight and to end because of something elsewhere; the first
-    /// reason counts.
+    /// Asks all workers to commit what is in flight and to end, so that the processes form anew; the first reason
+    /// counts.
     pub fn leave(&self, reason: String) {
-        lock(&self.departure).get_or_insert(reason);
-        self.asked.store(true, Ordering::Relaxed);
+        lock(&self.reason).get_or_insert(reason);
+        self.raise(LEAVES);
     }
 
-    /// What made this process end in order, where it was not itself asked to, before or meanwhile.
-    pub fn departure(&self) -> Option<String> {
-        lock(&self.departure).clone().filter(|_| !self.asked_here.load(Ordering::Relaxed))
+    /// Asks all workers to end at once, so that the processes form anew; the first reason counts. What is in flight
+    /// cannot be committed any more.
+    pub fn lose(&self, reason: String) {
+        lock(&self.reason).get_or_insert(reason);
+        self.raise(LOST);
+    }
+
+    /// Lets the processes form anew. The reason, if they are to; not where this process is to end.
+    pub fn begin_anew(&self) -> Option<String> {
+        if self.has(ASKED | FAILED) {
+            return None;
+        }
+        self.flags.fetch_and(!(LEAVES | LOST), Ordering::Relaxed);
+        lock(&self.reason).take()
     }
 
     /// Whether the workers are asked to end.
     pub fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+        self.has(ASKED | FAILED | LEAVES | LOST)
+    }
+
+    /// Whether this process is asked to end.
+    pub fn is_asked_here(&self) -> bool {
+        self.has(ASKED)
+    }
+
+    /// Whether what is in flight cannot be committed any more.
+    pub fn is_broken(&self) -> bool {
+        self.has(FAILED | LOST)
     }
 
     /// What failed.
     pub fn failure(&self) -> Option<String> {
         lock(&self.failure).clone()
+    }
+
+    /// Why the processes are to form anew, or why this one could not commit what was in flight.
+    pub fn reason(&self) -> Option<String> {
+        lock(&self.reason).clone()
+    }
+
+    fn raise(&self, flag: u8) {
+        self.flags.fetch_or(flag, Ordering::Relaxed);
+    }
+
+    fn has(&self, flags: u8) -> bool {
+        self.flags.load(Ordering::Relaxed) & flags > 0
     }
 }
 
@@ -55,13 +96,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_asked_has_not_left_because_of_others() {
+    fn processes_form_anew_for_the_first_reason() {
         let stop = Stop::default();
-        stop.leave("process 1 was asked to stop: all end".to_owned());
-        stop.leave("later".to_owned());
-        assert!(stop.is_asked() && stop.failure().is_none());
-        assert_eq!(stop.departure().as_deref(), Some("process 1 was asked to stop: all end"));
-        stop.ask();
-        assert_eq!(stop.departure(), None);
+        assert_eq!(stop.begin_anew(), None);
+        stop.leave("process 3 joins".to_owned());
+        assert!(stop.is_asked() && !stop.is_broken());
+        stop.lose("process 1 is gone".to_owned());
+        assert!(stop.is_broken() && stop.failure().is_none());
+        assert_eq!(stop.begin_anew().as_deref(), Some("process 3 joins"));
+        assert!(!stop.is_asked() && !stop.is_broken());
+        stop.lose("process 2 is gone".to_owned());
+        assert_eq!(stop.begin_anew().as_deref(), Some("process 2 is gone"));
+    }
+
+    #[test]
+    fn who_is_to_end_does_not_form_anew() {
+        for end in [Stop::ask, |stop: &Stop| stop.fail("fenced".to_owned())] {
+            let stop = Stop::default();
+            stop.lose("process 1 is gone".to_owned());
+            end(&stop);
+            assert_eq!(stop.begin_anew(), None);
+            assert!(stop.is_asked());
+        }
     }
 }

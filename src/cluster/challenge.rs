@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use std::io::{Read, Write};
 
 /// Sent first: what connects and does not send it is no process of StreamFlow.
-const PROTOCOL: &[u8; 20] = b"streamflow cluster 2";
+const PROTOCOL: &[u8; 20] = b"streamflow cluster 3";
 
 /// Bytes of a number that is used once.
 const NUMBER: usize = 32;

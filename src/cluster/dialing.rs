@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::credentials::Credentials;
 use super::greeting::{Answer, Greeting};
 use super::reception::GREETING_TIMEOUT;
+use super::site::Site;
 use anyhow::{Context, Result, bail};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -26,9 +27,9 @@ pub struct Dialing {
 
 /// Whom to reach, and how.
 pub struct Call {
-    pub address: String,
-    pub greeting: Greeting,
-    pub credentials: Arc<Credentials>,
+    address: String,
+    greeting: Greeting,
+    credentials: Arc<Credentials>,
 }
 
 impl Dialing {
@@ -80,6 +81,15 @@ impl Dialing {
 }
 
 impl Call {
+    /// To the process of this number.
+    pub fn new(site: &Site, process: usize) -> Self {
+        Self {
+            address: site.members.address(process),
+            greeting: site.party.greet(process),
+            credentials: Arc::clone(&site.credentials),
+        }
+    }
+
     /// A connection to a process that has proved itself and welcomes this one.
     fn connect(&self) -> Result<Connection> {
         let address = self.address.to_socket_addrs()?.next().context("it has no address")?;

@@ -1,21 +1,21 @@
-//! Connects all processes: each connects to those before it and accepts connections of those after it.
+//! Connects the processes, and has those that are there agree who begins.
 //!
-//! Until then any process may leave and return. A process reports to the first one once it has all
-//! connections, and the first one decides from where to continue once all have reported.
+//! Each connects to those before it and accepts connections of those after it, and tells the first of all that it
+//! is connected to whom it reaches. Whoever is connected to none before it chooses who begins: all, once all are
+//! there and reach each other; or without those that have not come within their time. All of these confirm the
+//! same list to each other. Until then any process may leave and return.
 
+use super::accord::all_connected;
 use super::connection::Connection;
-use super::credentials::Credentials;
 use super::dialing::{Call, Dialing};
-use super::greeting::{Answer, Greeting, Identity, Party};
-use super::members::Members;
-use super::reception::{Guest, Reception};
-use super::settings::ClusterSettings;
+use super::greeting::{Answer, Greeting};
+use super::peer::{Peer, Word};
+use super::reception::Guest;
+use super::site::Site;
+use crate::lock::lock;
 use crate::stop::Stop;
 use anyhow::{Context, Result, bail};
-use socket2::{SockRef, TcpKeepalive};
-use std::io::{ErrorKind, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Between two checks whether a process has connected or left.
@@ -27,146 +27,96 @@ const COUNT_EVERY: Duration = Duration::from_millis(500);
 /// How often the log repeats for which processes this one waits.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// What a process sends to the first one when it has all connections.
-const COMPLETE: u8 = b'C';
+/// How long all may take to confirm who begins.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
 
-/// All processes, connected.
+/// Those that begin, connected.
 pub struct Gathered {
-    pub reception: Reception,
-    /// This process.
-    pub party: Party,
-    /// To each of the others, by number; `None` for this process.
-    pub peers: Vec<Option<Peer>>,
-}
-
-/// A connection to another process.
-pub struct Peer {
-    pub address: String,
-    pub connection: Connection,
+    /// Their numbers, in order.
+    pub list: Vec<usize>,
+    /// Whether these are all that there are.
+    pub is_complete: bool,
+    /// Those that do not reach all others, as far as this process knows.
+    pub left_out: Vec<usize>,
+    /// The others, by number.
+    pub peers: BTreeMap<usize, Peer>,
 }
 
 pub struct Gathering<'a> {
-    settings: &'a ClusterSettings,
-    members: &'a Members,
-    identity: &'a Identity,
+    site: &'a Site,
     stop: &'a Stop,
-    credentials: Arc<Credentials>,
-    reception: Reception,
-    addresses: Vec<String>,
-    /// Since when the number of processes has been the same.
+    /// How many there are, whether they come or not.
+    count: usize,
+    counted: Option<Instant>,
+    /// Since when their number has been the same.
     settled_since: Instant,
-    counted: Instant,
-    peers: Vec<Option<Peer>>,
+    peers: BTreeMap<usize, Peer>,
+    /// Of those before this one.
     dialing: Vec<Dialing>,
+    /// The process that was told whom this one reaches, and what.
+    told: Option<(usize, Vec<usize>)>,
     logged: Option<(String, Instant)>,
 }
 
 impl<'a> Gathering<'a> {
-    /// Listens for the others.
-    ///
-    /// # Errors
-    /// It cannot listen at its own address, or read its password: whoever configured that can fix it.
-    pub fn begin(
-        settings: &'a ClusterSettings,
-        members: &'a Members,
-        identity: &'a Identity,
-        stop: &'a Stop,
-    ) -> Result<Self> {
-        let own = members.address(members.process());
-        let credentials = Arc::new(Credentials::read(settings)?);
-        let reception = Reception::new(listen(&own, settings.join(), stop)?, &credentials)?;
-        let now = Instant::now();
-        Ok(Self {
-            settings,
-            members,
-            identity,
+    pub fn new(site: &'a Site, stop: &'a Stop) -> Self {
+        Self {
+            site,
             stop,
-            credentials,
-            reception,
-            addresses: Vec::new(),
-            settled_since: now,
-            counted: now.checked_sub(COUNT_EVERY).unwrap_or(now),
-            peers: Vec::new(),
-            dialing: Vec::new(),
+            count: 0,
+            counted: None,
+            settled_since: Instant::now(),
+            peers: BTreeMap::new(),
+            dialing: (0..site.process()).map(|_| Dialing::new()).collect(),
+            told: None,
             logged: None,
-        })
+        }
     }
 
-    /// Waits until all processes are connected; `None` if a stop is requested before.
+    /// Waits until those that are there have agreed who begins; `None` if a stop is requested before.
     ///
     /// # Errors
-    /// Names the processes that did not connect in time, with the reason if it is known.
+    /// Nobody can connect any more.
     pub fn wait(mut self) -> Result<Option<Gathered>> {
-        let begun = Instant::now();
         while !self.stop.is_asked() {
             self.count();
-            if self.is_settled() {
-                self.accept()?;
-                self.dial();
-                self.peers.iter_mut().for_each(drop_if_closed);
-                if self.has_all() && self.all_have_all()? {
-                    return Ok(Some(self.gathered()));
-                }
+            self.accept()?;
+            self.dial();
+            if let Some(gathered) = self.agree() {
+                return Ok(Some(gathered));
             }
-            let missing = self.missing();
-            if begun.elapsed() > self.settings.join() {
-                bail!("{missing} (cluster.join_seconds = {})", self.settings.join_seconds);
-            }
-            self.log(missing);
+            self.log();
             std::thread::sleep(LOOK_EVERY);
         }
         Ok(None)
     }
 
-    fn process(&self) -> usize {
-        self.members.process()
-    }
-
-    fn party(&self) -> Party {
-        Party::new(self.identity, self.addresses.len(), self.process())
-    }
-
-    fn gathered(self) -> Gathered {
-        let party = self.party();
-        Gathered { reception: self.reception, party, peers: self.peers }
-    }
-
-    /// Resolves the addresses again; where they have changed all connections are made anew.
+    /// Resolves the names again.
     fn count(&mut self) {
-        if self.counted.elapsed() < COUNT_EVERY {
+        if self.counted.is_some_and(|counted| counted.elapsed() < COUNT_EVERY) {
             return;
         }
-        self.counted = Instant::now();
-        let addresses = self.members.addresses();
-        if addresses != self.addresses {
+        self.counted = Some(Instant::now());
+        let count = self.site.members.count();
+        if count != self.count {
             self.settled_since = Instant::now();
-            self.addresses = addresses;
-            self.begin_anew();
+            self.count = count;
         }
-    }
-
-    fn begin_anew(&mut self) {
-        let processes = self.addresses.len();
-        self.peers = (0..processes).map(|_| None).collect();
-        self.dialing = (0..self.process().min(processes)).map(|_| Dialing::new()).collect();
     }
 
     fn is_settled(&self) -> bool {
-        let settled = !self.members.can_change() || self.settled_since.elapsed() >= self.settings.settle();
-        settled && self.process() < self.addresses.len()
-    }
-
-    fn has_all(&self) -> bool {
-        let present = self.peers.iter().flatten().count();
-        present + 1 == self.peers.len()
+        !self.site.members.can_change() || self.settled_since.elapsed() >= self.site.settings.settle()
     }
 
     /// Answers processes of higher numbers that have connected and proved themselves.
     fn accept(&mut self) -> Result<()> {
-        while let Some(guest) = self.reception.next().context("cannot be reached by the other processes")? {
-            self.welcome(guest);
+        loop {
+            let guest = lock(&self.site.reception).next();
+            match guest.context("cannot be reached by the other processes")? {
+                Some(guest) => self.welcome(guest),
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     fn welcome(&mut self, guest: Guest) {
@@ -187,14 +137,11 @@ impl<'a> Gathering<'a> {
 
     /// Why whoever greets so cannot be one of the processes now.
     fn refuse(&self, greeting: &Greeting) -> Option<String> {
-        let (mine, other) = (self.party(), &greeting.from);
-        match mine.refuse(greeting) {
+        let (own, other) = (self.site.process(), greeting.from.process);
+        match self.site.party.refuse(greeting) {
             Some(reason) => Some(reason.to_owned()),
-            None if other.processes != mine.processes => {
-                Some(format!("it counts {} processes, this one {}", other.processes, mine.processes))
-            }
-            None if other.process <= mine.process || other.process >= mine.processes => {
-                Some(format!("it says that it is process {}, which is another", other.process))
+            None if other <= own || !self.site.members.may_have(other) => {
+                Some(format!("it says that it is process {other}, which is another"))
             }
             None => None,
         }
@@ -202,159 +149,165 @@ impl<'a> Gathering<'a> {
 
     /// Connects to the processes of lower numbers that are not connected.
     fn dial(&mut self) {
-        let party = self.party();
-        for process in 0..self.process() {
-            if self.peers[process].is_some() || self.stop.is_asked() {
+        for process in 0..self.site.process() {
+            if self.peers.contains_key(&process) || self.stop.is_asked() {
                 continue;
             }
-            let call = || Call {
-                address: self.addresses[process].clone(),
-                greeting: party.greet(process),
-                credentials: Arc::clone(&self.credentials),
-            };
-            if let Some(connection) = self.dialing[process].connection(call) {
+            if let Some(connection) = self.dialing[process].connection(|| Call::new(self.site, process)) {
                 self.keep(process, connection);
             }
         }
     }
 
-    fn keep(&mut self, process: usize, mut connection: Connection) {
-        let Some(address) = self.addresses.get(process).cloned() else { return };
-        if let Err(error) = prepare(&mut connection, self.settings.peer_timeout()) {
-            tracing::warn!(process, %error, "a connection cannot be used");
-            return;
+    fn keep(&mut self, process: usize, connection: Connection) {
+        let address = self.site.members.address(process);
+        match Peer::new(address, connection, self.site.settings.peer_timeout()) {
+            Ok(peer) => {
+                tracing::info!(process, address = peer.address, "connected");
+                self.forget(process);
+                self.peers.insert(process, peer);
+            }
+            Err(error) => tracing::warn!(process, %error, "a connection cannot be used"),
         }
-        tracing::info!(process, address, "connected");
-        self.peers[process] = Some(Peer { address, connection });
     }
 
-    /// Whether all processes have reported to the first one; the others learn it when the first one sends its
-    /// decision.
-    fn all_have_all(&mut self) -> Result<bool> {
-        if self.process() == 0 {
-            return Ok(self
-                .peers
-                .iter()
-                .flatten()
-                .all(|peer| peer_state(peer.connection.socket()) == PeerState::Readable));
+    fn forget(&mut self, process: usize) {
+        self.peers.remove(&process);
+        self.told.take_if(|(told, _)| *told == process);
+    }
+
+    /// Those that begin, once they have agreed on it.
+    fn agree(&mut self) -> Option<Gathered> {
+        if let Some((proposer, list)) = self.hear() {
+            return self.begin(list, Some(proposer));
         }
-        if let Some(Some(first)) = self.peers.first_mut()
-            && first.connection.write_all(&[COMPLETE]).is_err()
-        {
-            self.begin_anew();
-            return Ok(false);
-        }
-        let begun = Instant::now();
-        while !self.stop.is_asked() && begun.elapsed() < self.settings.join() {
-            if self
-                .peers
-                .iter()
-                .flatten()
-                .any(|peer| peer_state(peer.connection.socket()) == PeerState::Closed)
-            {
-                // The report to the first process is no longer true: it must not start with this one.
-                self.begin_anew();
-                return Ok(false);
+        let first = self.peers.keys().next().copied().filter(|first| *first < self.site.process());
+        match first {
+            Some(first) => {
+                self.tell(first);
+                None
             }
-            if let Some(Some(first)) = self.peers.first()
-                && peer_state(first.connection.socket()) == PeerState::Readable
-            {
-                return Ok(true);
-            }
-            self.accept()?;
-            std::thread::sleep(LOOK_EVERY);
+            None => self.choose().and_then(|list| self.begin(list, None)),
         }
-        Ok(false)
+    }
+
+    /// Takes in what the others say. The list that one of them proposes, if one does.
+    fn hear(&mut self) -> Option<(usize, Vec<usize>)> {
+        let (mut proposal, mut gone) = (None, Vec::new());
+        for (process, peer) in &mut self.peers {
+            match peer.hear() {
+                Ok(None) => {}
+                Ok(Some(Word::Reaches(list))) => peer.reaches = Some(list),
+                Ok(Some(Word::Begin(list))) => {
+                    proposal = Some((*process, list));
+                    break;
+                }
+                Err(_) => gone.push(*process),
+            }
+        }
+        gone.into_iter().for_each(|process| self.forget(process));
+        proposal
+    }
+
+    /// Tells the first process whom this one reaches, where that is new.
+    fn tell(&mut self, first: usize) {
+        let told = Some((first, self.reaches()));
+        if told == self.told {
+            return;
+        }
+        let word = Word::Reaches(self.reaches());
+        if self.peers.get_mut(&first).is_some_and(|peer| peer.say(&word).is_ok()) {
+            self.told = told;
+        } else {
+            self.forget(first);
+        }
+    }
+
+    /// This process and those that it is connected to, in order.
+    fn reaches(&self) -> Vec<usize> {
+        let mut reaches: Vec<usize> = self.peers.keys().copied().chain([self.site.process()]).collect();
+        reaches.sort_unstable();
+        reaches
+    }
+
+    /// Who begins, where it is time for that: each that is missing is waited for in turn, so that of a cluster that
+    /// is cut in two the larger part goes on.
+    fn choose(&self) -> Option<Vec<usize>> {
+        if !self.is_settled() || self.peers.values().any(|peer| peer.reaches.is_none()) {
+            return None;
+        }
+        let missing = self.missing().count();
+        let all = self.reaches();
+        let is_whole = missing == 0 && self.peers.values().all(|peer| peer.reaches.as_ref() == Some(&all));
+        let patience = self.site.settings.join().saturating_mul(u32::try_from(missing).unwrap_or(1).max(1));
+        if !is_whole && self.settled_since.elapsed() < patience {
+            return None;
+        }
+        let reaches = self.peers.iter().map(|(process, peer)| (*process, peer.reaches.as_deref()));
+        Some(all_connected(self.site.process(), reaches))
+    }
+
+    /// Has all of `list` confirm that they begin. The connections to all others are closed.
+    fn begin(&mut self, list: Vec<usize>, proposer: Option<usize>) -> Option<Gathered> {
+        let left_out = self.peers.keys().copied().filter(|process| !list.contains(process)).collect();
+        match self.confirm(&list, proposer) {
+            Ok(()) => {
+                let is_complete = (0..self.count).all(|process| list.contains(&process));
+                let peers = std::mem::take(&mut self.peers);
+                Some(Gathered { list, is_complete, left_out, peers })
+            }
+            Err(error) => {
+                tracing::warn!("not agreed who begins, all connect anew: {error:#}");
+                self.peers.clear();
+                self.told = None;
+                None
+            }
+        }
+    }
+
+    fn confirm(&mut self, list: &[usize], proposer: Option<usize>) -> Result<()> {
+        let is_known = |process: &usize| *process == self.site.process() || self.peers.contains_key(process);
+        if !list.iter().all(is_known) || !list.contains(&self.site.process()) {
+            bail!("{list:?} are to begin, and this process is connected to {:?}", self.reaches());
+        }
+        self.peers.retain(|process, _| list.contains(process));
+        let until = Instant::now() + CONFIRMED_WITHIN;
+        for peer in self.peers.values_mut() {
+            peer.say(&Word::Begin(list.to_vec()))?;
+        }
+        for (process, peer) in &mut self.peers {
+            if Some(*process) != proposer {
+                peer.confirms(list, until)
+                    .with_context(|| format!("process {process} ({})", peer.address))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn missing(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.count).filter(|process| *process != self.site.process() && !self.peers.contains_key(process))
     }
 
     /// A line for the log: for which processes this one waits.
-    fn missing(&self) -> String {
-        let own = self.members.address(self.process());
-        if self.process() >= self.addresses.len() {
-            let missing = self.members.address(self.addresses.len());
-            return format!("waiting for peers: {missing} has no address yet, this is {own}");
-        }
-        let absent = (0..self.peers.len()).filter(|process| *process != self.process());
-        let absent: Vec<String> = absent
-            .filter(|process| self.peers[*process].is_none())
-            .map(|process| {
-                let problem = self.dialing.get(process).and_then(Dialing::problem);
-                let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
-                format!("process {process} ({}){problem}", self.addresses[process])
-            })
-            .collect();
-        match absent.as_slice() {
+    fn waiting(&self) -> String {
+        let absent = self.missing().map(|process| {
+            let problem = self.dialing.get(process).and_then(Dialing::problem);
+            let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
+            format!("process {process} ({}){problem}", self.site.members.address(process))
+        });
+        match absent.collect::<Vec<_>>().as_slice() {
             [] => "waiting for peers: they wait for others".to_owned(),
             absent => format!("waiting for peers: {}", absent.join("; ")),
         }
     }
 
-    fn log(&mut self, line: String) {
+    fn log(&mut self) {
+        let line = self.waiting();
         let is_due =
             self.logged.as_ref().is_none_or(|(logged, at)| *logged != line || at.elapsed() > LOG_EVERY);
         if is_due {
             tracing::info!("{line}");
             self.logged = Some((line, Instant::now()));
         }
-    }
-}
-
-/// Its own name may take a moment to be known.
-fn listen(own: &str, patience: Duration, stop: &Stop) -> Result<TcpListener> {
-    let begun = Instant::now();
-    loop {
-        match TcpListener::bind(own) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => {
-                let is_known = own.to_socket_addrs().is_ok();
-                if is_known || stop.is_asked() || begun.elapsed() > patience {
-                    return Err(error)
-                        .with_context(|| format!("cannot listen for the other processes at {own}"));
-                }
-            }
-        }
-        std::thread::sleep(COUNT_EVERY);
-    }
-}
-
-/// A peer that falls silent is noticed: by what is sent and not acknowledged, and by probes where nothing is
-/// sent.
-fn prepare(connection: &mut Connection, timeout: Duration) -> std::io::Result<()> {
-    connection.limit(None)?;
-    connection.socket().set_nodelay(true)?;
-    let socket = SockRef::from(connection.socket());
-    let between = (timeout / 4).max(Duration::from_secs(1));
-    let keepalive = TcpKeepalive::new().with_time(between).with_interval(between).with_retries(3);
-    socket.set_tcp_keepalive(&keepalive)?;
-    socket.set_tcp_user_timeout(Some(timeout))
-}
-
-#[derive(PartialEq, Eq)]
-enum PeerState {
-    /// Nothing has arrived.
-    Quiet,
-    Readable,
-    /// The peer has closed the connection, or it is broken.
-    Closed,
-}
-
-/// Neither waits nor reads what has arrived.
-fn peer_state(stream: &TcpStream) -> PeerState {
-    let mut byte = [0];
-    if stream.set_nonblocking(true).is_err() {
-        return PeerState::Closed;
-    }
-    let state = match stream.peek(&mut byte) {
-        Ok(0) => PeerState::Closed,
-        Ok(_) => PeerState::Readable,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => PeerState::Quiet,
-        Err(_) => PeerState::Closed,
-    };
-    if stream.set_nonblocking(false).is_err() { PeerState::Closed } else { state }
-}
-
-fn drop_if_closed(peer: &mut Option<Peer>) {
-    if peer.as_ref().is_some_and(|peer| peer_state(peer.connection.socket()) == PeerState::Closed) {
-        *peer = None;
     }
 }

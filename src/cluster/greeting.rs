@@ -64,9 +64,7 @@ fn hex(bytes: &[u8]) -> String {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Party {
     identity: Identity,
-    /// How many processes it knows of.
-    pub processes: usize,
-    /// Which of them it is.
+    /// Which of the processes it is.
     pub process: usize,
 }
 
@@ -89,9 +87,9 @@ pub enum Answer {
 }
 
 impl Party {
-    /// One of `processes`.
-    pub fn new(identity: &Identity, processes: usize, process: usize) -> Self {
-        Self { identity: identity.clone(), processes, process }
+    /// One of the processes.
+    pub fn new(identity: Identity, process: usize) -> Self {
+        Self { identity, process }
     }
 
     /// Greets another process.
@@ -99,7 +97,7 @@ impl Party {
         Greeting { from: self.clone(), to: process }
     }
 
-    /// Why whoever greets so cannot be one of the processes, whatever their number.
+    /// Why whoever greets so cannot be one of the processes.
     pub fn refuse(&self, greeting: &Greeting) -> Option<&'static str> {
         let alike = self.identity.refuse(&greeting.from.identity);
         alike.or((greeting.to != self.process).then_some("it takes this process for another one"))
@@ -113,10 +111,10 @@ mod tests {
     #[test]
     fn only_the_same_program_and_settings_are_alike() {
         let identity = Identity::new(&"settings", 2).unwrap();
-        let party = Party::new(&identity, 3, 0);
-        assert_eq!(party.refuse(&Party::new(&identity, 4, 1).greet(0)), None);
-        assert!(party.refuse(&Party::new(&identity, 3, 1).greet(2)).unwrap().contains("another one"));
-        let other = |identity: Identity| party.refuse(&Party::new(&identity, 3, 1).greet(0)).unwrap();
+        let party = Party::new(identity.clone(), 0);
+        assert_eq!(party.refuse(&Party::new(identity.clone(), 1).greet(0)), None);
+        assert!(party.refuse(&Party::new(identity.clone(), 1).greet(2)).unwrap().contains("another one"));
+        let other = |identity: Identity| party.refuse(&Party::new(identity, 1).greet(0)).unwrap();
         assert!(other(Identity::new(&"others", 2).unwrap()).contains("configuration"));
         assert!(other(Identity::new(&"settings", 1).unwrap()).contains("workers"));
         assert!(other(Identity { program: String::new(), ..identity }).contains("build"));

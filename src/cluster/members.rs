@@ -14,8 +14,8 @@ pub enum Members {
         /// The index of this process.
         process: usize,
     },
-    /// The pods of a StatefulSet: as many as have a name, counted from 0 up to the first that has none. A pod
-    /// that is gone for good has none, nor have those that are not made yet.
+    /// The pods of a StatefulSet: this one, all before it, and those after it up to the first that has no name.
+    /// A pod that is gone for good has none, nor have those that are not made yet.
     Pods {
         /// Name of the StatefulSet.
         name: String,
@@ -54,11 +54,14 @@ impl Members {
         }
     }
 
-    /// The addresses of all that there are now.
-    pub fn addresses(&self) -> Vec<String> {
+    /// How many there are now, as far as this process knows: those after it connect to it anyway.
+    pub fn count(&self) -> usize {
         match self {
-            Self::Listed { hosts, .. } => hosts.clone(),
-            Self::Pods { .. } => (0..).map(|process| self.address(process)).take_while(has_address).collect(),
+            Self::Listed { hosts, .. } => hosts.len(),
+            Self::Pods { process, .. } => {
+                let after = (process + 1..).take_while(|process| has_address(&self.address(*process)));
+                process + 1 + after.count()
+            }
         }
     }
 
@@ -70,13 +73,21 @@ impl Members {
         }
     }
 
+    /// Whether one of them can have this number.
+    pub fn may_have(&self, process: usize) -> bool {
+        match self {
+            Self::Listed { hosts, .. } => process < hosts.len(),
+            Self::Pods { .. } => true,
+        }
+    }
+
     /// Whether their number can change while they run.
     pub fn can_change(&self) -> bool {
         matches!(self, Self::Pods { .. })
     }
 }
 
-fn has_address(address: &String) -> bool {
+fn has_address(address: &str) -> bool {
     address.to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some())
 }
 
@@ -105,13 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn pods_are_counted_up_to_the_first_without_a_name() {
-        let pods = |service: &str| Members::Pods {
-            name: "nobody".to_owned(),
-            service: service.to_owned(),
-            port: 2101,
-            process: 0,
-        };
-        assert_eq!(pods("nowhere.invalid").addresses(), Vec::<String>::new());
+    fn pods_are_counted_up_to_the_first_without_a_name_after_this_one() {
+        let service = "nowhere.invalid".to_owned();
+        let pods = Members::Pods { name: "nobody".to_owned(), service, port: 2101, process: 3 };
+        assert_eq!(pods.count(), 4);
     }
 }

@@ -3,10 +3,12 @@
 /// One of several processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessIndex {
-    /// Its number; the first one, 0, commits and publishes.
+    /// Its place among those that run now; the first one, 0, commits and publishes.
     pub index: usize,
-    /// How many there are.
+    /// How many run now.
     pub count: usize,
+    /// Its number among all that belong to the cluster, whether they run or not.
+    pub number: usize,
 }
 
 impl ProcessIndex {

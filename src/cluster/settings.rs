@@ -23,7 +23,7 @@ pub struct ClusterSettings {
     pub port: u16,
     /// How long the number of pods of `service` must have stayed the same before they begin, seconds.
     pub settle_seconds: u64,
-    /// How long to wait for the other processes, in seconds.
+    /// How long to wait for each process that does not come before the others begin without it, in seconds.
     pub join_seconds: u64,
     /// A process that is silent for this long counts as gone, in seconds.
     pub peer_timeout_seconds: u64,
@@ -41,7 +41,7 @@ impl Default for ClusterSettings {
             password_file: None,
             port: 2101,
             settle_seconds: 3,
-            join_seconds: 300,
+            join_seconds: 5,
             peer_timeout_seconds: 10,
             leave_seconds: 60,
         }

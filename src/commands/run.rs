@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 /// Run the pipeline: transactions from Kafka, the medallion in PostgreSQL.
 ///
-/// Ends on SIGINT or SIGTERM after committing what is in flight. Several processes end together, whichever is
-/// asked, and come back together.
+/// Ends on SIGINT or SIGTERM after committing what is in flight. Of several processes the others go on then, and
+/// who comes back joins them.
 ///
 /// Example: streamflow run --config streamflow.yaml
 #[derive(Debug, Args)]

@@ -32,8 +32,11 @@ pub fn alive(observed: &Observed) -> Result<(), String> {
 /// One line: what the process waits for, and since when.
 pub fn ready(observed: &Observed) -> Result<(), String> {
     alive(observed)?;
-    if observed.stop.is_asked() {
+    if observed.stop.is_asked_here() {
         return Err("stopping".to_owned());
+    }
+    if let Some(reason) = observed.stop.reason() {
+        return Err(format!("forming anew: {reason}"));
     }
     started(observed)?;
     let commits = observed.status.commits();
@@ -52,7 +55,8 @@ fn started(observed: &Observed) -> Result<(), String> {
     let start = observed.status.start();
     let Some(begun) = start.begun() else {
         let waits = if start.gathers { "waiting for the other processes" } else { "taking the lease" };
-        return Err(format!("starting: {waits}"));
+        let anew = start.anew_because.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        return Err(format!("starting: {waits}{anew}"));
     };
     if start.hydration.is_none() {
         let rows: u64 = start.rows.values().sum();
@@ -176,6 +180,22 @@ mod tests {
         assert_eq!(ready(&observed), Err("starting: no committer yet".to_owned()));
         observed.stop.ask();
         assert_eq!((alive(&observed), ready(&observed)), (Ok(()), Err("stopping".to_owned())));
+    }
+
+    #[test]
+    fn why_processes_form_anew_is_told_until_they_have() {
+        let observed = observed();
+        report(&observed, 0, STUCK_AFTER + Duration::from_secs(10));
+        observed.stop.leave("process 2 joins".to_owned());
+        assert!(alive(&observed).is_err());
+        observed.status.form_anew(observed.stop.begin_anew().unwrap());
+        observed.status.start().gather();
+        assert_eq!(alive(&observed), Ok(()));
+        let told = "starting: waiting for the other processes: process 2 joins".to_owned();
+        assert_eq!(ready(&observed), Err(told));
+        observed.status.start().begin(1);
+        observed.status.start().worker_restored();
+        assert_eq!(ready(&observed), Err("starting: no committer yet".to_owned()));
     }
 
     #[test]

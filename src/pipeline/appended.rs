@@ -70,6 +70,11 @@ impl Appended {
         });
     }
 
+    /// Removes all.
+    pub fn clear(&self) {
+        lock(&self.0).clear();
+    }
+
     /// The append time of a record in flight, microseconds since 1970.
     pub fn find(&self, source: Source) -> Option<i64> {
         let known = lock(&self.0);

@@ -32,6 +32,7 @@ mod worker;
 pub use activity::Activity;
 pub use status::{Frontiers, LatencySummary, LatestAlert, OperatorReport, Status, Totals, WorkerReport};
 
+use crate::cluster::Decision;
 use crate::config::Config;
 use crate::database::await_migrated;
 use crate::publisher::{self, Published, PublisherState, Publishing};
@@ -41,14 +42,22 @@ use beginning::begin_new_partitions;
 use partition_watch::PartitionWatch;
 use plan::{Plan, Sources};
 use postgres::Client;
-use processes::{Ended, Processes};
+use processes::{Ended, Meeting};
 use serde::{Deserialize, Serialize};
 use sink::Committing;
 use std::sync::{Arc, Mutex};
-use streamflow_connectors::kafka::BrokerClock;
+use std::time::Duration;
+use streamflow_connectors::kafka::{BrokerClock, KafkaError};
 use streamflow_connectors::postgres::{Committer, CommitterOptions, Notice};
 use streamflow_connectors::source::host_clock;
 use streamflow_medallion::{Medallion, Progress};
+
+/// Between attempts to ask Kafka for the topics.
+const KAFKA_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why some of the processes do not begin.
+const LEASE_ELSEWHERE: &str =
+    "others of the processes hold the lease and run, and cannot be reached: waiting for them";
 
 /// From where all processes continue, decided by the first.
 #[derive(Serialize, Deserialize)]
@@ -59,31 +68,66 @@ struct Agreement {
     partitions: Vec<(String, u16)>,
 }
 
-/// Runs until `stop` is requested, then commits the records in flight.
+/// Runs until `stop` is requested, then commits the records in flight. Several processes form anew, in the same
+/// processes, when one of them goes or comes.
 ///
 /// # Errors
-/// One line: what cannot be reached or is refused, and who can correct it; or that another process has ended
-/// or requested the stop.
+/// One line: what cannot be reached or is refused, and who can correct it.
 pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()> {
+    let mut meeting = None;
+    loop {
+        round(config, &mut meeting, stop, status)?;
+        if let Some(failure) = stop.failure() {
+            bail!(failure);
+        }
+        let Some(reason) = stop.begin_anew() else { break };
+        tracing::warn!(reason, "the processes form anew");
+        status.form_anew(reason);
+    }
+    match stop.reason().filter(|_| stop.is_broken()) {
+        Some(reason) => bail!(reason),
+        None => Ok(()),
+    }
+}
+
+/// From gathering the processes to the end of the dataflow. Nothing of it is left afterwards.
+fn round(
+    config: &Config,
+    meeting: &mut Option<Meeting>,
+    stop: &Arc<Stop>,
+    status: &Arc<Status>,
+) -> Result<()> {
     // Before others are asked to make room: whoever cannot work must not end the processes that can.
     let Some(client) = await_migrated(&config.postgres, stop)? else { return Ok(()) };
     drop(client);
-    let mut sources = Sources::ask(config)?;
-    let Some(mut processes) = Processes::gather(config, stop, status)? else { return Ok(()) };
+    let is_first = meeting.is_none();
+    let Some(mut sources) = await_sources(config, is_first, stop)? else { return Ok(()) };
+    let meeting = match meeting {
+        Some(meeting) => meeting,
+        none => none.insert(Meeting::open(config, stop)?),
+    };
+    let Some(mut processes) = meeting.gather(stop, status)? else { return Ok(()) };
     let process = processes.index();
-    tracing::info!(process = process.index, processes = process.count, "all processes are here");
+    tracing::info!(
+        process = process.index,
+        complete = processes.is_complete(),
+        processes = process.count,
+        "the processes are connected"
+    );
     let Some(mut client) = await_migrated(&config.postgres, stop)? else { return Ok(()) };
-    let Agreement { generation, partitions } =
-        processes.agree(|| take_lease(config, &mut client, &sources))?;
+    let is_complete = processes.is_complete();
+    let agreed = processes.agree(stop, || take_lease(config, &mut client, &sources, is_complete))?;
+    let Some(Agreement { generation, partitions }) = agreed else { return Ok(()) };
     sources.partitions = partitions;
     let progress = held(&mut client, generation)?;
     let plan = Arc::new(Plan::make(config, &mut client, progress, &sources, process)?);
-    drop(client);
     status.begin(&plan.progress, &plan.names, process, config.workers);
     // One committer and one publisher for all processes.
     let publishing =
         process.commits().then(|| start_publisher(config, &plan.progress, stop, status)).transpose()?;
     let committer = process.commits().then(|| start_committer(config, &plan, status)).transpose()?;
+    // It held the lease until there was a committer.
+    drop(client);
     let watch =
         process.commits().then(|| PartitionWatch::start(sources, &plan.pipeline, stop)).transpose()?;
     // Where producers' clocks are on the records, no broker's clock fits them better than this host's.
@@ -96,30 +140,55 @@ pub fn run(config: &Config, stop: &Arc<Stop>, status: &Arc<Status>) -> Result<()
         worker::run(worker, &plan, &read_clock, &committing, &worker_stop, &worker_status)
     })?;
     drop(clock);
-    if ended == Ended::InOrder {
-        drop(watch);
-        if let Some(publishing) = publishing {
-            publishing.close();
-            log_published(&status.publisher.look());
-        }
-    } else {
-        // They would wait for what is gone; what they have not done is done after the next start.
+    if ended == Ended::NotAtAll {
+        // The process ends, and they would wait for what does not.
         std::mem::forget((watch, publishing));
+        return Ok(());
     }
-    match stop.failure().or(stop.departure()) {
-        Some(reason) => bail!(reason),
-        None => Ok(()),
+    drop(watch);
+    if let Some(publishing) = publishing {
+        publishing.close();
+        log_published(&status.publisher.look());
     }
+    Ok(())
 }
 
-/// Takes the lease, which fences its previous holder.
-fn take_lease(config: &Config, client: &mut Client, sources: &Sources) -> Result<Agreement> {
-    let mut progress = Progress::take_lease(client, config.time_zone)?;
+/// The topics. Where the processes form anew, Kafka is waited for; `None` if a stop is requested meanwhile.
+fn await_sources(config: &Config, is_first: bool, stop: &Stop) -> Result<Option<Sources>> {
+    while !stop.is_asked() {
+        match Sources::ask(config) {
+            Err(error) if !is_first && error.downcast_ref().is_some_and(KafkaError::is_retryable) => {
+                tracing::warn!("waiting for Kafka: {error:#}");
+                std::thread::sleep(KAFKA_PAUSE);
+            }
+            outcome => return outcome.map(Some),
+        }
+    }
+    Ok(None)
+}
+
+/// Takes the lease, which fences its previous holder. Where a process is missing it may be with others, which run: then
+/// the lease is left to them.
+fn take_lease(
+    config: &Config,
+    client: &mut Client,
+    sources: &Sources,
+    is_complete: bool,
+) -> Result<Decision<Agreement>> {
+    let taken = if is_complete {
+        Some(Progress::take_lease(client, config.time_zone)?)
+    } else {
+        Progress::take_free_lease(client, config.time_zone)?
+    };
+    let Some(mut progress) = taken else {
+        return Ok(Decision::Wait(LEASE_ELSEWHERE.to_owned()));
+    };
+    progress.hold_lease(client)?;
     let Progress { frontier, generation, .. } = progress;
     tracing::info!(frontier, generation, "the lease is taken");
     same_log::check(config, client, &progress)?;
     begin_new_partitions(config, client, &mut progress, sources)?;
-    Ok(Agreement { generation, partitions: sources.partitions.clone() })
+    Ok(Decision::Begin(Agreement { generation, partitions: sources.partitions.clone() }))
 }
 
 /// Reads the progress row. It does not change: nothing is committed under a lease before all workers of all

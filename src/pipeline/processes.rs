@@ -1,7 +1,7 @@
 //! The processes of a pipeline: this one alone, or several that work as one.
 
 use super::status::Status;
-use crate::cluster::{Cluster, Communication, Identity, Members, ProcessIndex};
+use crate::cluster::{Cluster, Communication, Decision, Identity, Members, ProcessIndex, Site, Ties};
 use crate::config::Config;
 use crate::stop::Stop;
 use anyhow::{Result, anyhow, bail};
@@ -19,6 +19,41 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long the workers of a process may take to end after a failure.
 const FAILURE_GRACE: Duration = Duration::from_secs(30);
 
+/// How long they may take to end after another process was lost: a query under way is not broken off.
+const LOSS_GRACE: Duration = Duration::from_secs(300);
+
+/// Where the processes meet.
+pub enum Meeting {
+    /// One process with all workers.
+    Alone,
+    /// Several processes.
+    Several(Arc<Site>),
+}
+
+impl Meeting {
+    /// Listens for the other processes, if any.
+    ///
+    /// # Errors
+    /// As for [`Site::open`]; a wrong `POD_NAME`.
+    pub fn open(config: &Config, stop: &Stop) -> Result<Self> {
+        let pod = std::env::var("POD_NAME").ok();
+        let Some(members) = Members::new(&config.cluster, pod.as_deref())? else { return Ok(Self::Alone) };
+        let settings = (config.graph_settings(), config.topics.roles(), &config.publisher.transactional_id);
+        let identity = Identity::new(&settings, config.workers)?;
+        Ok(Self::Several(Arc::new(Site::open(&config.cluster, members, identity, stop)?)))
+    }
+
+    /// Waits for the other processes, if any. `None` if a stop is requested before.
+    ///
+    /// # Errors
+    /// As for [`Cluster::join`].
+    pub fn gather(&self, stop: &Stop, status: &Status) -> Result<Option<Processes>> {
+        let Self::Several(site) = self else { return Ok(Some(Processes::Alone)) };
+        status.start().gather();
+        Ok(Cluster::join(site, stop)?.map(|cluster| Processes::Several(Box::new(cluster))))
+    }
+}
+
 pub enum Processes {
     /// One process with all workers.
     Alone,
@@ -29,56 +64,52 @@ pub enum Processes {
 /// How workers have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The workers ended by themselves.
-    InOrder,
-    /// The workers cannot end, because a process that they need is gone.
+    /// The workers have ended, and all threads between processes.
+    All,
+    /// The workers do not end after a failure: the process must.
     NotAtAll,
 }
 
 impl Processes {
-    /// Waits for the other processes, if any. `None` if a stop is requested before all are connected.
-    ///
-    /// # Errors
-    /// As for [`Cluster::join`]; a wrong `POD_NAME`.
-    pub fn gather(config: &Config, stop: &Stop, status: &Status) -> Result<Option<Self>> {
-        let pod = std::env::var("POD_NAME").ok();
-        let Some(members) = Members::new(&config.cluster, pod.as_deref())? else {
-            return Ok(Some(Self::Alone));
-        };
-        status.start().gather();
-        let settings = (config.graph_settings(), config.topics.roles(), &config.publisher.transactional_id);
-        let identity = Identity::new(&settings, config.workers)?;
-        Ok(Cluster::join(&config.cluster, members, &identity, stop)?
-            .map(|cluster| Self::Several(Box::new(cluster))))
-    }
-
     /// Which one this is.
     pub fn index(&self) -> ProcessIndex {
         match self {
-            Self::Alone => ProcessIndex { index: 0, count: 1 },
+            Self::Alone => ProcessIndex { index: 0, count: 1, number: 0 },
             Self::Several(cluster) => cluster.process(),
         }
     }
 
-    /// Calls `decide` on the first process and returns its result on all of them.
-    ///
-    /// # Errors
-    /// Errors of `decide`; a process is gone.
-    pub fn agree<A: Serialize + DeserializeOwned>(
-        &mut self,
-        decide: impl FnOnce() -> Result<A>,
-    ) -> Result<A> {
+    /// Whether these are all that there are.
+    pub fn is_complete(&self) -> bool {
         match self {
-            Self::Alone => decide(),
-            Self::Several(cluster) => cluster.agree(decide),
+            Self::Alone => true,
+            Self::Several(cluster) => cluster.is_complete(),
         }
     }
 
-    /// Runs the workers to their end. Once one of several processes is gone, the workers of the others cannot
-    /// end by themselves.
+    /// Calls `decide` on the first process and returns its result on all of them; `None` if they are not to begin, for
+    /// a reason that `stop` knows.
     ///
     /// # Errors
-    /// Errors of `work`; a worker panicked; other workers take too long to end.
+    /// Errors of `decide`.
+    pub fn agree<A: Serialize + DeserializeOwned>(
+        &mut self,
+        stop: &Stop,
+        decide: impl FnOnce() -> Result<Decision<A>>,
+    ) -> Result<Option<A>> {
+        match self {
+            Self::Several(cluster) => cluster.agree(stop, decide),
+            Self::Alone => match decide()? {
+                Decision::Begin(agreed) => Ok(Some(agreed)),
+                Decision::Wait(reason) => bail!(reason),
+            },
+        }
+    }
+
+    /// Runs the workers to their end. Once one of several processes is gone, those of the others give up.
+    ///
+    /// # Errors
+    /// Errors of `work`; a worker panicked; workers take too long to end.
     pub fn execute(
         self,
         config: &Config,
@@ -92,11 +123,12 @@ impl Processes {
                 GracePeriods { after_failure: Duration::ZERO, after_stop: config.cluster.leave() }
             }
         };
-        let work = failing(Arc::clone(stop), work);
         let workers = match self {
-            Self::Alone => timely::execute(process, work),
+            Self::Alone => timely::execute(process, failing(Arc::clone(stop), None, work)),
             Self::Several(cluster) => {
-                let Communication { allocators, threads } = cluster.communicate(config.workers, stop)?;
+                let Communication { allocators, threads, ties } =
+                    cluster.communicate(config.workers, stop)?;
+                let work = failing(Arc::clone(stop), Some(ties), work);
                 timely::execute::execute_from(allocators, threads, process.worker, work)
             }
         };
@@ -111,8 +143,13 @@ struct GracePeriods {
     after_stop: Duration,
 }
 
-/// Reports the failure or panic of a worker as a failure of the pipeline.
-fn failing<W>(stop: Arc<Stop>, work: W) -> impl Fn(&mut Worker) -> Result<()> + Send + Sync + 'static
+/// Reports the failure or panic of a worker as a failure of the pipeline. Where the dataflow cannot come to its end,
+/// it is given up, and the other processes are left to notice it by their connections.
+fn failing<W>(
+    stop: Arc<Stop>,
+    ties: Option<Arc<Ties>>,
+    work: W,
+) -> impl Fn(&mut Worker) -> Result<()> + Send + Sync + 'static
 where
     W: Fn(&mut Worker) -> Result<()> + Send + Sync + 'static,
 {
@@ -122,8 +159,22 @@ where
         if let Err(error) = &outcome {
             stop.fail(format!("{error:#}"));
         }
+        if let Some(ties) = &ties {
+            end(worker, &stop, ties);
+        }
         drop(guard);
         outcome
+    }
+}
+
+/// Steps until no dataflow is left, or they cannot come to their end.
+fn end(worker: &mut Worker, stop: &Stop, ties: &Ties) {
+    while worker.has_dataflows() && !stop.is_broken() {
+        worker.step_or_park(Some(LOOK_EVERY));
+    }
+    if worker.has_dataflows() {
+        ties.cut();
+        worker.installed_dataflows().into_iter().for_each(|dataflow| worker.drop_dataflow(dataflow));
     }
 }
 
@@ -141,23 +192,28 @@ impl Drop for Panicking<'_> {
 /// Waits for the workers as long as they can come to an end.
 fn watch(workers: WorkerGuards<Result<()>>, stop: &Stop, grace: &GracePeriods) -> Result<Ended> {
     let joined = join(workers)?;
-    let (mut failed_at, mut stopped_at) = (None, None);
+    let (mut failed_at, mut broken_at, mut stopped_at) = (None, None, None);
+    let is_over = |at: &mut Option<Instant>, grace| at.get_or_insert_with(Instant::now).elapsed() >= grace;
     loop {
         match joined.recv_timeout(LOOK_EVERY) {
-            Ok(outcome) => return outcome.map(|()| Ended::InOrder),
+            Ok(outcome) => return outcome.map(|()| Ended::All),
             Err(RecvTimeoutError::Disconnected) => bail!("the workers ended without a word"),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if stop.failure().is_some()
-            && failed_at.get_or_insert_with(Instant::now).elapsed() >= grace.after_failure
-        {
+        if stop.failure().is_some() && is_over(&mut failed_at, grace.after_failure) {
             return Ok(Ended::NotAtAll);
         }
-        if stop.is_asked() && stopped_at.get_or_insert_with(Instant::now).elapsed() >= grace.after_stop {
-            stop.fail(format!(
+        if stop.is_broken() {
+            if is_over(&mut broken_at, LOSS_GRACE) {
+                stop.fail("the workers do not end after the loss of another process".to_owned());
+            }
+        } else if stop.is_asked() && is_over(&mut stopped_at, grace.after_stop) {
+            let late = format!(
                 "what is in flight was not committed within cluster.leave_seconds = {}; it is read again at the next start",
                 grace.after_stop.as_secs()
-            ));
+            );
+            // Whoever is to end does not wait for what may never come.
+            if stop.is_asked_here() { stop.fail(late) } else { stop.lose(late) }
         }
     }
 }

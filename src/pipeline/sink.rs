@@ -142,6 +142,7 @@ impl Sink {
         }
     }
 
+    /// Commits what was submitted.
     fn close(&mut self) {
         self.durable = None;
         self.epochs.clear();
@@ -149,6 +150,15 @@ impl Sink {
             && let Err(error) = committer.close()
         {
             self.stop.fail(error.to_string());
+        }
+    }
+}
+
+impl Drop for Sink {
+    /// Where the dataflow is given up, so is what was submitted.
+    fn drop(&mut self) {
+        if let Some(Committing { committer, .. }) = self.committing.take() {
+            committer.abandon();
         }
     }
 }

@@ -91,12 +91,13 @@ pub fn run(
         feeder.settle();
         reporter.report(Some(feeder.inbound.frontier()), &feeder.flow);
     }
-    if let Some(farewell) = farewell.filter(|_| stop.failure().is_none()) {
-        farewell.announce(format!("process {} was asked to stop: all end", plan.process.index));
+    if let Some(farewell) = farewell.filter(|_| !stop.is_broken()) {
+        let asked = format!("process {} was asked to stop: the others form anew", plan.process.number);
+        farewell.announce(stop.reason().unwrap_or(asked));
     }
     let Feeder { inbound, source, answering, durable, flow, .. } = feeder;
     drop((inbound, source, answering));
-    while !durable.done() && stop.failure().is_none() {
+    while !durable.done() && !stop.is_broken() {
         worker.step_or_park(Some(sleep));
         reporter.report(None, &flow);
     }

@@ -131,6 +131,14 @@ impl PublisherStatus {
         }
     }
 
+    /// There will be another publisher, here or in another process, which goes on from what is committed then.
+    pub fn begin_anew(&self) {
+        self.confirmed.store(false, Ordering::Release);
+        lock(&self.waits).take();
+        lock(&self.pending_alerts).clear();
+        lock(&self.activity).retrying_since = None;
+    }
+
     /// Has an operator scheduled when it is known.
     pub fn activate_when_confirmed(&self, operator: SyncActivator) {
         *lock(&self.waits) = Some(operator);

@@ -96,6 +96,12 @@ impl Running {
         std::thread::sleep(LOOK_EVERY);
     }
 
+    /// Sends SIGTERM to all, and waits for the end of all.
+    pub fn terminate_all(all: &mut [Self]) -> Vec<ExitStatus> {
+        all.iter().for_each(|running| running.signal("TERM"));
+        all.iter_mut().map(Self::wait).collect()
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal("TERM");

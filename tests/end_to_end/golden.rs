@@ -46,7 +46,7 @@ fn an_interrupted_run_with_other_worker_counts_gives_the_same_rows() {
     let mut stops = Vec::new();
     for (shape, events) in [(Shape::TwoWorkers, EVENTS / 3), (Shape::ThreeProcesses, EVENTS * 2 / 3)] {
         let mut processes = shape.start(&parts);
-        let (first, others) = processes.split_first_mut().unwrap();
+        let first = &mut processes[0];
         let mut client = parts.connect();
         wait_for(&mut client, first, events);
         let folded = begin + 3 * HORIZON_SECONDS * 1_000_000;
@@ -54,11 +54,8 @@ fn an_interrupted_run_with_other_worker_counts_gives_the_same_rows() {
         while watermark(&mut client) < folded {
             first.keep_waiting(begun, PATIENCE, "three horizons are final");
         }
-        assert!(first.terminate().success(), "{}", first.printed());
-        for other in others {
-            // Ended along with the first, in order, but not by itself asked to.
-            assert_eq!(other.wait().code(), Some(1), "{}", other.printed());
-            assert!(other.printed().contains("process 0 was asked to stop"), "{}", other.printed());
+        for status in Running::terminate_all(&mut processes) {
+            assert!(status.success(), "{:?}", processes.iter().map(Running::printed).collect::<Vec<_>>());
         }
         stops.push(read(&mut parts.connect()));
     }

@@ -40,6 +40,17 @@ impl Parts {
     pub fn start_on(kafka: KafkaServer, name: &str, partitions: i32, more: &Value) -> Self {
         let postgres =
             PrivatePostgres::start(&PrivateOptions { durable: true, ..PrivateOptions::default() }).unwrap();
+        Self::start_with(kafka, postgres, name, partitions, more)
+    }
+
+    /// As [`Parts::start`], on servers that run.
+    pub fn start_with(
+        kafka: KafkaServer,
+        postgres: PrivatePostgres,
+        name: &str,
+        partitions: i32,
+        more: &Value,
+    ) -> Self {
         // Another Kafka may be used by several test runs.
         let prefix = format!("{name}.{}", std::process::id());
         let parts = Self {

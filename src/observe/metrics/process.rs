@@ -41,6 +41,11 @@ const BUILD: Metric = Metric::gauge(
 const WORKERS: Metric = Metric::gauge("streamflow_worker_threads", &[], "Worker threads of this process.");
 const PROCESSES: Metric =
     Metric::gauge("streamflow_processes", &[], "Processes that work together, this one included.");
+const FORMED: Metric = Metric::counter(
+    "streamflow_processes_formed_anew_total",
+    &[],
+    "Times that this process has begun anew with the others since its start, because one of them came or went.",
+);
 const HORIZON: Metric = Metric::gauge(
     "streamflow_correction_horizon_seconds",
     &[],
@@ -55,7 +60,7 @@ const RETENTION: Metric = Metric::gauge(
 pub const FAMILY: Family = Family {
     metrics: &[
         &ALLOCATED, &ALLOCATOR, &RESIDENT, &PEAK, &LIMIT, &CPU, &STARTED, &BUILD, &WORKERS, &PROCESSES,
-        &HORIZON, &RETENTION,
+        &FORMED, &HORIZON, &RETENTION,
     ],
     read,
 };
@@ -82,9 +87,11 @@ fn read(observed: &Observed, samples: &mut Samples) {
     let build = [env!("CARGO_PKG_VERSION"), env!("STREAMFLOW_RUSTC"), env!("STREAMFLOW_PROFILE")];
     samples.count(&BUILD, &build, 1);
     samples.count(&WORKERS, &[], limits.workers as u64);
-    if let Some(process) = observed.status.process() {
+    let is_together = observed.status.start().begun().is_some();
+    if let Some(process) = observed.status.process().filter(|_| is_together) {
         samples.count(&PROCESSES, &[], process.count as u64);
     }
+    samples.count(&FORMED, &[], observed.status.formed_anew());
     samples.add(&HORIZON, &[], limits.correction_horizon.as_secs_f64());
     samples.add(&RETENTION, &[], limits.identity_retention.as_secs_f64());
 }

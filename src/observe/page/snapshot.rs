@@ -187,7 +187,7 @@ impl Snapshot {
         let process = Process {
             version: env!("CARGO_PKG_VERSION"),
             started: limits.started,
-            process: status.process().map(|process| process.index),
+            process: status.process().map(|process| process.number),
             processes: status.process().map(|process| process.count),
             workers: limits.workers,
             cpu_seconds: memory::processor_time().map(|used| used.as_secs_f64()),

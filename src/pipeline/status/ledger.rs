@@ -118,6 +118,7 @@ impl Ledger {
     /// Goes on from what the database holds. The books are kept by the process that commits.
     pub fn restore(&mut self, progress: &Progress, topics: &Topics, with_books: bool) {
         self.totals.partitions = restored_partitions(progress, topics);
+        self.totals.books.clear();
         if !with_books {
             return;
         }
@@ -128,6 +129,11 @@ impl Ledger {
                 .filter_map(|(account, events)| Some((BooksEntry::named(topic, account)?, *events)));
             self.totals.books.extend(entries);
         }
+    }
+
+    /// Forgets what is on its way: it will not be committed.
+    pub fn forget_submitted(&mut self) {
+        self.submitted.clear();
     }
 
     /// Takes note of how far partitions are durable, where somebody else commits.
@@ -239,6 +245,21 @@ mod tests {
         ledger.commit(&commit(30));
         assert_eq!(ledger.totals().books[&BooksEntry::Read { topic: 4 }], 3);
         assert_eq!(ledger.totals().rows["bronze.raw_transactions"], 6);
+    }
+
+    #[test]
+    fn what_is_given_up_counts_once_it_is_committed_after_all() {
+        let mut ledger = Ledger::default();
+        ledger.submit(10, books(1));
+        ledger.submit(20, books(2));
+        ledger.commit(&commit(10));
+        ledger.forget_submitted();
+        ledger.restore(&Progress::default(), &Topics::new(["transactions"]), true);
+        assert!(ledger.totals().books.is_empty());
+        ledger.submit(25, books(2));
+        ledger.commit(&commit(25));
+        let totals = ledger.totals();
+        assert_eq!((totals.epochs, totals.books[&BooksEntry::Read { topic: 4 }]), (2, 2));
     }
 
     fn alert(number: u64) -> ViewChange {

@@ -17,7 +17,7 @@ use crate::lock::lock;
 use crate::publisher::PublisherStatus;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 use streamflow_connectors::kafka::SourceProgress;
 use streamflow_connectors::postgres::PostgresError;
@@ -48,13 +48,15 @@ pub struct Status {
     pub appended: Appended,
     /// How far Kafka has what is committed.
     pub publisher: Arc<PublisherStatus>,
-    process: OnceLock<ProcessIndex>,
+    process: Mutex<Option<ProcessIndex>>,
+    /// How often the processes have formed anew.
+    formed_anew: AtomicU64,
     start: Mutex<Start>,
     ledger: Mutex<Ledger>,
     latencies: Mutex<Latencies>,
     workers: Mutex<BTreeMap<usize, WorkerReport>>,
     sources: Mutex<BTreeMap<usize, Arc<SourceProgress>>>,
-    committer: OnceLock<Monitor>,
+    committer: Mutex<Option<Monitor>>,
     wake: Mutex<Vec<std::thread::Thread>>,
     /// The last epoch with records.
     to_follow: AtomicU64,
@@ -66,13 +68,34 @@ impl Status {
     pub fn begin(&self, progress: &Progress, topics: &Topics, process: ProcessIndex, workers: usize) {
         self.durable.store(progress.frontier, Ordering::Release);
         lock(&self.ledger).restore(progress, topics, process.commits());
-        self.process.get_or_init(|| process);
+        *lock(&self.process) = Some(process);
         lock(&self.start).begin(workers);
     }
 
-    /// Which of the processes this is; `None` before all have come.
+    /// The dataflow is gone, and the processes form anew for this reason. What is counted since the start of the process
+    /// is kept; what was on its way and not committed is read again, and counts when it is committed.
+    pub fn form_anew(&self, reason: String) {
+        self.formed_anew.fetch_add(1, Ordering::Relaxed);
+        lock(&self.start).anew(reason);
+        lock(&self.ledger).forget_submitted();
+        lock(&self.workers).clear();
+        lock(&self.sources).clear();
+        lock(&self.wake).clear();
+        lock(&self.activate).take();
+        lock(&self.committer).take();
+        self.appended.clear();
+        self.publisher.begin_anew();
+        self.to_follow.store(0, Ordering::Relaxed);
+    }
+
+    /// How often the processes have formed anew.
+    pub fn formed_anew(&self) -> u64 {
+        self.formed_anew.load(Ordering::Relaxed)
+    }
+
+    /// Which of the processes this is, or was last; `None` before they have come.
     pub fn process(&self) -> Option<ProcessIndex> {
-        self.process.get().copied()
+        *lock(&self.process)
     }
 
     /// Whether this process commits and publishes, as far as it is known which one it is.
@@ -141,12 +164,12 @@ impl Status {
 
     /// Lets the committer be watched.
     pub fn watch_committer(&self, monitor: Monitor) {
-        self.committer.get_or_init(|| monitor);
+        *lock(&self.committer) = Some(monitor);
     }
 
     /// The committer, once there is one.
-    pub fn committer(&self) -> Option<&Monitor> {
-        self.committer.get()
+    pub fn committer(&self) -> Option<Monitor> {
+        lock(&self.committer).clone()
     }
 
     /// Lets a worker's source be watched.

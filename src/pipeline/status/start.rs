@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 pub struct Start {
     /// Whether it waits for other processes, or has.
     pub gathers: bool,
+    /// Why it does so again.
+    pub anew_because: Option<String>,
     /// When the lease was taken.
     begun: Option<Instant>,
     /// Workers that are to restore their state.
@@ -25,6 +27,11 @@ impl Start {
     /// Other processes are waited for.
     pub fn gather(&mut self) {
         self.gathers = true;
+    }
+
+    /// Begins again, for this reason.
+    pub fn anew(&mut self, reason: String) {
+        *self = Self { anew_because: Some(reason), ..Self::default() };
     }
 
     /// The lease is taken, and `workers` workers begin to restore their state.

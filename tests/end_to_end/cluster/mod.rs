@@ -1,16 +1,17 @@
 //! Several processes, each on a host of its own, under load: killed, cut off from each other, made more and
-//! fewer. At the end every table is what one process would have made of the events.
+//! fewer. They stay together in the same processes, and at the end every table is what one process would have made of the events.
 
 mod network;
 mod pods;
 mod strangers;
+mod survivors;
 
 use crate::exactness::{check_bronze, check_published, is_caught_up, verify};
 use crate::parts::Parts;
 use crate::scrape::{self, Scrape, get};
 use crate::traffic::DISTURBED;
 use network::Network;
-use pods::{Ended, Pods};
+use pods::Pods;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use streamflow_test_support::KafkaServer;
@@ -22,9 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Shorter than `cluster.peer_timeout_seconds`.
 const SHORT_CUT: Duration = Duration::from_secs(3);
-
-/// Much longer.
-const LONG_CUT: Duration = Duration::from_secs(30);
 
 #[test]
 fn processes_die_and_are_cut_off_and_rescaled_and_nothing_shows() {
@@ -50,8 +48,7 @@ fn processes_die_and_are_cut_off_and_rescaled_and_nothing_shows() {
     assert!(generate.terminate().success(), "{}", generate.printed());
     let mut client = parts.connect();
     pods.wait_until(|_| is_caught_up(&parts, &mut parts.connect()));
-    let others = pods.stop(1);
-    assert_eq!(others.iter().map(|status| status.code()).collect::<Vec<_>>(), [Some(1)]);
+    pods.stop();
     let rows = verify(&parts);
     check_bronze(&parts);
     let published = check_published(&parts);
@@ -103,52 +100,50 @@ fn each_process_tells_of_itself() {
 fn grow(pods: &mut Pods<'_>) {
     pods.scale(3);
     pods.wait_for_progress(3);
-    let ended = pods.take_ended();
-    assert!(ended.iter().any(|ended| ended.pod == 0 && ended.said.contains("joins")), "{ended:#?}");
+    assert!(pods.has_said(0, "joins: all form anew"));
+    pods.check_that_all_stayed();
 }
 
-/// kill -9 of each in turn: the others end at once and say why, and all come back.
+/// kill -9 of each in turn: the others say why and form anew, without ending, and all are together again.
 fn die(pods: &mut Pods<'_>) {
     for dead in 0..3 {
+        pods.hear();
         pods.kill(dead);
         pods.wait_for_progress(3);
-        let ended = pods.take_ended();
-        let tell = |ended: &&Ended| is_loss_of(ended, dead);
-        let telling: Vec<usize> = ended.iter().filter(tell).map(|ended| ended.pod).collect();
-        let others: Vec<usize> = (0..3).filter(|pod| *pod != dead).collect();
-        // Of two that end, one may see the other's end first.
-        assert!(!telling.is_empty() && telling.iter().all(|pod| others.contains(pod)), "{ended:#?}");
-        assert!(others.iter().all(|pod| ended.iter().any(|ended| ended.pod == *pod)), "{ended:#?}");
-        assert!(ended.iter().all(|ended| ended.status.code() == Some(1)), "{ended:#?}");
+        let telling = (0..3).filter(|pod| tells_of_loss(pods, *pod, dead)).count();
+        // Of two, one may see that the other forms anew first.
+        assert!(telling > 0, "nobody tells of the loss of {dead}");
+        pods.check_that_all_stayed();
     }
 }
 
-fn is_loss_of(ended: &Ended, process: usize) -> bool {
-    let gone = ended.said.contains(&format!("process {process} (")) && ended.said.contains("is gone");
-    gone || ended.said.contains(&format!("process {process} has started anew"))
+fn tells_of_loss(pods: &Pods<'_>, pod: usize, lost: usize) -> bool {
+    let gone = pods.has_said(pod, &format!("process {lost} (")) && pods.has_said(pod, "is gone");
+    gone || pods.has_said(pod, &format!("process {lost} has started anew"))
 }
 
-/// A short cut between two of them is waited out, a long one ends all; they come back when it is over.
+/// A short cut between two of them is waited out. After a long one, one of both is left out, until it is over.
 fn cut_off(pods: &mut Pods<'_>, network: &Network) {
+    pods.hear();
     network.cut([1, 2]);
     pods.supervise_for(SHORT_CUT);
     network.reconnect([1, 2]);
     pods.wait_for_progress(3);
-    assert!(pods.take_ended().is_empty());
+    assert!((0..3).all(|pod| !pods.has_said(pod, "form anew")));
     network.cut([1, 2]);
-    pods.supervise_for(LONG_CUT);
-    let ended = pods.take_ended();
-    assert!(ended.iter().any(|ended| is_loss_of(ended, 1) || is_loss_of(ended, 2)), "{ended:#?}");
+    pods.wait_until(|pods| [pods.together(0), pods.together(1)] == [Some(2); 2]);
+    pods.wait_for_commits();
+    assert!(tells_of_loss(pods, 1, 2) || tells_of_loss(pods, 2, 1));
     network.reconnect([1, 2]);
     pods.wait_for_progress(3);
-    pods.take_ended();
+    pods.check_that_all_stayed();
 }
 
 /// From three to two: one is asked to stop, and all commit what is in flight first.
 fn shrink(pods: &mut Pods<'_>) {
+    pods.hear();
     pods.scale(2);
     pods.wait_for_progress(2);
-    let ended = pods.take_ended();
-    let left = |ended: &&Ended| ended.said.contains("process 2 was asked to stop");
-    assert_eq!(ended.iter().filter(left).count(), 2, "{ended:#?}");
+    assert!((0..2).all(|pod| pods.has_said(pod, "process 2 was asked to stop")));
+    pods.check_that_all_stayed();
 }

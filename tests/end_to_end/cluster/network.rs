@@ -113,10 +113,30 @@ impl Network {
         self.isolate(between, "off");
     }
 
-    fn isolate(&self, hosts: [usize; 2], switch: &str) {
+    /// Cuts all hosts off from each other; they still reach this machine.
+    pub fn scatter(&self) {
+        self.isolate(0..self.hosts.len(), "on");
+    }
+
+    /// Ends that.
+    pub fn reunite(&self) {
+        self.isolate(0..self.hosts.len(), "off");
+    }
+
+    fn isolate(&self, hosts: impl IntoIterator<Item = usize>, switch: &str) {
         for host in hosts {
             run("bridge", &["link", "set", "dev", &self.hosts[host].port, "isolated", switch]);
         }
+    }
+
+    /// Takes a host off the network: nobody reaches it, and it reaches nobody. Its name stays.
+    pub fn take_away(&self, host: usize) {
+        ip(&["link", "set", &self.hosts[host].port, "down"]);
+    }
+
+    /// Ends that.
+    pub fn bring_back(&self, host: usize) {
+        ip(&["link", "set", &self.hosts[host].port, "up"]);
     }
 }
 

@@ -125,7 +125,8 @@ pub enum Notice<'a> {
 
 /// The owner's handle of the group-commit thread.
 ///
-/// [`Committer::close`] flushes; dropping the handle instead abandons what is not yet committed.
+/// [`Committer::close`] flushes; [`Committer::abandon`] gives up what is not yet committed, and so does dropping the
+/// handle, which does not wait for the thread.
 #[derive(Debug)]
 pub struct Committer<B> {
     sender: Sender<Submission<B>>,
@@ -239,5 +240,14 @@ impl<B: Batch> Committer<B> {
             (None, Err(_)) => Err(PostgresError::Stopped("its thread panicked")),
             (None, Ok(())) => Ok(shared.durable.load(Ordering::Acquire)),
         }
+    }
+
+    /// Gives up what is not yet committed, and waits until the thread has ended: a transaction under way ends before,
+    /// one way or the other.
+    pub fn abandon(self) {
+        let Self { sender, alive, thread, .. } = self;
+        drop((sender, alive));
+        // A panic has shown in its failure.
+        let _ = thread.join();
     }
 }
