@@ -28,8 +28,18 @@ impl Stop {
         self.raise(ASKED);
     }
 
-    /// Asks all workers to end because something failed; the first failure counts.
+    /// Asks all workers to end because something failed; the first failure counts. Once the dataflow is given up because
+    /// another process was lost, that parts of it fail is no wonder: what will not mend fails again in the next one.
     pub fn fail(&self, failure: String) {
+        if self.has(LOST) {
+            tracing::warn!(failure, "a part of a dataflow that is given up fails");
+        } else {
+            self.end(failure);
+        }
+    }
+
+    /// Asks all workers to end, and the process with them, because something failed.
+    pub fn end(&self, failure: String) {
         lock(&self.failure).get_or_insert(failure);
         self.raise(FAILED);
     }
@@ -110,11 +120,22 @@ mod tests {
     }
 
     #[test]
+    fn what_fails_of_a_dataflow_that_is_given_up_ends_no_process() {
+        let stop = Stop::default();
+        stop.lose("process 1 is gone".to_owned());
+        stop.fail("fenced".to_owned());
+        assert_eq!((stop.failure(), stop.begin_anew().as_deref()), (None, Some("process 1 is gone")));
+        stop.lose("process 2 is gone".to_owned());
+        stop.end("the workers do not end".to_owned());
+        assert_eq!(stop.begin_anew(), None);
+    }
+
+    #[test]
     fn who_is_to_end_does_not_form_anew() {
         for end in [Stop::ask, |stop: &Stop| stop.fail("fenced".to_owned())] {
             let stop = Stop::default();
-            stop.lose("process 1 is gone".to_owned());
             end(&stop);
+            stop.lose("process 1 is gone".to_owned());
             assert_eq!(stop.begin_anew(), None);
             assert!(stop.is_asked());
         }

@@ -106,7 +106,7 @@ impl Processes {
         }
     }
 
-    /// Runs the workers to their end. Once one of several processes is gone, those of the others give up.
+    /// Runs the workers to their end. Once one of several processes is gone, the others give the dataflow up.
     ///
     /// # Errors
     /// Errors of `work`; a worker panicked; workers take too long to end.
@@ -196,6 +196,8 @@ fn watch(workers: WorkerGuards<Result<()>>, stop: &Stop, grace: &GracePeriods) -
     let is_over = |at: &mut Option<Instant>, grace| at.get_or_insert_with(Instant::now).elapsed() >= grace;
     loop {
         match joined.recv_timeout(LOOK_EVERY) {
+            // What failed of a dataflow that is given up does not count: see `Stop::fail`.
+            Ok(_) if stop.is_broken() && stop.failure().is_none() => return Ok(Ended::All),
             Ok(outcome) => return outcome.map(|()| Ended::All),
             Err(RecvTimeoutError::Disconnected) => bail!("the workers ended without a word"),
             Err(RecvTimeoutError::Timeout) => {}
@@ -205,7 +207,7 @@ fn watch(workers: WorkerGuards<Result<()>>, stop: &Stop, grace: &GracePeriods) -
         }
         if stop.is_broken() {
             if is_over(&mut broken_at, LOSS_GRACE) {
-                stop.fail("the workers do not end after the loss of another process".to_owned());
+                stop.end("the workers do not end after the loss of another process".to_owned());
             }
         } else if stop.is_asked() && is_over(&mut stopped_at, grace.after_stop) {
             let late = format!(
