@@ -1,20 +1,22 @@
 //! Instants on the command line, written alike in every command.
 
 use anyhow::{Result, bail};
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
 
-/// An RFC 3339 instant, or a date, which is its beginning in UTC.
+/// An RFC 3339 instant, or a date, which is its beginning in UTC; of the years 1 to 9999.
 ///
 /// # Errors
-/// It is neither.
+/// It is neither, or of another year.
 pub fn parse(text: &str) -> Result<DateTime<Utc>> {
-    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-        return Ok(instant.to_utc());
+    let (year, instant) = match (DateTime::parse_from_rfc3339(text), text.parse::<NaiveDate>()) {
+        (Ok(instant), _) => (instant.year(), instant.to_utc()),
+        (_, Ok(date)) => (date.year(), date.and_time(NaiveTime::MIN).and_utc()),
+        _ => bail!("must be RFC 3339, such as 2026-02-01T12:00:00Z, or a date, such as 2026-02-01"),
+    };
+    if [year, instant.year()].iter().any(|year| !(1..=9999).contains(year)) {
+        bail!("must be of the years 1 to 9999");
     }
-    match text.parse::<NaiveDate>() {
-        Ok(date) => Ok(date.and_time(NaiveTime::MIN).and_utc()),
-        Err(_) => bail!("must be RFC 3339, such as 2026-02-01T12:00:00Z, or a date, such as 2026-02-01"),
-    }
+    Ok(instant)
 }
 
 #[cfg(test)]
@@ -30,7 +32,9 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap().to_rfc3339(), expected);
         }
-        for text in ["", "2026-02-30", "yesterday", "2026-02-01T00:00:00"] {
+        let years = ["0000-01-01", "10000-01-01", "+10000-01-01", "-0001-01-01", "9999-12-31T23:00:00-01:00"];
+        let others = ["", "2026-02-30", "yesterday", "2026-02-01T00:00:00"];
+        for text in others.into_iter().chain(years) {
             assert!(parse(text).is_err(), "{text}");
         }
     }

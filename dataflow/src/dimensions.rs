@@ -277,7 +277,12 @@ fn attribute(object: &Object<'_>, name: &str) -> Result<Option<String>, Refusal>
 
 fn instant(object: &Object<'_>, name: &str) -> Result<Option<i64>, Refusal> {
     let Some(text) = object.text(name)? else { return Ok(None) };
-    let refusal = || Refusal::new(Reason::InvalidField, format!("{name}: must be RFC 3339 with an offset"));
+    let refusal = || {
+        Refusal::new(
+            Reason::InvalidField,
+            format!("{name}: must be RFC 3339 with an offset, of the years 1 to 9999"),
+        )
+    };
     timestamp::parse(&text).map(Some).ok_or_else(refusal)
 }
 

@@ -11,8 +11,13 @@ pub const HOUR: i64 = 60 * MINUTE;
 /// Microseconds in a day.
 pub const DAY: i64 = 24 * HOUR;
 
-/// Reads an RFC 3339 date-time with an offset; digits beyond the microsecond are cut. `None` where it is
-/// none.
+/// The first instant of the year 1, in UTC. There is no year 0: PostgreSQL, for one, calls it 1 BC.
+pub const FIRST: i64 = -62_135_596_800 * SECOND;
+/// The last microsecond of the year 9999, in UTC: what is later has no RFC 3339 form.
+pub const LAST: i64 = 253_402_300_800 * SECOND - 1;
+
+/// Reads an RFC 3339 date-time with an offset, of the years 1 to 9999, as written and in UTC; digits beyond the
+/// microsecond are cut. `None` where it is none.
 ///
 /// ```
 /// # use streamflow_model::timestamp::parse;
@@ -28,7 +33,8 @@ pub fn parse(text: &str) -> Option<i64> {
     let (month, day) = (number(&bytes[5..7])?, number(&bytes[8..10])?);
     let (hour, minute, second) = (number(&bytes[11..13])?, number(&bytes[14..16])?, number(&bytes[17..19])?);
     // Second 60 is a leap second: RFC 3339 allows it, and it is the first instant of the next minute here.
-    let in_range = (1..=12).contains(&month)
+    let in_range = year > 0
+        && (1..=12).contains(&month)
         && (1..=days_in_month(year, month)).contains(&day)
         && hour < 24
         && minute < 60
@@ -39,7 +45,8 @@ pub fn parse(text: &str) -> Option<i64> {
     let (fraction, rest) = fraction(&bytes[19..])?;
     let offset = offset(rest)?;
     let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-    Some((seconds - offset) * SECOND + fraction)
+    let instant = (seconds - offset) * SECOND + fraction;
+    (FIRST..=LAST).contains(&instant).then_some(instant)
 }
 
 fn separators_in_place(bytes: &[u8]) -> bool {
@@ -165,6 +172,26 @@ mod tests {
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn years_are_1_to_9999_as_written_and_in_utc() {
+        for (text, expected) in [
+            ("0001-01-01T00:00:00Z", Some(FIRST)),
+            ("0001-01-01T01:00:00+01:00", Some(FIRST)),
+            ("9999-12-31T23:59:59.9999999Z", Some(LAST)),
+            ("9999-12-31T22:59:59.999999-01:00", Some(LAST)),
+            ("0000-12-31T23:59:59Z", None),
+            ("0000-12-31T23:00:00-02:00", None),
+            ("0001-01-01T00:59:59+01:00", None),
+            ("9999-12-31T23:00:00-01:00", None),
+            ("9999-12-31T23:59:60Z", None),
+            ("10000-01-01T00:00:00Z", None),
+        ] {
+            assert_eq!(parse(text), expected, "{text}");
+        }
+        assert_eq!(Rfc3339(FIRST).to_string(), "0001-01-01T00:00:00.000000Z");
+        assert_eq!(Rfc3339(LAST).to_string(), "9999-12-31T23:59:59.999999Z");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 const SECOND: i64 = 1_000_000;
 
 /// Microseconds since 1970 of an RFC 3339 date-time with an offset; digits beyond the microsecond are cut,
-/// and second 60 is the first instant of the next minute.
+/// and second 60 is the first instant of the next minute. The year is 1 to 9999, there and in UTC.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let (date, time) = (text.get(..10)?, text.get(11..19)?);
     matches!(text.get(10..11)?, "T" | "t").then_some(())?;
@@ -16,7 +16,9 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     let midnight = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?.and_hms_opt(0, 0, 0)?;
     (hour < 24 && minute < 60 && second <= 60).then_some(())?;
     let seconds = midnight.and_utc().timestamp() + i64::from(hour * 3600 + minute * 60 + second);
-    Some((seconds - offset(zone)?) * SECOND + fraction)
+    let instant = (seconds - offset(zone)?) * SECOND + fraction;
+    let year = DateTime::from_timestamp_micros(instant)?.year();
+    (midnight.year() > 0 && (1..=9999).contains(&year)).then_some(instant)
 }
 
 fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[u32; N]> {
@@ -105,6 +107,9 @@ mod tests {
             "2026-02-30T02:00:18Z",
             "2026-02-01T02:00:18.Z",
             "2026-02-01T2:000:18Z",
+            "0000-12-31T23:00:00-02:00",
+            "0001-01-01T00:59:59+01:00",
+            "9999-12-31T23:00:00-01:00",
         ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

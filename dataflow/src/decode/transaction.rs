@@ -197,7 +197,7 @@ impl Reader<'_> {
         self.present(Field::Timestamp, "timestamp")?;
         let parsed = self.unquoted(fields.get(Field::Timestamp)?).and_then(|text| timestamp::parse(&text));
         if parsed.is_none() {
-            self.violated("timestamp", "must be RFC 3339 with an offset");
+            self.violated("timestamp", "must be RFC 3339 with an offset, of the years 1 to 9999");
         }
         parsed
     }

@@ -171,6 +171,8 @@ fn violations() -> Vec<(&'static str, String)> {
         ("longitude", "null"),
         ("timestamp", r#""2026-02-01T02:00:18""#),
         ("timestamp", r#""2026-02-30T02:00:18Z""#),
+        ("timestamp", r#""0000-12-31T23:00:00-02:00""#),
+        ("timestamp", r#""9999-12-31T23:59:60Z""#),
         ("timestamp", "1769922018"),
         ("schema_version", "-1"),
         ("schema_version", r#""1""#),
