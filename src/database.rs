@@ -2,17 +2,34 @@
 
 use crate::stop::Stop;
 use anyhow::{Result, bail};
+use chrono_tz::Tz;
 use postgres::Client;
 use std::time::{Duration, Instant};
 use streamflow_connectors::outage::{Outage, Pauses, Words};
 use streamflow_connectors::postgres::{PostgresError, PostgresSettings, connect, migrate};
-use streamflow_medallion::migrations;
+use streamflow_medallion::{Progress, migrations};
 
 const WORDS: Words = Words { wait: "the start waits for PostgreSQL", go_on: "the start goes on" };
 const PAUSES: Pauses = Pauses { shortest: Duration::from_millis(100), longest: Duration::from_secs(5) };
 
 /// How often a wait looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A pipeline that runs commits once a second, also without events.
+const COMMITS_WITHIN: Duration = Duration::from_secs(4);
+
+/// Takes the lease that no pipeline holds any more. Waits some seconds to see whether one does.
+///
+/// # Errors
+/// A pipeline runs; as [`Progress::take_lease`].
+pub fn take_free_lease(client: &mut Client, time_zone: Tz) -> Result<Progress> {
+    let before = Progress::read(client)?;
+    std::thread::sleep(COMMITS_WITHIN);
+    if Progress::read(client)? != before {
+        bail!("a pipeline runs on this database: stop it before");
+    }
+    Ok(Progress::take_lease(client, time_zone)?)
+}
 
 /// Connects, and checks that the schema is the one this program needs.
 ///

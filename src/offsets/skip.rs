@@ -1,15 +1,13 @@
 //! Passing offsets whose records cannot be read.
 
 use crate::config::Config;
+use crate::database::take_free_lease;
 use anyhow::{Result, bail};
 use postgres::Client;
 use std::fmt;
 use std::time::Duration;
 use streamflow_connectors::kafka::{OffsetRange, RecordPlace, TopicAdmin, records_from};
 use streamflow_medallion::{Gap, Progress};
-
-/// A pipeline that runs commits once a second, also without events.
-const COMMITS_WITHIN: Duration = Duration::from_secs(4);
 
 const RECORD_WITHIN: Duration = Duration::from_secs(10);
 
@@ -52,12 +50,7 @@ impl Leap {
     /// # Errors
     /// A pipeline runs; errors of PostgreSQL.
     pub fn make(&self, config: &Config, client: &mut Client) -> Result<()> {
-        let before = Progress::read(client)?;
-        std::thread::sleep(COMMITS_WITHIN);
-        if Progress::read(client)? != before {
-            bail!("a pipeline runs on this database: stop it before");
-        }
-        let mut progress = Progress::take_lease(client, config.time_zone)?;
+        let mut progress = take_free_lease(client, config.time_zone)?;
         let next = progress.next_offset(&self.gap.topic, self.gap.partition);
         if next.is_some_and(|next| next != self.gap.from) {
             bail!("reading has gone on meanwhile: nothing is skipped");
