@@ -22,6 +22,7 @@ pub struct Cli {
 pub enum Command {
     Bench(crate::commands::bench::Arguments),
     Demo(crate::commands::demo::Arguments),
+    Erase(crate::commands::erase::Arguments),
     Generate(crate::commands::generate::Arguments),
     Maintain(crate::commands::maintain::Arguments),
     Migrate(crate::commands::migrate::Arguments),

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(&arguments),
+        Command::Erase(arguments) => commands::erase::run(&arguments),
         Command::Generate(arguments) => commands::generate::run(&arguments),
         Command::Maintain(arguments) => commands::maintain::run(&arguments),
         Command::Migrate(arguments) => commands::migrate::run(&arguments),

@@ -18,6 +18,7 @@ pub mod answers;
 mod changes;
 mod copy_out;
 mod encoding;
+pub mod erasure;
 pub mod hydration;
 mod keys;
 mod lease;

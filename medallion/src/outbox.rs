@@ -137,6 +137,8 @@ pub struct StoredAlertChange {
     pub detected_at: i64,
     /// The message, JSON.
     pub payload: String,
+    /// A customer was erased from it: what was published before differs.
+    pub is_erased: bool,
 }
 
 impl Numbered for StoredAlertChange {
@@ -144,7 +146,7 @@ impl Numbered for StoredAlertChange {
     const NUMBER: &'static str = "number";
     const BYTES: &'static str = "octet_length(payload::text)";
     const COLUMNS: &'static str = "number, sequence, change, cause, transaction_id, customer_id, \
-         (extract(epoch FROM detected_at) * 1000000)::int8, payload::text";
+         (extract(epoch FROM detected_at) * 1000000)::int8, payload::text, erased_at IS NOT NULL";
 
     fn read(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
@@ -156,6 +158,7 @@ impl Numbered for StoredAlertChange {
             customer_id: row.try_get(5)?,
             detected_at: row.try_get(6)?,
             payload: row.try_get(7)?,
+            is_erased: row.try_get(8)?,
         })
     }
 
@@ -189,6 +192,8 @@ pub struct StoredDeadLetter {
     pub full_length: i64,
     /// When it was read, microseconds since 1970.
     pub ingested_at: i64,
+    /// Key, payload and message were erased, with the customer whom they named.
+    pub is_erased: bool,
 }
 
 impl Numbered for StoredDeadLetter {
@@ -198,7 +203,7 @@ impl Numbered for StoredDeadLetter {
     const COLUMNS: &'static str = "id, source_topic, source_partition, source_offset, reason, message, \
          CASE WHEN key_is_base64 THEN decode(key, 'base64') ELSE convert_to(key, 'UTF8') END, \
          CASE WHEN payload_is_base64 THEN decode(payload, 'base64') ELSE convert_to(payload, 'UTF8') END, \
-         truncated, full_length, (extract(epoch FROM ingested_at) * 1000000)::int8";
+         truncated, full_length, (extract(epoch FROM ingested_at) * 1000000)::int8, erased_at IS NOT NULL";
 
     fn read(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
@@ -213,6 +218,7 @@ impl Numbered for StoredDeadLetter {
             truncated: row.try_get(8)?,
             full_length: row.try_get(9)?,
             ingested_at: row.try_get(10)?,
+            is_erased: row.try_get(11)?,
         })
     }
 

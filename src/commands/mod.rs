@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod configuration;
 pub mod demo;
+pub mod erase;
 pub mod generate;
 pub mod maintain;
 pub mod migrate;

@@ -33,6 +33,7 @@ mod tests {
             customer_id: "c é".to_owned(),
             detected_at: 0,
             payload: payload.to_owned(),
+            is_erased: false,
         }
     }
 

@@ -68,6 +68,7 @@ mod tests {
             truncated: false,
             full_length: 11,
             ingested_at: 1_769_922_018_250_000,
+            is_erased: false,
         }
     }
 

@@ -32,12 +32,13 @@ impl Selection {
 /// The size of a page; its last letter may exceed the bytes.
 const PAGE: Limits = Limits { rows: 500, bytes: 4 << 20 };
 
-/// What the parameters of a page select: the ids it is between, and the selection.
+/// What the parameters of a page select: the ids it is between, and the selection. Of letters that are erased there is
+/// nothing to send.
 const SELECTED: &str = "id > $3 AND id <= $4 AND ($5::text[] IS NULL OR reason = ANY ($5)) \
      AND ($6::int8[] IS NULL OR id = ANY ($6)) \
      AND ($7::timestamptz IS NULL OR ingested_at >= $7) \
      AND ($8::timestamptz IS NULL OR ingested_at < $8) \
-     AND ($9 OR resubmitted_at IS NULL)";
+     AND ($9 OR resubmitted_at IS NULL) AND erased_at IS NULL";
 
 /// Key of the advisory lock. Any constant that no other program uses on this database will do.
 const LOCK: i64 = 0x0053_5452_5245_5355;

@@ -37,6 +37,8 @@ mod connections;
 mod contracts;
 /// The demonstration shows what it promises and ends well.
 mod demo;
+/// Customers who are erased: no dump finds them, and every table is still what the events give.
+mod erase;
 /// Files and command lines: what is there stays, and what is wrong is one line.
 mod files;
 /// Stopped and gone on with by other worker counts, a run gives what an uninterrupted one does.

@@ -34,7 +34,11 @@ fn number(record: &CommittedRecord) -> Option<i64> {
     std::str::from_utf8(record.headers.get("dlq.number")?).ok()?.parse().ok()
 }
 
+/// Kafka still has what was published before a customer was erased.
 fn difference(record: &CommittedRecord, letter: &StoredDeadLetter) -> Option<String> {
+    if letter.is_erased {
+        return None;
+    }
     let StoredDeadLetter { topic, partition, offset, reason, message, full_length, truncated, .. } = letter;
     let headers: [(&str, &dyn ToString); 7] = [
         ("dlq.topic", topic),
