@@ -23,17 +23,16 @@ impl Segment {
     /// Most values in each list.
     const MOST_VALUES: usize = 100;
 
-    /// Whether a transaction belongs to it.
+    /// Whether a transaction belongs to it. Fields that it does not restrict are not asked for: most segments
+    /// restrict nothing, and each would be a wait for memory.
     pub fn contains(&self, context: &Context<'_>) -> bool {
         let details = context.details;
-        let names = |list: &[Id], value: Option<&str>| {
-            list.is_empty() || value.is_some_and(|value| list.iter().any(|one| one == value))
-        };
         self.amount_from.is_none_or(|from| context.amount >= from.0)
             && self.amount_below.is_none_or(|below| context.amount < below.0)
             && (self.currencies.is_empty() || self.currencies.contains(&details.currency()))
-            && names(&self.stores, Some(details.store()))
-            && names(&self.payment_methods, details.payment_method())
+            && (self.stores.is_empty() || names(&self.stores, details.store()))
+            && (self.payment_methods.is_empty()
+                || details.payment_method().is_some_and(|method| names(&self.payment_methods, method)))
     }
 
     /// What is wrong with it, if anything.
@@ -52,4 +51,8 @@ impl Segment {
             format!("amount_from = {from}: must be below amount_below, or no transaction belongs to it")
         })
     }
+}
+
+fn names(ids: &[Id], one: &str) -> bool {
+    ids.iter().any(|id| id == one)
 }
