@@ -39,3 +39,6 @@ COMMENT ON COLUMN gold.rule_versions.alerts_raised IS
     'Alerts that it raised when it came; of several versions of one frontier the last one has all';
 COMMENT ON COLUMN gold.rule_versions.alerts_revised IS 'Alerts that it revised when it came';
 COMMENT ON COLUMN gold.rule_versions.alerts_withdrawn IS 'Alerts that it withdrew when it came';
+
+-- Who reads gold reads what its alerts were judged by.
+GRANT SELECT ON gold.rule_versions TO streamflow_reader;
