@@ -6,7 +6,7 @@ mod pods;
 mod strangers;
 mod survivors;
 
-use crate::exactness::{check_bronze, check_published, is_caught_up, verify};
+use crate::exactness::{check_bronze, check_published, is_caught_up, pending, verify};
 use crate::parts::Parts;
 use crate::scrape::{self, Scrape, get};
 use crate::traffic::DISTURBED;
@@ -47,7 +47,7 @@ fn processes_die_and_are_cut_off_and_rescaled_and_nothing_shows() {
     assert!(generate.ended().is_none(), "{}", generate.printed());
     assert!(generate.terminate().success(), "{}", generate.printed());
     let mut client = parts.connect();
-    pods.wait_until(|_| is_caught_up(&parts, &mut parts.connect()));
+    pods.wait_until(|_| pending(&mut client) == 0 && is_caught_up(&parts, &mut client));
     pods.stop();
     let rows = verify(&parts);
     check_bronze(&parts);

@@ -4,7 +4,7 @@
 use super::network::{self, Network};
 use super::pods::Pods;
 use crate::command::Running;
-use crate::exactness::{self, check_bronze, check_published, is_caught_up, verify};
+use crate::exactness::{self, check_bronze, check_published, is_caught_up, pending, verify};
 use crate::parts::Parts;
 use crate::scrape::{self, Scrape, get};
 use crate::traffic::DISTURBED;
@@ -49,7 +49,8 @@ fn survivors_go_on_without_a_host_that_is_gone() {
     pods.check_that_all_stayed();
     assert!(generate.ended().is_none(), "{}", generate.printed());
     assert!(generate.terminate().success(), "{}", generate.printed());
-    pods.wait_until(|_| is_caught_up(&parts, &mut parts.connect()));
+    let mut client = parts.connect();
+    pods.wait_until(|_| pending(&mut client) == 0 && is_caught_up(&parts, &mut client));
     pods.stop();
     let rows = verify(&parts);
     check_bronze(&parts);
