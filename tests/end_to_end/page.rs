@@ -63,7 +63,7 @@ impl World {
     fn books(&self) -> BTreeMap<String, [i64; 4]> {
         let sql = "SELECT topic, account, events FROM streamflow.books";
         let mut books: BTreeMap<String, [i64; 4]> = BTreeMap::new();
-        for topic in ["customers", "stores", "products", "blacklist", "transactions"] {
+        for topic in ["customers", "stores", "products", "blacklist", "transactions", "rules"] {
             books.insert(self.parts.topic(topic), [0; 4]);
         }
         for row in self.parts.connect().query(sql, &[]).unwrap() {

@@ -44,7 +44,7 @@ impl World {
         ] {
             fs::write(world.file(name), text).unwrap();
         }
-        for topic in ["customers", "stores", "products", "blacklist", "transactions"] {
+        for topic in ["customers", "stores", "products", "blacklist", "rules", "transactions"] {
             world.kafka.create_topic(topic, 1, &[("message.timestamp.type", "LogAppendTime")]).unwrap();
         }
         world.serve_tls(&authority.issue("127.0.0.1").unwrap());
@@ -111,7 +111,7 @@ impl World {
             "metrics": {"listen": "127.0.0.1:0"},
             "topics": {
                 "transactions": ["transactions"], "customers": "customers", "stores": "stores",
-                "products": "products", "blacklist": "blacklist",
+                "products": "products", "blacklist": "blacklist", "rules": "rules",
             },
         })
     }

@@ -91,8 +91,8 @@ fn each_process_tells_of_itself() {
     let all = partitions.len();
     partitions.sort();
     partitions.dedup();
-    // Four topics of reference data have one each.
-    assert_eq!((partitions.len(), all), (PARTITIONS as usize + 4, PARTITIONS as usize + 4), "{partitions:?}");
+    // Four topics of reference data and that of the rules have one each.
+    assert_eq!((partitions.len(), all), (PARTITIONS as usize + 5, PARTITIONS as usize + 5), "{partitions:?}");
     assert!(generate.terminate().success(), "{}", generate.printed());
 }
 
