@@ -75,8 +75,11 @@ impl Status {
     /// The dataflow is gone, and the processes form anew for this reason. What is counted since the start of the process
     /// is kept; what was on its way and not committed is read again, and counts when it is committed.
     pub fn form_anew(&self, reason: String) {
-        self.formed_anew.fetch_add(1, Ordering::Relaxed);
-        lock(&self.start).anew(reason);
+        let mut start = lock(&self.start);
+        // Whoever waits for the lease has not worked meanwhile.
+        self.formed_anew.fetch_add(start.begun().is_some().into(), Ordering::Relaxed);
+        start.anew(reason);
+        drop(start);
         lock(&self.ledger).forget_submitted();
         lock(&self.workers).clear();
         lock(&self.sources).clear();
