@@ -82,16 +82,13 @@ impl Rules {
 
 impl From<Rules> for RuleSet {
     fn from(rules: Rules) -> Self {
-        let enabled = |kind: &Kind| match kind {
-            Kind::CardTesting(detector) => detector.enabled,
-            _ => true,
-        };
-        let rule = |(id, kind): (RuleId, Kind)| Rule {
-            id,
-            enabled: enabled(&kind),
-            action: Action::default(),
-            segment: Segment::default(),
-            kind,
+        let rule = |(id, mut kind): (RuleId, Kind)| {
+            // A rule has the switch, so that a set is what its document is read back as.
+            let enabled = match &mut kind {
+                Kind::CardTesting(detector) => std::mem::replace(&mut detector.enabled, true),
+                _ => true,
+            };
+            Rule { id, enabled, action: Action::default(), segment: Segment::default(), kind }
         };
         let of_each_kind = Rules::IDS.into_iter().zip(rules.kinds()).map(rule);
         Self::new(rules.alert_threshold, Combination::default(), of_each_kind)
