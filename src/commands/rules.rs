@@ -4,7 +4,7 @@ use super::configuration::ConfigArguments;
 use crate::config::Config;
 use crate::database::connect_migrated;
 use crate::output;
-use crate::rules::{Outcome, StoredVersion, all, number, put, read};
+use crate::rules::{Outcome, StoredVersion, after, checked, numbered, put, read};
 use anyhow::{Context, Result};
 use chrono::SecondsFormat;
 use clap::{Args, Subcommand};
@@ -89,24 +89,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         Some(Action::Put { file, wait }) => bring_in_force(&config, &read(&config, file)?, wait),
         Some(Action::Rollback { version, author, note, wait }) => {
-            let stored = number(&mut connect_migrated(&config.postgres)?, *version)?;
-            let note = note.clone().unwrap_or_else(|| format!("rollback to version {version}"));
-            let mut earlier = document_of(&stored)?;
-            (earlier.author, earlier.note) = (author.clone(), note);
-            // What was in force may not be any more what can be put.
-            let earlier = document::parse(document::write(&earlier, None).to_string().as_bytes());
-            let earlier = earlier.and_then(|earlier| {
-                earlier.can_be_put(config.graph_settings().longest_window)?;
-                Ok(earlier)
-            });
+            let mut earlier = numbered(&mut connect_migrated(&config.postgres)?, *version)?.version;
+            earlier.author.clone_from(author);
+            earlier.note = note.clone().unwrap_or_else(|| format!("rollback to version {version}"));
+            // What was in force once may not be any more what can be put.
+            let earlier = checked(&config, document::write(&earlier, None).to_string().as_bytes());
             bring_in_force(&config, &earlier.map_err(anyhow::Error::msg)?, wait)
         }
     }
-}
-
-fn document_of(stored: &StoredVersion) -> Result<Version> {
-    let read = document::parse(stored.rules.to_string().as_bytes()).map_err(anyhow::Error::msg);
-    read.with_context(|| format!("version {}", stored.version))
 }
 
 fn list(config: &Config) -> Result<ExitCode> {
@@ -115,20 +105,11 @@ fn list(config: &Config) -> Result<ExitCode> {
         "version", "read at", "applies from", "raised", "revised", "withdrawn"
     ))?;
     let shown = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    for stored in all(&mut connect_migrated(&config.postgres)?)? {
-        let StoredVersion {
-            version,
-            ingested_at,
-            applies_from,
-            author,
-            note,
-            raised,
-            revised,
-            withdrawn,
-            ..
-        } = stored;
+    for stored in after(&mut connect_migrated(&config.postgres)?, 0)? {
+        let StoredVersion { number, ingested_at, applies_from, raised, revised, withdrawn, version } = stored;
+        let Version { author, note, .. } = version;
         output::line(format_args!(
-            "{version:>7}  {:<24}  {:<24}  {raised:>6}  {revised:>7}  {withdrawn:>9}  {author}: {note}",
+            "{number:>7}  {:<24}  {:<24}  {raised:>6}  {revised:>7}  {withdrawn:>9}  {author}: {note}",
             shown(ingested_at),
             applies_from.map_or_else(|| "the beginning".to_owned(), shown),
         ))?;
@@ -139,10 +120,11 @@ fn list(config: &Config) -> Result<ExitCode> {
 fn show(config: &Config, version: Option<i64>) -> Result<ExitCode> {
     let mut client = connect_migrated(&config.postgres)?;
     let stored = match version {
-        Some(version) => number(&mut client, version)?,
-        None => all(&mut client)?.pop().context("there is no version yet: the pipeline has not run")?,
+        Some(version) => numbered(&mut client, version)?,
+        None => after(&mut client, 0)?.pop().context("there is no version yet: the pipeline has not run")?,
     };
-    output::line(serde_json::to_string_pretty(&stored.rules)?)?;
+    let number = u64::try_from(stored.number).ok();
+    output::line(serde_json::to_string_pretty(&document::write(&stored.version, number))?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -150,7 +132,7 @@ fn bring_in_force(config: &Config, version: &Version, wait: &Wait) -> Result<Exi
     match put(config, version, Duration::from_secs(wait.wait))? {
         Outcome::InForce(stored) => output::line(format_args!(
             "version {} is in force: {} alerts raised, {} revised, {} withdrawn",
-            stored.version, stored.raised, stored.revised, stored.withdrawn
+            stored.number, stored.raised, stored.revised, stored.withdrawn
         ))?,
         Outcome::Waiting => output::line(format_args!(
             "in Kafka; the pipeline has not read it within {} s, and will when it runs",

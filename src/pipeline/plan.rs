@@ -2,6 +2,7 @@
 
 use crate::cluster::ProcessIndex;
 use crate::config::{Config, PipelineSettings};
+use crate::rules::require_order;
 use anyhow::{Context, Result, bail};
 use postgres::Client;
 use std::sync::Arc;
@@ -37,10 +38,8 @@ impl Sources {
             if role.holds_watermark() && config.pipeline.require_log_append_time {
                 kafka.require_log_append_time(&topic)?;
             }
-            if role == Role::Rules && count != 1 {
-                bail!(
-                    "topic {topic}: {count} partitions: must be 1, or the versions of the rules have no order"
-                );
+            if role == Role::Rules {
+                require_order(&topic, count)?;
             }
             partitions.push((topic, count));
         }
@@ -181,6 +180,7 @@ fn rules_change(config: &Config, resume: &Resume) -> Option<RulesChange> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use streamflow_dataflow::rules::document;
 
     #[test]
     fn reading_goes_on_only_where_nothing_is_missing() {
@@ -202,6 +202,11 @@ mod tests {
         let watermark = 10_000_000_000;
         let resume = Resume { watermark, controls: vec![ControlChange::Rules(first)], ..Resume::default() };
         assert_eq!(rules_change(&config, &resume), None);
+        // As the database has it.
+        let stored = document::write(&Version::configured(config.rules.clone().into()), None).to_string();
+        let version = document::parse(stored.as_bytes()).unwrap();
+        let controls = vec![ControlChange::Rules(RulesChange { applies_from: i64::MIN, version })];
+        assert_eq!(rules_change(&config, &Resume { controls, ..Resume::default() }), None);
         config.rules.velocity.limit += 1;
         let change = rules_change(&config, &resume).unwrap();
         assert_eq!(change.applies_from, watermark - 3_600_000_000);

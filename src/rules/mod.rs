@@ -12,7 +12,7 @@ mod put;
 mod versions;
 
 pub use put::{Outcome, put};
-pub use versions::{StoredVersion, all, number};
+pub use versions::{StoredVersion, after, numbered};
 
 use crate::config::Config;
 use anyhow::{Context, Result, bail};
@@ -25,13 +25,28 @@ use streamflow_dataflow::rules::{Version, document};
 /// The file cannot be read, or the document is wrong: one line that says what is allowed.
 pub fn read(config: &Config, path: &Path) -> Result<Version> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let version = document::parse(&text);
-    let checked = version.and_then(|version| {
-        version.can_be_put(config.graph_settings().longest_window)?;
-        Ok(version)
-    });
-    match checked {
-        Ok(version) => Ok(version),
-        Err(problem) => bail!("{}: {problem}", path.display()),
+    checked(config, &text).map_err(|problem| anyhow::anyhow!("{}: {problem}", path.display()))
+}
+
+/// The version that a document describes, if it can be put.
+///
+/// # Errors
+/// One line that says what is wrong, and what is allowed.
+pub fn checked(config: &Config, document: &[u8]) -> Result<Version, String> {
+    let version = document::parse(document)?;
+    version.can_be_put(config.graph_settings().longest_window)?;
+    Ok(version)
+}
+
+/// Checks how many partitions the topic of the rules has: there is an order within one only.
+///
+/// # Errors
+/// It has several.
+pub fn require_order(topic: &str, partitions: u16) -> Result<()> {
+    if partitions != 1 {
+        bail!(
+            "topic {topic}: {partitions} partitions: must be 1, or the versions of the rules have no order"
+        );
     }
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! Putting a version into Kafka, and waiting until the pipeline has it.
 
-use super::versions::{StoredVersion, all};
+use super::require_order;
+use super::versions::{StoredVersion, after};
 use crate::config::Config;
 use crate::database::connect_migrated;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{Producer, TopicAdmin};
 use streamflow_dataflow::rules::{RulesChange, Version, document};
@@ -27,25 +28,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Kafka's and PostgreSQL's; nothing was put where they name no wait.
 pub fn put(config: &Config, version: &Version, patience: Duration) -> Result<Outcome> {
     let mut client = connect_migrated(&config.postgres)?;
-    let before = all(&mut client)?.last().map_or(0, |last| last.version);
+    let before = after(&mut client, 0)?.last().map_or(0, |last| last.number);
     let topic = &config.topics.rules;
-    let partitions = TopicAdmin::connect(&config.kafka)?.partitions(topic)?;
-    if partitions != 1 {
-        bail!(
-            "topic {topic}: {partitions} partitions: must be 1, or the versions of the rules have no order"
-        );
-    }
+    require_order(topic, TopicAdmin::connect(&config.kafka)?.partitions(topic)?)?;
     let producer = Producer::open(&config.kafka)?;
     let document = document::write(version, None);
     producer.send(topic, RulesChange::KEY.as_bytes(), Some(document.to_string().as_bytes()), None)?;
     producer.flush(ACKNOWLEDGED_WITHIN)?;
     let until = Instant::now() + patience;
     loop {
-        let is_it = |stored: &StoredVersion| {
-            let read = document::parse(stored.rules.to_string().as_bytes());
-            stored.version > before && read.is_ok_and(|read| read == *version)
-        };
-        if let Some(stored) = all(&mut client)?.into_iter().rev().find(is_it) {
+        let new = after(&mut client, before)?;
+        if let Some(stored) = new.into_iter().rev().find(|stored| stored.version == *version) {
             return Ok(Outcome::InForce(Box::new(stored)));
         }
         if Instant::now() >= until {
