@@ -1,7 +1,7 @@
 //! Connections to a database whose schema is checked.
 
 use crate::stop::Stop;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use chrono_tz::Tz;
 use postgres::Client;
 use std::time::{Duration, Instant};
@@ -15,20 +15,13 @@ const PAUSES: Pauses = Pauses { shortest: Duration::from_millis(100), longest: D
 /// How often a wait looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// A pipeline that runs commits once a second, also without events.
-const COMMITS_WITHIN: Duration = Duration::from_secs(4);
-
-/// Takes the lease that no pipeline holds any more. Waits some seconds to see whether one does.
+/// Takes the lease, unless a pipeline holds it.
 ///
 /// # Errors
-/// A pipeline runs; as [`Progress::take_lease`].
+/// A pipeline runs; as [`Progress::take_free_lease`].
 pub fn take_free_lease(client: &mut Client, time_zone: Tz) -> Result<Progress> {
-    let before = Progress::read(client)?;
-    std::thread::sleep(COMMITS_WITHIN);
-    if Progress::read(client)? != before {
-        bail!("a pipeline runs on this database: stop it before");
-    }
-    Ok(Progress::take_lease(client, time_zone)?)
+    let free = Progress::take_free_lease(client, time_zone)?;
+    free.context("a pipeline runs on this database: stop it before")
 }
 
 /// Connects, and checks that the schema is the one this program needs.
