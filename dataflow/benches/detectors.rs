@@ -46,12 +46,8 @@ impl Details for Past {
         "s"
     }
 
-    fn currency(&self) -> Currency {
-        Currency::BRL
-    }
-
-    fn currency_code(&self) -> &str {
-        "BRL"
+    fn currency(&self) -> &Currency {
+        &Currency::BRL
     }
 
     fn payment_method(&self) -> Option<&str> {

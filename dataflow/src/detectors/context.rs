@@ -124,10 +124,7 @@ pub trait Details {
     fn store(&self) -> &str;
 
     /// The currency of its amount.
-    fn currency(&self) -> Currency;
-
-    /// The currency as text.
-    fn currency_code(&self) -> &str;
+    fn currency(&self) -> &Currency;
 
     /// How it is paid, if that is said.
     fn payment_method(&self) -> Option<&str>;
@@ -138,12 +135,8 @@ impl Details for Transaction {
         &self.store
     }
 
-    fn currency(&self) -> Currency {
-        self.currency
-    }
-
-    fn currency_code(&self) -> &str {
-        self.currency.as_str()
+    fn currency(&self) -> &Currency {
+        &self.currency
     }
 
     fn payment_method(&self) -> Option<&str> {

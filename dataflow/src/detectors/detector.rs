@@ -33,11 +33,8 @@ use streamflow_model::Thousandths;
 ///     fn store(&self) -> &str {
 ///         "s"
 ///     }
-///     fn currency(&self) -> Currency {
-///         Currency::BRL
-///     }
-///     fn currency_code(&self) -> &str {
-///         "BRL"
+///     fn currency(&self) -> &Currency {
+///         &Currency::BRL
 ///     }
 ///     fn payment_method(&self) -> Option<&str> {
 ///         None

@@ -243,7 +243,7 @@ impl Slot {
         let Context { earlier, earlier_minutes: minutes, event_time, .. } = context;
         let count = i128::from(minutes.count);
         Some(Value::Number(match self {
-            Self::Currency => return Some(Value::Text(context.details.currency_code())),
+            Self::Currency => return Some(Value::Text(context.details.currency().as_str())),
             Self::PaymentMethod => return Some(Value::Text(context.details.payment_method().unwrap_or(""))),
             Self::Store => return Some(Value::Text(context.details.store())),
             Self::Listed => return Some(Value::Bool(context.listing.is_some())),

@@ -106,12 +106,8 @@ pub(crate) mod examples {
             "s"
         }
 
-        fn currency(&self) -> Currency {
-            Currency::BRL
-        }
-
-        fn currency_code(&self) -> &str {
-            "BRL"
+        fn currency(&self) -> &Currency {
+            &Currency::BRL
         }
 
         fn payment_method(&self) -> Option<&str> {

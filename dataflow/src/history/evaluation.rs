@@ -158,12 +158,8 @@ impl Details for Walk<'_> {
         entry.map_or("", |entry| self.evaluator.shared.stores.value(entry.store))
     }
 
-    fn currency(&self) -> Currency {
-        self.currency
-    }
-
-    fn currency_code(&self) -> &str {
-        self.currency.as_str()
+    fn currency(&self) -> &Currency {
+        &self.currency
     }
 
     fn payment_method(&self) -> Option<&str> {

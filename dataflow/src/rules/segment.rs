@@ -29,7 +29,7 @@ impl Segment {
         let details = context.details;
         self.amount_from.is_none_or(|from| context.amount >= from.0)
             && self.amount_below.is_none_or(|below| context.amount < below.0)
-            && (self.currencies.is_empty() || self.currencies.contains(&details.currency()))
+            && (self.currencies.is_empty() || self.currencies.contains(details.currency()))
             && (self.stores.is_empty() || names(&self.stores, details.store()))
             && (self.payment_methods.is_empty()
                 || details.payment_method().is_some_and(|method| names(&self.payment_methods, method)))
