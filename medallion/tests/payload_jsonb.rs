@@ -1,11 +1,11 @@
 //! Payloads as jsonb: no event of bronze ends a query.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use postgres::Client;
+mod server;
+
 use postgres::error::SqlState;
 use serde_json::{Value, json};
-use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect, migrate};
-use streamflow_medallion::migrations;
+use server::start;
 
 /// Values of a field, as JSON, that are accepted in unknown fields, and what is read of them; `None` where the whole
 /// payload is null.
@@ -31,13 +31,6 @@ fn values() -> Vec<(&'static str, Option<Value>)> {
         ("1e99999999999999999999", None),
         (r#"{"a": 1, "a": "\u0000"}"#, Some(json!({"a": "\u{fffd}"}))),
     ]
-}
-
-fn start() -> (PrivatePostgres, Client) {
-    let server = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
-    let mut client = connect(&server.settings()).unwrap();
-    migrate(&mut client, migrations()).unwrap();
-    (server, client)
 }
 
 #[test]

@@ -1,16 +1,9 @@
 //! What the migrations promise: every column is described, and every role can do what it must and no more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use postgres::Client;
-use streamflow_connectors::postgres::{PrivateOptions, PrivatePostgres, connect, migrate};
-use streamflow_medallion::migrations;
+mod server;
 
-fn start() -> (PrivatePostgres, Client) {
-    let server = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
-    let mut client = connect(&server.settings()).unwrap();
-    migrate(&mut client, migrations()).unwrap();
-    (server, client)
-}
+use server::start;
 
 #[test]
 fn every_table_and_column_is_described() {

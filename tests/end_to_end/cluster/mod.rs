@@ -6,6 +6,7 @@ mod pods;
 mod strangers;
 mod survivors;
 
+use crate::command::Running;
 use crate::exactness::{check_bronze, check_published, is_caught_up, pending, verify};
 use crate::parts::Parts;
 use crate::scrape::{self, Scrape, get};
@@ -33,10 +34,7 @@ fn processes_die_and_are_cut_off_and_rescaled_and_nothing_shows() {
     let more = json!({"correction_horizon_seconds": 60, "identity_retention_seconds": 60});
     let kafka = KafkaServer::start_at(&network.gateway()).unwrap();
     let parts = Parts::start_on(kafka, "cluster", PARTITIONS, &more);
-    let rates = DISTURBED.iter().flat_map(|rate| ["--set", *rate]);
-    let dense = ["--rate", "300", "--customers", "1000", "--seed", "12"];
-    let options: Vec<&str> = dense.into_iter().chain(rates).collect();
-    let mut generate = parts.command("generate", &options);
+    let generate = generate(&parts, "12");
     let mut pods = Pods::new(&parts, &network, 3);
     pods.scale(1);
     pods.wait_for_progress(1);
@@ -44,17 +42,33 @@ fn processes_die_and_are_cut_off_and_rescaled_and_nothing_shows() {
     die(&mut pods);
     cut_off(&mut pods, &network);
     shrink(&mut pods);
+    let exact = stop_and_check(&parts, &mut pods, generate);
+    let mut client = parts.connect();
+    let generation: i64 = client.query_one("SELECT generation FROM streamflow.progress", &[]).unwrap().get(0);
+    println!("{generation} leases, {exact}");
+}
+
+/// Starts disturbed traffic of a thousand customers.
+fn generate(parts: &Parts, seed: &str) -> Running {
+    let rates = DISTURBED.iter().flat_map(|rate| ["--set", *rate]);
+    let dense = ["--rate", "300", "--customers", "1000", "--seed", seed];
+    let options: Vec<&str> = dense.into_iter().chain(rates).collect();
+    parts.command("generate", &options)
+}
+
+/// Ends the traffic, stops the processes once they have worked it off, and compares everything. Returns what was
+/// compared.
+fn stop_and_check(parts: &Parts, pods: &mut Pods<'_>, mut generate: Running) -> String {
     assert!(generate.ended().is_none(), "{}", generate.printed());
     assert!(generate.terminate().success(), "{}", generate.printed());
     let mut client = parts.connect();
-    pods.wait_until(|_| pending(&mut client) == 0 && is_caught_up(&parts, &mut client));
+    pods.wait_until(|_| pending(&mut client) == 0 && is_caught_up(parts, &mut client));
     pods.stop();
-    let rows = verify(&parts);
-    check_bronze(&parts);
-    let published = check_published(&parts);
+    let rows = verify(parts);
+    check_bronze(parts);
+    let published = check_published(parts);
     assert!(published.is_all, "{published:?}");
-    let generation: i64 = client.query_one("SELECT generation FROM streamflow.progress", &[]).unwrap().get(0);
-    println!("{generation} leases, {rows} rows, {published:?}, 0 differences");
+    format!("{rows} rows, {published:?}, 0 differences")
 }
 
 /// Each tells of what it does itself; together they are the pipeline.

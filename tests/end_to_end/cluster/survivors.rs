@@ -3,11 +3,11 @@
 
 use super::network::{self, Network};
 use super::pods::Pods;
+use super::{generate, stop_and_check};
 use crate::command::Running;
-use crate::exactness::{self, check_bronze, check_published, is_caught_up, pending, verify};
+use crate::exactness::{self, is_caught_up, verify};
 use crate::parts::Parts;
 use crate::scrape::{self, Scrape, get};
-use crate::traffic::DISTURBED;
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -29,10 +29,7 @@ fn survivors_go_on_without_a_host_that_is_gone() {
     }
     let network = Network::new(3);
     let parts = start(&network, "survivors");
-    let rates = DISTURBED.iter().flat_map(|rate| ["--set", *rate]);
-    let dense = ["--rate", "300", "--customers", "1000", "--seed", "21"];
-    let options: Vec<&str> = dense.into_iter().chain(rates).collect();
-    let mut generate = parts.command("generate", &options);
+    let generate = generate(&parts, "21");
     let mut pods = Pods::new(&parts, &network, 3);
     pods.scale(3);
     pods.wait_for_progress(3);
@@ -47,16 +44,7 @@ fn survivors_go_on_without_a_host_that_is_gone() {
         pods.wait_until(|pods| pods.threads(pod) <= before);
     }
     pods.check_that_all_stayed();
-    assert!(generate.ended().is_none(), "{}", generate.printed());
-    assert!(generate.terminate().success(), "{}", generate.printed());
-    let mut client = parts.connect();
-    pods.wait_until(|_| pending(&mut client) == 0 && is_caught_up(&parts, &mut client));
-    pods.stop();
-    let rows = verify(&parts);
-    check_bronze(&parts);
-    let published = check_published(&parts);
-    assert!(published.is_all, "{published:?}");
-    println!("{rows} rows, {published:?}, 0 differences");
+    println!("{}", stop_and_check(&parts, &mut pods, generate));
 }
 
 /// A network that all hosts and this machine are on, with servers that only it reaches.
