@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 /// Set in a user namespace.
@@ -51,17 +52,20 @@ struct Host {
 impl Network {
     /// One of so many hosts.
     pub fn new(hosts: usize) -> Self {
-        let id = std::process::id();
+        // Tests that run beside each other in this process have networks of their own.
+        static NETWORKS: AtomicU32 = AtomicU32::new(0);
+        let (process, number) = (std::process::id(), NETWORKS.fetch_add(1, Ordering::Relaxed));
         remove_stale();
-        let prefix = format!("10.{}.{}", 100 + id % 100, id / 100 % 250);
-        let bridge = format!("sf{id}b");
+        let prefix = format!("10.{}.{}", 100 + (process + number) % 100, process / 100 % 250);
+        let name = format!("sf{process}x{number}");
+        let bridge = format!("{name}b");
         ip(&["link", "add", &bridge, "type", "bridge"]);
         let names = tempfile::tempdir().unwrap();
         let mut network = Self { bridge, prefix, hosts: Vec::new(), names };
         ip(&["addr", "add", &format!("{}/24", network.gateway()), "dev", &network.bridge]);
         ip(&["link", "set", &network.bridge, "up"]);
-        for number in 0..hosts {
-            network.add(&format!("sf{id}n{number}"), &format!("sf{id}p{number}"), number);
+        for host in 0..hosts {
+            network.add(&format!("{name}n{host}"), &format!("{name}p{host}"), host);
         }
         network
     }
@@ -152,10 +156,12 @@ fn remove_stale() {
     let output = Command::new("ip").args(["netns", "list"]).output().unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();
     for namespace in listed.lines().filter_map(|line| line.split_whitespace().next()) {
-        let id = namespace.strip_prefix("sf").and_then(|rest| rest.split_once('n')).map(|(id, _)| id);
-        if let Some(id) = id.filter(|id| !Path::new(&format!("/proc/{id}")).exists()) {
+        let Some((network, _host)) = namespace.split_once('n') else { continue };
+        let process =
+            network.strip_prefix("sf").and_then(|rest| rest.split_once('x')).map(|(process, _)| process);
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
             remove(&["netns", "del", namespace]);
-            remove(&["link", "del", &format!("sf{id}b")]);
+            remove(&["link", "del", &format!("{network}b")]);
         }
     }
 }
