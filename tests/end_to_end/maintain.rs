@@ -307,21 +307,23 @@ fn forget_events(parts: &Parts, client: &mut Client) {
 struct Committed {
     frontier: i64,
     events: i64,
+    has_watermark: bool,
 }
 
 fn read(client: &mut Client) -> Committed {
-    let sql = "SELECT frontier, coalesce((SELECT sum(events) FROM streamflow.books WHERE account = 'read'), 0)::int8 \
-         FROM streamflow.progress";
+    let sql = "SELECT frontier, coalesce((SELECT sum(events) FROM streamflow.books WHERE account = 'read'), 0)::int8, \
+         watermark IS NOT NULL FROM streamflow.progress";
     let row = client.query_one(sql, &[]).unwrap();
-    Committed { frontier: row.get(0), events: row.get(1) }
+    Committed { frontier: row.get(0), events: row.get(1), has_watermark: row.get(2) }
 }
 
-/// Waits until so many more events are committed.
+/// Waits until so many more events are committed and there is a watermark, without which nothing is old: the first
+/// events may all be of reference topics.
 fn wait_for_more(client: &mut Client, run: &mut Running, more: i64) {
     let (before, begun) = (read(client), Instant::now());
     loop {
         let now = read(client);
-        if now.frontier > before.frontier && now.events >= before.events + more {
+        if now.has_watermark && now.frontier > before.frontier && now.events >= before.events + more {
             return;
         }
         run.keep_waiting(begun, PATIENCE, "more is committed");
