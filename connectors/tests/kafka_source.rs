@@ -239,11 +239,13 @@ fn a_broker_that_restarts_is_waited_for() {
     server.kill().unwrap();
     let away = Instant::now();
     drop(idle);
-    assert!(away.elapsed() < Duration::from_secs(2), "a source stops promptly, broker or not");
+    assert!(away.elapsed() < WITHIN, "a source stops without waiting for its broker");
 
     server.restart().unwrap();
     server.write("transactions", None, "b\t2\n").unwrap();
-    let SourceEvent::Batch(batch) = next_event(&source) else { panic!("no batch") };
+    // The end may be told again before there is more.
+    let events = read_until(&source, |event| matches!(event, SourceEvent::Batch(_)));
+    let Some(SourceEvent::Batch(batch)) = events.last() else { panic!("no batch: {events:?}") };
     assert_eq!(batch[0].source.offset(), 1);
     assert!(source.progress().interruptions() > 0);
 }
