@@ -78,7 +78,7 @@ lint: setup ## Check formatting, lints, and that modules and crates use each oth
 	scripts/fmt.sh --check
 	scripts/rooms.py --selftest
 	scripts/rooms.py
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --profile checked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
 	$(TOOLS)/bin/cargo-machete
