@@ -98,7 +98,7 @@ fn settled(number: usize) -> Settled {
         number % 60,
     );
     let decoded = decode_payload(payload.as_bytes(), Source::new(PartitionId::FIRST, number as u64)).unwrap();
-    let verdict = Verdict { score: Score::ZERO, alert: false, hits: Vec::new() };
+    let verdict = Verdict::default();
     Settled { transaction: decoded.transaction.as_ref().clone(), verdict, alert_changes: 0 }
 }
 

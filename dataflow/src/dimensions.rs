@@ -16,7 +16,7 @@ use crate::operators::stash::Stash;
 use crate::operators::watermark::{Clock, PartitionTime};
 use crate::partitions::Partitions;
 use crate::resume::Resume;
-use crate::rules::{RulesChange, document};
+use crate::rules::{RulesChange, SetName, document};
 use crate::settings::Settings;
 use crate::tally::{Observation, Tallies, Tally};
 use streamflow_model::dead_letter::PAYLOAD_LIMIT;
@@ -370,15 +370,13 @@ fn list_change(record: &Record, applies_from: i64) -> Result<ListChange, Refusal
 /// Decodes a version of the rules.
 fn rules_change(record: &Record, applies_from: i64, longest_window: i64) -> Result<RulesChange, Refusal> {
     let refusal = |problem: String| Refusal::new(Reason::InvalidField, problem);
-    if key(record)? != RulesChange::KEY {
-        return Err(refusal(format!("key: must be {}", RulesChange::KEY)));
-    }
+    let set = SetName::from_key(key(record)?).ok_or_else(|| refusal(format!("key: {}", SetName::ALLOWED)))?;
     let Some(payload) = &record.payload else {
         return Err(refusal("value: the rules cannot be removed; put a set without rules".to_owned()));
     };
     let version = document::parse(payload).map_err(refusal)?;
     version.can_be_put(longest_window).map_err(refusal)?;
-    Ok(RulesChange { applies_from, version })
+    Ok(RulesChange { set, applies_from, version })
 }
 
 fn list_entry(object: &Object<'_>) -> Result<ListEntry, Refusal> {

@@ -68,7 +68,7 @@ use crate::operators::watermark::{CurrentWatermark, PartitionTime};
 use crate::operators::{ordered, watermark};
 use crate::resume::Resume;
 use crate::roster::OfMember;
-use crate::score::{Alerted, Amended, Scored, Settled};
+use crate::score::{Alerted, Amended, Scored, Settled, ShadowAlert, ShownHit};
 use crate::settings::Settings;
 use crate::views::books::books;
 use crate::views::quality::quality;
@@ -122,6 +122,15 @@ impl<'s> Outputs<'s> {
         let amended = self.amended.clone().map(|amended| amended.value.scored);
         let scored = self.scored.clone().map(|scored| scored.value).concat(amended);
         scored.flat_map(Scored::alerted)
+    }
+
+    /// What shadow sets would alert, with its transaction.
+    pub fn shadow_alerts(&self) -> VecCollection<'s, u64, (Arc<Transaction>, ShadowAlert<ShownHit>), isize> {
+        let amended = self.amended.clone().map(|amended| amended.value.scored);
+        let scored = self.scored.clone().map(|scored| scored.value).concat(amended);
+        scored.flat_map(|Scored { transaction, verdict, .. }| {
+            verdict.shadows.into_iter().map(move |shadow| (Arc::clone(&transaction), shadow))
+        })
     }
 }
 

@@ -66,7 +66,7 @@ impl Resume {
 pub struct RestoredTransaction {
     /// The transaction.
     pub transaction: Arc<Transaction>,
-    /// A rule triggered on it.
+    /// A rule triggered on it, or a shadow set would alert it.
     pub hit: bool,
     /// Number of changes of its alert.
     pub alert_changes: u32,

@@ -1,12 +1,12 @@
 //! Scored transactions: the outcome of a set of rules on each.
 
 use crate::detectors::{Context, Hit, Interval, Movement};
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, SetName};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use streamflow_model::{RuleId, Score, Thousandths, Transaction};
 
-/// The outcome of the rules on one transaction.
+/// The outcome of the rules on one transaction: that of the live set, and the alerts of shadow sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Verdict {
     /// The combined score.
@@ -15,6 +15,19 @@ pub struct Verdict {
     pub alert: bool,
     /// The rules that triggered, by id.
     pub hits: Vec<Hit>,
+    /// What shadow sets would alert, by set.
+    pub shadows: Vec<ShadowAlert<Hit>>,
+}
+
+/// What a shadow set would alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ShadowAlert<H> {
+    /// The set.
+    pub set: SetName,
+    /// The combined score.
+    pub score: Score,
+    /// Its rules that triggered, by id.
+    pub hits: Vec<H>,
 }
 
 /// What the tables have of a verdict. Evidence is not part of it: with a long history nearly every event
@@ -27,6 +40,8 @@ pub struct ShownVerdict {
     pub alert: bool,
     /// The rules that triggered, by id.
     pub hits: Vec<ShownHit>,
+    /// What shadow sets would alert, by set.
+    pub shadows: Vec<ShadowAlert<ShownHit>>,
 }
 
 /// What the tables have of a hit.
@@ -38,16 +53,48 @@ pub struct ShownHit {
     pub score: Score,
 }
 
+impl From<&Hit> for ShownHit {
+    fn from(hit: &Hit) -> Self {
+        Self { rule: hit.rule, score: hit.score.shown() }
+    }
+}
+
 impl Verdict {
     /// The verdict as the tables have it.
     #[must_use]
     pub fn shown(&self) -> ShownVerdict {
-        let hit = |hit: &Hit| ShownHit { rule: hit.rule, score: hit.score.shown() };
+        let hits = |hits: &[Hit]| hits.iter().map(ShownHit::from).collect();
+        let shadow = |ShadowAlert { set, score, hits: of }: &ShadowAlert<Hit>| ShadowAlert {
+            set: *set,
+            score: score.shown(),
+            hits: hits(of),
+        };
         ShownVerdict {
             score: self.score.shown(),
             alert: self.alert,
-            hits: self.hits.iter().map(hit).collect(),
+            hits: hits(&self.hits),
+            shadows: self.shadows.iter().map(shadow).collect(),
         }
+    }
+
+    /// The same outcome of a shadow set, if that is an alert.
+    pub(crate) fn shadow(self, set: SetName) -> Option<ShadowAlert<Hit>> {
+        let Self { score, alert, hits, .. } = self;
+        alert.then_some(ShadowAlert { set, score, hits })
+    }
+
+    /// Whether a rule of the live set triggered, or a shadow set would alert.
+    #[must_use]
+    pub fn is_hit(&self) -> bool {
+        !self.hits.is_empty() || !self.shadows.is_empty()
+    }
+}
+
+impl ShownVerdict {
+    /// As [`Verdict::is_hit`].
+    #[must_use]
+    pub fn is_hit(&self) -> bool {
+        !self.hits.is_empty() || !self.shadows.is_empty()
     }
 }
 
@@ -118,7 +165,7 @@ pub fn verdict(rules: &RuleSet, context: &Context<'_>) -> Verdict {
 fn combine(rules: &RuleSet, hits: Vec<Hit>) -> Verdict {
     let combined = rules.combination.combine(hits.iter().map(|hit| (hit.score, rules.weight(hit.rule))));
     let alert = combined.is_some_and(|score| score >= threshold(rules));
-    Verdict { score: combined.unwrap_or(Score::ZERO), alert, hits }
+    Verdict { score: combined.unwrap_or(Score::ZERO), alert, hits, shadows: Vec::new() }
 }
 
 /// How far what precedes a transaction may move while its verdict stays as it is shown.

@@ -12,7 +12,7 @@ use streamflow_dataflow::alerts::{Alert, AlertChange, Cause, ChangeKind};
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::high_value::HighValueEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
-use streamflow_dataflow::rules::Rules;
+use streamflow_dataflow::rules::{Rules, SetName};
 use streamflow_dataflow::score::{Scored, Verdict};
 use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
@@ -120,7 +120,10 @@ impl Load {
         changes.push(ViewChange::Row(ViewRow::AggDailyFraud((Day(day), Some(daily)))));
         for rule in Rules::IDS {
             let row = Hits { hits: 1, ..Hits::default() };
-            changes.push(ViewChange::Row(ViewRow::RulePerformance((RuleDay { day, rule }, Some(row)))));
+            changes.push(ViewChange::Row(ViewRow::RulePerformance((
+                RuleDay { day, set: SetName::Live, rule },
+                Some(row),
+            ))));
         }
     }
 
@@ -145,7 +148,7 @@ impl Load {
             voided: false,
             source: Source::new(PartitionId::new(0, (self.events % 3) as u16).unwrap(), self.events / 3),
         };
-        let verdict = Verdict { score, alert, hits };
+        let verdict = Verdict { score, alert, hits, ..Verdict::default() };
         let scored = Scored {
             transaction: Arc::new(transaction),
             verdict: verdict.shown(),

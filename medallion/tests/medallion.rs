@@ -16,7 +16,7 @@ use streamflow_dataflow::alerts::AlertEvidence;
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::detectors::velocity::VelocityEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
-use streamflow_dataflow::rules::{RuleSet, Rules, RulesChange, Version};
+use streamflow_dataflow::rules::{RuleSet, Rules, RulesChange, SetName, Version};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::views::realtime_metrics::Minute;
 use streamflow_dataflow::views::{CustomerSales, Sales, ViewRow};
@@ -125,6 +125,28 @@ impl Bench {
         }
     }
 
+    /// The view over what is stored with the transactions.
+    fn check_shadow_alerts(&mut self, world: &World) {
+        let sql = "SELECT transaction_id, rule_set, fraud_score::text, rules_triggered, rule_scores::text, is_alerted \
+             FROM gold.shadow_alerts ORDER BY transaction_id, rule_set";
+        let rows = self.client.query(sql, &[]).unwrap();
+        let stored = rows.iter().map(|row| {
+            let rules: Vec<String> = row.get(3);
+            let texts: [String; 4] = [0, 1, 2, 4].map(|column| row.get(column));
+            (texts, rules, row.get::<_, bool>(5))
+        });
+        let alerts = world.transactions.iter().flat_map(|(id, scored)| {
+            scored.verdict.shadows.iter().map(move |shadow| {
+                let [hit] = shadow.hits.as_slice() else { panic!("{shadow:?}") };
+                let scores = format!("{{\"{}\": {}}}", hit.rule, hit.score.thousandths());
+                let texts =
+                    [id.to_string(), shadow.set.as_str().to_owned(), shadow.score.to_string(), scores];
+                (texts, vec![hit.rule.to_string()], scored.verdict.alert)
+            })
+        });
+        assert_eq!(stored.collect::<Vec<_>>(), alerts.collect::<Vec<_>>());
+    }
+
     fn check_dimensions(&mut self, world: &World) {
         let rows = self.client.query("SELECT customer_id, name FROM silver.customers", &[]).unwrap();
         assert_eq!(rows.len(), world.customers.len());
@@ -192,6 +214,7 @@ fn tables_hold_what_was_pushed() {
             assert_eq!(bench.count("SELECT streamflow.frontier()"), frontier as i64);
             if round % 10 == 9 {
                 bench.check_transactions(&world);
+                bench.check_shadow_alerts(&world);
                 bench.check_dimensions(&world);
                 bench.check_outbox(&world);
                 bench.check_recomputation();
@@ -351,6 +374,7 @@ fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
     assert!(statistics.connects >= 4, "{statistics:?}");
     bench.client = connect(&bench.server.settings()).unwrap();
     bench.check_transactions(&world);
+    bench.check_shadow_alerts(&world);
     bench.check_outbox(&world);
     bench.check_recomputation();
 }
@@ -418,6 +442,7 @@ fn a_reused_id_replaces_the_transaction_long_past() {
     assert!(error.is_retryable(), "{error}");
     bench.write(&mut medallion, EPOCH + 3, &again, true).unwrap();
     bench.check_transactions(&world);
+    bench.check_shadow_alerts(&world);
 }
 
 #[test]
@@ -428,7 +453,11 @@ fn a_writer_needs_only_its_role() {
     let mut world = World::new(5);
     for step in 0..10 {
         let mut changes = world.step();
-        let rules = RulesChange { applies_from: i64::MIN, version: Version::configured(RuleSet::default()) };
+        let rules = RulesChange {
+            set: SetName::Live,
+            applies_from: i64::MIN,
+            version: Version::configured(RuleSet::default()),
+        };
         changes.push(ViewChange::RulesChange(rules));
         let changes = bench.changes(EPOCH + 2 * step, changes);
         bench.write(&mut medallion, EPOCH + 2 * step + 1, &changes, true).unwrap();

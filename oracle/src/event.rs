@@ -60,6 +60,8 @@ impl RawEvent {
 /// A change of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RulesVersion {
+    /// The shadow set of which this is a version; `None` for the live one.
+    pub shadow: Option<String>,
     /// The epoch in which it was made.
     pub epoch: u64,
     /// The first event time to which it applies, microseconds since 1970.

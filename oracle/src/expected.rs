@@ -31,8 +31,10 @@ pub struct Expected {
     pub payments: BTreeMap<(i32, String, String), SalesRow>,
     /// Fraud by local day.
     pub daily_fraud: BTreeMap<i32, DailyFraudRow>,
-    /// Rules by local day and id.
-    pub rule_performance: BTreeMap<(i32, String), RulePerformanceRow>,
+    /// Rules by local day, set (`live` or a shadow set's name) and id.
+    pub rule_performance: BTreeMap<(i32, String, String), RulePerformanceRow>,
+    /// What shadow sets would alert, in order; an id that is used again names another transaction.
+    pub shadow_alerts: Vec<ShadowAlertRow>,
     /// Minutes by their start and currency.
     pub minutes: BTreeMap<(i64, String), CustomerSalesRow>,
     /// Minutes of stores by their start, the store and currency.
@@ -105,6 +107,29 @@ pub struct AlertRow {
     pub rules: Vec<String>,
     /// The evidence by rule id.
     pub details: Value,
+}
+
+/// What a shadow set would alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShadowAlertRow {
+    /// The set.
+    pub rule_set: String,
+    /// The transaction.
+    pub transaction_id: String,
+    /// Its customer.
+    pub customer_id: String,
+    /// Its store.
+    pub store_id: String,
+    /// Its amount in cents.
+    pub cents: i64,
+    /// The amount's currency.
+    pub currency: String,
+    /// Its event time.
+    pub event_time: i64,
+    /// Combined score.
+    pub score: i64,
+    /// Each rule that triggered, with the score of its hit.
+    pub rules: Vec<(String, i64)>,
 }
 
 /// A row of bronze.

@@ -32,7 +32,7 @@ pub use decode::{Decoded, Refusal, decode};
 pub use event::{Clock, Coordinates, RawEvent, RulesVersion, TopicRole};
 pub use expected::{
     AlertRow, CustomerSalesRow, DailyFraudRow, DeadLetterRow, Entity, Expected, ListEntry, ListVersion,
-    ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
+    ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, ShadowAlertRow, TransactionRow,
 };
 pub use expressions::{Evaluation, Fact, evaluate};
 pub use rules::{Detector, Rule, RuleSet, Rules, Segment, WrittenRule};

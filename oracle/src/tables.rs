@@ -46,9 +46,9 @@ fn daily_fraud((day, row): (&i32, &DailyFraudRow)) -> Value {
     })
 }
 
-fn rule_performance(((day, rule), row): (&(i32, String), &RulePerformanceRow)) -> Value {
+fn rule_performance(((day, set, rule), row): (&(i32, String, String), &RulePerformanceRow)) -> Value {
     json!({
-        "date_key": day, "rule_id": rule, "hits": row.hits, "alerts": row.alerts, "alerts_alone": row.alone,
+        "date_key": day, "rule_set": set, "rule_id": rule, "hits": row.hits, "alerts": row.alerts, "alerts_alone": row.alone,
         "avg_score": mean_score(row.score, row.hits), "score_thousandths": row.score,
     })
 }

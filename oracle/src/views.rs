@@ -6,7 +6,7 @@ use crate::detectors::{Verdict, evaluate};
 use crate::dimensions::units;
 use crate::expected::{
     AlertRow, DailyFraudRow, Entity, Expected, ListEntry, ListVersion, ProfileRow, RulePerformanceRow,
-    SalesRow, TransactionRow,
+    SalesRow, ShadowAlertRow, TransactionRow,
 };
 use crate::instant::{date_key, floor_to, hour_start};
 use crate::intake::{Current, Intake, Transaction};
@@ -20,6 +20,8 @@ const MINUTE: i64 = 60_000_000;
 struct Scored<'a> {
     current: &'a Current,
     verdict: Verdict,
+    /// The verdicts of shadow sets that are alerts, by set.
+    shadows: Vec<(&'a str, Verdict)>,
 }
 
 pub(crate) fn expected(settings: &OracleSettings, intake: Intake<'_>, rules: &[RulesVersion]) -> Expected {
@@ -30,7 +32,10 @@ pub(crate) fn expected(settings: &OracleSettings, intake: Intake<'_>, rules: &[R
     let mut alerts: Vec<AlertRow> =
         facts.iter().filter(|scored| scored.verdict.alert).map(|scored| alert_row(scored)).collect();
     alerts.sort_by(|a, b| (&a.transaction_id, &a.customer_id).cmp(&(&b.transaction_id, &b.customer_id)));
-    let mut views = Expected { transactions, alerts, ..Expected::default() };
+    let mut shadow_alerts: Vec<ShadowAlertRow> =
+        facts.iter().flat_map(|fact| shadow_alert_rows(fact)).collect();
+    shadow_alerts.sort();
+    let mut views = Expected { transactions, alerts, shadow_alerts, ..Expected::default() };
     for fact in &facts {
         sales(settings, fact, &mut views);
         daily_fraud(settings, fact, &mut views.daily_fraud);
@@ -62,21 +67,25 @@ fn evaluate_all<'a>(
     for transaction in &intake.transactions {
         customers.entry(&transaction.current().decoded.customer_id).or_default().push(transaction);
     }
+    let shadows: BTreeSet<&str> = rules.iter().filter_map(|version| version.shadow.as_deref()).collect();
     let mut scored = Vec::new();
     for transactions in customers.values() {
         for transaction in transactions {
             let current = transaction.current();
             if current.decoded.voided {
-                scored.push(Scored { current, verdict: Verdict::default() });
+                scored.push(Scored { current, verdict: Verdict::default(), shadows: Vec::new() });
                 continue;
             }
-            let case = Case {
-                rules: rules_at(settings, rules, current.decoded.event_time),
-                transaction: current,
-                earlier: &earlier(transactions, transaction),
-                listing: listing(&intake.list_versions, current),
+            let (earlier, event_time) = (earlier(transactions, transaction), current.decoded.event_time);
+            let listing = listing(&intake.list_versions, current);
+            let verdict = |rules| evaluate(&Case { rules, transaction: current, earlier: &earlier, listing });
+            let alerts = |set: &'a str| {
+                let rules = version_at(rules, Some(set), event_time)?;
+                Some((set, verdict(rules))).filter(|(_, verdict)| verdict.alert)
             };
-            scored.push(Scored { current, verdict: evaluate(&case) });
+            let live = version_at(rules, None, event_time).unwrap_or(&settings.rules);
+            let (verdict, shadows) = (verdict(live), shadows.iter().copied().filter_map(alerts).collect());
+            scored.push(Scored { current, verdict, shadows });
         }
     }
     scored
@@ -93,10 +102,11 @@ fn earlier<'a>(all: &[&'a Transaction], transaction: &'a Transaction) -> Vec<&'a
     earlier
 }
 
-/// The latest of the changes that apply at an event time.
-fn rules_at<'a>(settings: &'a OracleSettings, rules: &'a [RulesVersion], event_time: i64) -> &'a RuleSet {
-    let applying = rules.iter().rev().find(|version| version.applies_from <= event_time);
-    applying.map_or(&settings.rules, |version| &version.rules)
+/// The latest of a set's versions that apply at an event time.
+fn version_at<'a>(rules: &'a [RulesVersion], shadow: Option<&str>, event_time: i64) -> Option<&'a RuleSet> {
+    let applies =
+        |version: &&RulesVersion| version.shadow.as_deref() == shadow && version.applies_from <= event_time;
+    rules.iter().rev().find(applies).map(|version| &version.rules)
 }
 
 /// The customer's entry in force, else the store's.
@@ -152,6 +162,22 @@ fn alert_row(scored: &Scored<'_>) -> AlertRow {
         rules: hits.iter().map(|hit| hit.rule.to_owned()).collect(),
         details: Value::Object(details),
     }
+}
+
+fn shadow_alert_rows(fact: &Scored<'_>) -> Vec<ShadowAlertRow> {
+    let decoded = &fact.current.decoded;
+    let row = |(set, verdict): &(&str, Verdict)| ShadowAlertRow {
+        rule_set: (*set).to_owned(),
+        transaction_id: decoded.transaction_id.clone(),
+        customer_id: decoded.customer_id.clone(),
+        store_id: decoded.store_id.clone(),
+        cents: decoded.cents,
+        currency: decoded.currency.clone(),
+        event_time: decoded.event_time,
+        score: verdict.score,
+        rules: verdict.hits.iter().map(|hit| (hit.rule.to_owned(), hit.thousandths)).collect(),
+    };
+    fact.shadows.iter().map(row).collect()
 }
 
 fn sales(settings: &OracleSettings, fact: &Scored<'_>, views: &mut Expected) {
@@ -220,15 +246,18 @@ fn top_rules(settings: &OracleSettings, facts: &[&Scored<'_>], days: &mut BTreeM
 fn rule_performance(
     settings: &OracleSettings,
     fact: &Scored<'_>,
-    rows: &mut BTreeMap<(i32, String), RulePerformanceRow>,
+    rows: &mut BTreeMap<(i32, String, String), RulePerformanceRow>,
 ) {
     let day = date_key(settings.zone, fact.current.decoded.event_time);
-    for hit in &fact.verdict.hits {
-        let row = rows.entry((day, hit.rule.to_owned())).or_default();
-        row.hits += 1;
-        row.alerts += i64::from(fact.verdict.alert);
-        row.alone += i64::from(fact.verdict.alert && fact.verdict.hits.len() == 1);
-        row.score += hit.thousandths;
+    let live = [("live", &fact.verdict)];
+    for (set, verdict) in live.into_iter().chain(fact.shadows.iter().map(|(set, verdict)| (*set, verdict))) {
+        for hit in &verdict.hits {
+            let row = rows.entry((day, set.to_owned(), hit.rule.to_owned())).or_default();
+            row.hits += 1;
+            row.alerts += i64::from(verdict.alert);
+            row.alone += i64::from(verdict.alert && verdict.hits.len() == 1);
+            row.score += hit.thousandths;
+        }
     }
 }
 

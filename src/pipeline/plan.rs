@@ -11,7 +11,7 @@ use streamflow_connectors::postgres::PostgresSettings;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::dimensions::Role;
 use streamflow_dataflow::resume::Resume;
-use streamflow_dataflow::rules::{RuleSet, RulesChange, Version};
+use streamflow_dataflow::rules::{RuleSet, RulesChange, SetName, Version};
 use streamflow_dataflow::settings::Settings;
 use streamflow_medallion::{Progress, hydration};
 use streamflow_model::PartitionId;
@@ -155,8 +155,8 @@ fn start(topic: &str, partition: u16, stored: Option<u64>, offsets: &OffsetRange
 /// only the first version.
 fn rules_change(config: &Config, resume: &Resume) -> Option<RulesChange> {
     let known = resume.controls.iter().rev().find_map(|change| match change {
-        ControlChange::Rules(change) => Some(&change.version),
-        ControlChange::List(_) => None,
+        ControlChange::Rules(change) if change.set == SetName::Live => Some(&change.version),
+        _ => None,
     });
     let rules = RuleSet::from(config.rules.clone());
     let applies_from = match known {
@@ -174,7 +174,7 @@ fn rules_change(config: &Config, resume: &Resume) -> Option<RulesChange> {
             resume.settled(&config.graph_settings())
         }
     };
-    Some(RulesChange { applies_from, version: Version::configured(rules) })
+    Some(RulesChange { set: SetName::Live, applies_from, version: Version::configured(rules) })
 }
 
 #[cfg(test)]
@@ -200,12 +200,15 @@ mod tests {
         let first = rules_change(&config, &Resume::default()).unwrap();
         assert_eq!(first.applies_from, i64::MIN);
         let watermark = 10_000_000_000;
-        let resume = Resume { watermark, controls: vec![ControlChange::Rules(first)], ..Resume::default() };
+        let resume =
+            Resume { watermark, controls: vec![ControlChange::Rules(first.clone())], ..Resume::default() };
         assert_eq!(rules_change(&config, &resume), None);
         // As the database has it.
         let stored = document::write(&Version::configured(config.rules.clone().into()), None).to_string();
         let version = document::parse(stored.as_bytes()).unwrap();
-        let controls = vec![ControlChange::Rules(RulesChange { applies_from: i64::MIN, version })];
+        let stored = RulesChange { set: SetName::Live, applies_from: i64::MIN, version };
+        let shadow = RulesChange { set: SetName::from_key("shadow:night").unwrap(), ..first };
+        let controls = vec![ControlChange::Rules(stored), ControlChange::Rules(shadow)];
         assert_eq!(rules_change(&config, &Resume { controls, ..Resume::default() }), None);
         config.rules.velocity.limit += 1;
         let change = rules_change(&config, &resume).unwrap();

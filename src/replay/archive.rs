@@ -326,8 +326,8 @@ impl Archive {
             Some(Hit { rule, score: Score::ratio(i128::from(*score), 1000), evidence })
         };
         let hits: Vec<_> = records.iter().filter_map(hit).collect();
-        let shown = |hit: &Hit| ShownHit { rule: hit.rule, score: hit.score };
-        let verdict = ShownVerdict { score, alert, hits: hits.iter().map(shown).collect() };
+        let shown = hits.iter().map(ShownHit::from).collect();
+        let verdict = ShownVerdict { score, alert, hits: shown, shadows: Vec::new() };
         let scored = Scored {
             transaction: Arc::new(transaction),
             verdict,

@@ -185,7 +185,7 @@ impl Results {
             let ShownVerdict { score, alert, .. } = scored.verdict;
             let settled = Settled {
                 transaction: (*scored.transaction).clone(),
-                verdict: Verdict { score, alert, hits },
+                verdict: Verdict { score, alert, hits, shadows: Vec::new() },
                 alert_changes: scored.alert_changes,
             };
             self.write_settled(&settled, slot)?;

@@ -5,6 +5,7 @@ use foldhash::fast::RandomState;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use streamflow_dataflow::changes::{Upsert, ViewChange};
+use streamflow_dataflow::rules::SetName;
 use streamflow_dataflow::views::rule_performance::{Hits, RuleDay};
 use streamflow_dataflow::views::{Rows, Update, View};
 use streamflow_medallion::tables::view::Aggregate;
@@ -118,7 +119,8 @@ impl Views {
     /// The rule in most alerts of each day (days since 1970-01-01), the lowest id of several.
     pub fn top_rules(&self) -> BTreeMap<i32, RuleId> {
         let mut top: BTreeMap<i32, (&RuleDay, &Hits)> = BTreeMap::new();
-        for (key, hits) in self.rows.rule_performance.iter().filter(|(_, hits)| hits.alerts > 0) {
+        let live = |(key, hits): &(&RuleDay, &Hits)| key.set == SetName::Live && hits.alerts > 0;
+        for (key, hits) in self.rows.rule_performance.iter().filter(live) {
             let so_far = top.entry(key.day).or_insert((key, hits));
             if hits.alerts > so_far.1.alerts {
                 *so_far = (key, hits);
@@ -177,7 +179,7 @@ mod tests {
 
     fn hits(rule: RuleId, alerts: i64) -> ViewRow {
         let row = Hits { hits: alerts, alerts, alone: 0, score_thousandths: 700 * alerts };
-        ViewRow::RulePerformance((RuleDay { day: 3, rule }, Some(row)))
+        ViewRow::RulePerformance((RuleDay { day: 3, set: SetName::Live, rule }, Some(row)))
     }
 
     fn minute(start: i64, transactions: i64) -> ViewRow {

@@ -12,7 +12,7 @@ mod put;
 mod versions;
 
 pub use put::{Outcome, put};
-pub use versions::{StoredVersion, after, numbered};
+pub use versions::{StoredVersion, after, last, numbered};
 
 use crate::config::Config;
 use anyhow::{Context, Result, bail};

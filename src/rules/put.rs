@@ -7,7 +7,7 @@ use crate::database::connect_migrated;
 use anyhow::Result;
 use std::time::{Duration, Instant};
 use streamflow_connectors::kafka::{Producer, TopicAdmin};
-use streamflow_dataflow::rules::{RulesChange, Version, document};
+use streamflow_dataflow::rules::{SetName, Version, document};
 
 /// What became of a version that was put.
 pub enum Outcome {
@@ -22,23 +22,24 @@ const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(30);
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Appends a version to the topic of the rules, and waits up to `patience` until it is in force.
+/// Appends a version of a set to the topic of the rules, and waits up to `patience` until it is in force.
 ///
 /// # Errors
 /// Kafka's and PostgreSQL's; nothing was put where they name no wait.
-pub fn put(config: &Config, version: &Version, patience: Duration) -> Result<Outcome> {
+pub fn put(config: &Config, set: SetName, version: &Version, patience: Duration) -> Result<Outcome> {
     let mut client = connect_migrated(&config.postgres)?;
     let before = after(&mut client, 0)?.last().map_or(0, |last| last.number);
     let topic = &config.topics.rules;
     require_order(topic, TopicAdmin::connect(&config.kafka)?.partitions(topic)?)?;
     let producer = Producer::open(&config.kafka)?;
     let document = document::write(version, None);
-    producer.send(topic, RulesChange::KEY.as_bytes(), Some(document.to_string().as_bytes()), None)?;
+    producer.send(topic, set.to_string().as_bytes(), Some(document.to_string().as_bytes()), None)?;
     producer.flush(ACKNOWLEDGED_WITHIN)?;
     let until = Instant::now() + patience;
     loop {
         let new = after(&mut client, before)?;
-        if let Some(stored) = new.into_iter().rev().find(|stored| stored.version == *version) {
+        let is_put = |stored: &StoredVersion| stored.set == set && stored.version == *version;
+        if let Some(stored) = new.into_iter().rfind(is_put) {
             return Ok(Outcome::InForce(Box::new(stored)));
         }
         if Instant::now() >= until {

@@ -37,7 +37,7 @@ impl Replaced {
 fn shown(found: &Amended) -> Shown {
     let scored = found.scored.clone();
     let ShownVerdict { score, alert, .. } = scored.verdict;
-    let verdict = Verdict { score, alert, hits: found.hits.clone() };
+    let verdict = Verdict { score, alert, hits: found.hits.clone(), shadows: Vec::new() };
     Shown { alert: Alert::from_verdict(&scored.transaction, &verdict), scored }
 }
 

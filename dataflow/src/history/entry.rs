@@ -107,7 +107,7 @@ impl Entry {
         self.packed.0 & PackedState::VOIDED != 0
     }
 
-    /// Whether a rule triggered when it was last evaluated.
+    /// Whether a rule triggered, or a shadow set would alert, when it was last evaluated.
     pub(super) fn hit(&self) -> bool {
         self.packed.0 & PackedState::HIT != 0
     }

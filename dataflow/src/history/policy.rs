@@ -6,7 +6,7 @@
 
 use crate::controls::ControlChange;
 use crate::detectors::{Context, Listing, LookBack, Movement};
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, RulesChange, SetName};
 use crate::score;
 use crate::score::Verdict;
 use std::collections::HashMap;
@@ -38,10 +38,12 @@ impl<V> Versions<V> {
 type ListVersions = Versions<Option<(Entity, ListEntry)>>;
 type Lists = HashMap<Id, ListVersions, foldhash::fast::FixedState>;
 
-/// Everything that verdicts depend on beside the transactions: the rules and the blacklist.
+/// Everything that verdicts depend on beside the transactions: the rules, live and shadow, and the blacklist.
 pub(super) struct Policy {
     rules: Versions<RuleSet>,
     initial: RuleSet,
+    /// The versions of shadow sets, by set.
+    shadows: Vec<(SetName, Versions<RuleSet>)>,
     customers: Lists,
     stores: Lists,
 }
@@ -51,6 +53,7 @@ impl Policy {
         Self {
             rules: Versions(Vec::new()),
             initial: rules,
+            shadows: Vec::new(),
             customers: Lists::default(),
             stores: Lists::default(),
         }
@@ -59,11 +62,28 @@ impl Policy {
     /// Applies a change. Transactions before the event time `folded_before` are not evaluated again.
     pub(super) fn apply(&mut self, change: ControlChange, folded_before: i64) {
         match change {
-            ControlChange::Rules(change) => {
-                self.rules.set(change.applies_from, change.version.rules);
-                self.rules.forget(folded_before);
-            }
+            ControlChange::Rules(RulesChange { set, applies_from, version }) => match set {
+                SetName::Live => {
+                    self.rules.set(applies_from, version.rules);
+                    self.rules.forget(folded_before);
+                }
+                SetName::Shadow(_) => self.shadow(set, applies_from, version.rules, folded_before),
+            },
             ControlChange::List(change) => self.list(change, folded_before),
+        }
+    }
+
+    fn shadow(&mut self, set: SetName, applies_from: i64, rules: RuleSet, folded_before: i64) {
+        let place = self.shadows.binary_search_by_key(&set, |(set, _)| *set).unwrap_or_else(|place| {
+            self.shadows.insert(place, (set, Versions(Vec::new())));
+            place
+        });
+        let versions = &mut self.shadows[place].1;
+        versions.set(applies_from, rules);
+        versions.forget(folded_before);
+        let is_gone = |(from, rules): &(i64, RuleSet)| rules.rules().is_empty() && *from <= folded_before;
+        if versions.0.iter().all(is_gone) {
+            self.shadows.remove(place);
         }
     }
 
@@ -88,7 +108,8 @@ impl Policy {
 
     /// How far back the rules look that apply to transactions not folded yet.
     pub(super) fn look_back(&self) -> LookBack {
-        let versions = self.rules.0.iter().map(|(_, rules)| rules);
+        let sets = [&self.rules].into_iter().chain(self.shadows.iter().map(|(_, versions)| versions));
+        let versions = sets.flat_map(|versions| versions.0.iter().map(|(_, rules)| rules));
         versions.chain([&self.initial]).map(RuleSet::look_back).fold(LookBack::default(), LookBack::max)
     }
 
@@ -110,12 +131,24 @@ impl Policy {
 
     /// The verdict on a transaction in its context.
     pub(super) fn verdict(&self, context: &Context<'_>) -> Verdict {
-        score::verdict(self.rules(context.event_time), context)
+        let mut verdict = score::verdict(self.rules(context.event_time), context);
+        let shadows = self.shadow_rules(context.event_time);
+        verdict.shadows.extend(shadows.filter_map(|(set, rules)| score::verdict(rules, context).shadow(set)));
+        verdict
+    }
+
+    /// The rules of shadow sets that apply at an event time.
+    fn shadow_rules(&self, event_time: i64) -> impl Iterator<Item = (SetName, &RuleSet)> {
+        self.shadows.iter().filter_map(move |(set, versions)| Some((*set, versions.at(event_time)?)))
     }
 
     /// How far what precedes a transaction may move while its verdict is shown as it is.
     pub(super) fn leeway(&self, context: &Context<'_>, verdict: &Verdict) -> Movement {
-        score::leeway(self.rules(context.event_time), context, verdict)
+        let live = score::leeway(self.rules(context.event_time), context, verdict);
+        let shadows = self.shadow_rules(context.event_time);
+        let shadows =
+            shadows.map(|(_, rules)| score::leeway(rules, context, &score::verdict(rules, context)));
+        shadows.fold(live, |all, leeway| all.intersect(&leeway))
     }
 }
 

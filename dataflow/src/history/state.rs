@@ -166,7 +166,7 @@ impl History {
             alert_changes: 0,
         };
         let customer = self.customers.get_mut(slot);
-        if !verdict.hits.is_empty() {
+        if verdict.is_hit() {
             let entry = customer.entries.get_mut(end);
             entry.set_hit(true);
             if let Some(alert) = Alert::from_verdict(&scored.transaction, &verdict) {
@@ -465,7 +465,7 @@ impl History {
         self.touched.add(slot);
         let customer = self.customers.get_mut(slot);
         let entry = customer.entries.get_mut(position);
-        entry.set_hit(!scored.verdict.hits.is_empty());
+        entry.set_hit(scored.verdict.is_hit());
         if alert.is_some() {
             *customer.alerts_mut(scored.transaction.currency) += 1;
         }

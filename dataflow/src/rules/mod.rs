@@ -1,7 +1,8 @@
 //! Rules as data: which detectors look at which transactions, with which parameters, and how their scores
 //! are combined.
 //!
-//! A [`RuleSet`] is what applies at an event time; its versions are timestamped input of the graph. Users
+//! A [`RuleSet`] is what applies at an event time; its versions are timestamped input of the graph. One set is live;
+//! shadow sets run beside it, and only what they would alert is recorded. Users
 //! write a set as a JSON [`document`]; the configuration has one of each detector, [`Rules`].
 
 pub mod action;
@@ -12,6 +13,7 @@ pub mod kind;
 pub mod rule;
 pub mod rule_set;
 pub mod segment;
+pub mod set_name;
 pub mod version;
 
 pub use action::Action;
@@ -21,4 +23,5 @@ pub use kind::Kind;
 pub use rule::Rule;
 pub use rule_set::RuleSet;
 pub use segment::Segment;
+pub use set_name::SetName;
 pub use version::{RulesChange, Version};

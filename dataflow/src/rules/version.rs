@@ -1,6 +1,6 @@
 //! Versions of rule sets: timestamped input of the graph.
 
-use super::RuleSet;
+use super::{RuleSet, SetName};
 use serde::{Deserialize, Serialize};
 use streamflow_model::timestamp::SECOND;
 
@@ -49,6 +49,8 @@ impl Version {
 /// A change of the rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RulesChange {
+    /// Of which set this is a version. A shadow set is removed by a version without rules.
+    pub set: SetName,
     /// The first event time to which it applies, microseconds since 1970.
     pub applies_from: i64,
     /// What the rules become.
@@ -56,9 +58,6 @@ pub struct RulesChange {
 }
 
 impl RulesChange {
-    /// The key of its records.
-    pub const KEY: &'static str = "live";
-
     /// Whether somebody has put it; what the configuration changes comes before that in an epoch.
     pub fn is_put(&self) -> bool {
         self.version.author != Version::CONFIGURATION

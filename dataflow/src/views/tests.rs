@@ -8,7 +8,7 @@ use super::store_performance::StoreDay;
 use super::*;
 use crate::operators::watermark::PartitionTime;
 use crate::roster::OfMember;
-use crate::rules::Rules;
+use crate::rules::{Rules, SetName};
 use crate::score::{Amended, Scored, ShownHit, ShownVerdict};
 use crate::settings::Settings;
 use rand::{RngExt, SeedableRng};
@@ -63,7 +63,7 @@ impl Sale {
             voided: false,
             source: Source::new(PartitionId::FIRST, 0),
         };
-        let verdict = ShownVerdict { score, alert: self.alert, hits };
+        let verdict = ShownVerdict { score, alert: self.alert, hits, shadows: Vec::new() };
         let transaction = Arc::new(transaction);
         OfMember {
             slot: self.customer,
@@ -241,7 +241,10 @@ fn recompute(settings: &Settings, current: &[Sale]) -> Views<Rows> {
             score_thousandths: before.score_thousandths + 800 * alerts,
         };
         if sale.alert {
-            let rule = rows.rule_performance.entry(RuleDay { day, rule: Rules::IDS[1] }).or_default();
+            let rule = rows
+                .rule_performance
+                .entry(RuleDay { day, set: SetName::Live, rule: Rules::IDS[1] })
+                .or_default();
             let Hits { hits, score_thousandths, .. } = *rule;
             let hits = hits + 1;
             *rule = Hits { hits, alerts: hits, alone: hits, score_thousandths: score_thousandths + 800 };

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use streamflow_dataflow::changes::ViewChange;
-use streamflow_dataflow::rules::{RulesChange, Version};
+use streamflow_dataflow::rules::{RulesChange, SetName, Version};
 use streamflow_dataflow::score::{Alerted, Scored, Settled};
 use streamflow_oracle::{AlertRow, Expected, TransactionRow};
 
@@ -134,6 +134,7 @@ fn frontiers(case: &Case, changes: &[(u64, ViewChange)]) -> Vec<u64> {
 fn compare(tables: &mut Tables, expected: &Expected, wrong: &mut Differences) {
     let transactions = tables.transactions(wrong);
     wrong.equal("transactions", &transactions, &expected.transactions);
+    wrong.equal("shadow alerts", &tables.shadow_alerts(), &expected.shadow_alerts);
     let standing: Vec<AlertRow> = expected.alerts.iter().map(bare).collect();
     wrong.equal("alerts", &tables.alert_rows(), &standing);
     let changed = once_only(tables, tables.standing_alerts());
@@ -181,15 +182,21 @@ fn balance(books: &BTreeMap<(u16, String), i64>, wrong: &mut Differences) {
 
 /// Compares what the graph passes on unchanged: changes of the rules, and the watermark.
 fn passed_through(case: &Case, frontier: u64, tables: &Tables, expected: &Expected, wrong: &mut Differences) {
-    let version = |version: &streamflow_oracle::RulesVersion| RulesChange {
-        applies_from: version.applies_from,
-        version: Version::configured(graph_rules(&version.rules)),
-    };
-    let rules: Vec<RulesChange> = case.rules_before(frontier).iter().map(version).collect();
+    let rules: Vec<RulesChange> = case.rules_before(frontier).iter().map(rules_change).collect();
     wrong.equal("rules", &tables.rules_changes, &rules);
     let watermark = Some(case.watermark(frontier, expected)).filter(|time| *time != i64::MIN);
     if tables.watermark != watermark {
         wrong.note("watermark", format_args!("{:?}, must be {watermark:?}", tables.watermark));
+    }
+}
+
+/// A version in the graph's terms.
+pub(crate) fn rules_change(version: &streamflow_oracle::RulesVersion) -> RulesChange {
+    let shadow = |name: &String| SetName::from_column(name).unwrap();
+    RulesChange {
+        set: version.shadow.as_ref().map_or(SetName::Live, shadow),
+        applies_from: version.applies_from,
+        version: Version::configured(graph_rules(&version.rules)),
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn change_at_restart(case: &mut Case, epoch: u64, dice: &mut Dice) {
             watermark => watermark - horizon,
         };
         let place = case.rules_versions.partition_point(|version| version.epoch < epoch);
-        case.rules_versions.insert(place, RulesVersion { epoch, applies_from, rules });
+        case.rules_versions.insert(place, RulesVersion { shadow: None, epoch, applies_from, rules });
     }
     case.restart = Some(Restart { epoch, horizon, retention, rules });
 }
@@ -120,7 +120,11 @@ pub(crate) fn change_rules(case: &mut Case, dice: &mut Dice) {
             watermark => watermark - case.horizon,
         };
         let applies_from = settled + dice.between(0, 3) * dice.between(0, case.horizon);
-        let rules = generator::random_rules(dice);
-        case.rules_versions.push(RulesVersion { epoch, applies_from, rules });
+        let shadow = dice.chance(50).then(|| (*dice.pick(&["night", "s.2"])).to_owned());
+        let mut rules = generator::random_rules(dice);
+        if shadow.is_some() && dice.chance(20) {
+            rules.rules.clear();
+        }
+        case.rules_versions.push(RulesVersion { shadow, epoch, applies_from, rules });
     }
 }

@@ -9,7 +9,7 @@ use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::history::Slicing;
 use streamflow_dataflow::operators::watermark::Clock;
 use streamflow_dataflow::resume::{RestoredCustomer, RestoredTransaction, Resume};
-use streamflow_dataflow::rules::{RulesChange, Version};
+use streamflow_dataflow::rules::{RulesChange, SetName, Version};
 use streamflow_dataflow::score::Scored;
 use streamflow_dataflow::settings::Settings;
 use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
@@ -70,8 +70,8 @@ impl Past {
         let mut rows = Rows::default();
         changes.iter().for_each(|(_, change)| rows.apply(change.clone()));
         // What the tables hold once a pipeline has started.
-        let first =
-            RulesChange { applies_from: i64::MIN, version: Version::configured(graph_rules(&case.rules)) };
+        let version = Version::configured(graph_rules(&case.rules));
+        let first = RulesChange { set: SetName::Live, applies_from: i64::MIN, version };
         let controls = [ControlChange::Rules(first)].into_iter().chain(rows.controls).collect();
         let held_before =
             rows.pending.values().map(|pending| pending.held_before(settings.correction_horizon));
@@ -127,7 +127,7 @@ impl Past {
                 .filter(|scored| scored.transaction.event_time >= seen_since)
                 .map(|scored| RestoredTransaction {
                     transaction: scored.transaction.clone(),
-                    hit: !scored.verdict.hits.is_empty(),
+                    hit: scored.verdict.is_hit(),
                     alert_changes: scored.alert_changes,
                 })
                 .collect(),

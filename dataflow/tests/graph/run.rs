@@ -1,6 +1,7 @@
 //! Runs the graph on a case and collects its output with the epochs.
 
-use crate::case::{Case, SentTime, graph_rules, partition_id};
+use crate::case::{Case, SentTime, partition_id};
+use crate::compare::rules_change;
 use crate::dice::Dice;
 use crate::resumed::Past;
 use crate::silver::Silver;
@@ -14,7 +15,6 @@ use streamflow_dataflow::decode::Event;
 use streamflow_dataflow::graph::{Wanted, build};
 use streamflow_dataflow::inputs::{InputHandles, Inputs, RestoredHandles};
 use streamflow_dataflow::operators::watermark::Clock;
-use streamflow_dataflow::rules::{RulesChange, Version};
 use streamflow_dataflow::score::{Alerted, Scored, Settled};
 use streamflow_dataflow::settings::Settings;
 use streamflow_model::{Record, Source};
@@ -242,9 +242,7 @@ impl<'a> Answering<'a> {
 /// Sends the announcements and clocks of the worker's partitions and, on the first worker, the rules.
 fn send_controls(case: &Case, epoch: u64, index: usize, peers: usize, handles: &mut InputHandles) {
     for version in case.rules_versions.iter().filter(|version| version.epoch == epoch && index == 0) {
-        let applies_from = version.applies_from;
-        let version = Version::configured(graph_rules(&version.rules));
-        handles.rules.send(RulesChange { applies_from, version });
+        handles.rules.send(rules_change(version));
     }
     let own = |sent: &&SentTime| case.reader(sent.topic, sent.partition, peers) == index;
     for sent in case.partition_times.iter().filter(|sent| sent.epoch == epoch).filter(own) {

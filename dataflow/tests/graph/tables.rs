@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamflow_dataflow::alerts::{Alert, AlertChange, AlertEvidence, ChangeKind};
 use streamflow_dataflow::changes::ViewChange;
 use streamflow_dataflow::rules::RulesChange;
-use streamflow_dataflow::score::{Alerted, Scored};
+use streamflow_dataflow::score::{Alerted, Scored, ShadowAlert, ShownHit};
 use streamflow_dataflow::views::customer_profile::Profile;
 use streamflow_dataflow::views::quality::{Measure, QualityKey};
 use streamflow_dataflow::views::{CustomerSales, Rows, Sales, ViewRow, Views};
@@ -17,7 +17,7 @@ use streamflow_model::{
 };
 use streamflow_oracle::{
     AlertRow, Coordinates, CustomerSalesRow, DailyFraudRow, DeadLetterRow, Expected, ListEntry, ListVersion,
-    ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, TransactionRow,
+    ProfileRow, ProgressRow, ReceivedRow, RulePerformanceRow, SalesRow, ShadowAlertRow, TransactionRow,
 };
 
 /// What the changes so far add up to.
@@ -147,10 +147,12 @@ impl Tables {
     pub(crate) fn name_top_rules(&mut self) {
         let Expected { daily_fraud, rule_performance, .. } = &mut self.views;
         for (day, row) in daily_fraud {
-            let of_day = rule_performance.iter().filter(|((of, _), row)| of == day && row.alerts > 0);
+            let of_day = rule_performance
+                .iter()
+                .filter(|((of, set, _), row)| of == day && set == "live" && row.alerts > 0);
             // The first of several with the most is the lowest.
             let top = of_day.rev().max_by_key(|(_, row)| row.alerts);
-            row.top_rule = top.map(|((_, rule), _)| rule.clone());
+            row.top_rule = top.map(|((_, _, rule), _)| rule.clone());
         }
     }
 
@@ -173,6 +175,13 @@ impl Tables {
         rows
     }
 
+    /// What shadow sets would alert, in order.
+    pub(crate) fn shadow_alerts(&self) -> Vec<ShadowAlertRow> {
+        let mut rows: Vec<ShadowAlertRow> = self.scored.keys().flat_map(shadow_alerts_of).collect();
+        rows.sort();
+        rows
+    }
+
     /// The alerts that the changes leave, with their evidence, unless their ids were used again.
     pub(crate) fn alerts_with_evidence(&self) -> Vec<AlertRow> {
         let once = self.alerts.iter().filter(|(_, states)| states.len() == 1);
@@ -187,6 +196,22 @@ impl Tables {
     pub(crate) fn standing_alerts(&self) -> Vec<AlertRow> {
         self.alerts.values().flatten().filter_map(|state| state.row.clone()).collect()
     }
+}
+
+fn shadow_alerts_of(scored: &Scored) -> Vec<ShadowAlertRow> {
+    let of = transaction(scored);
+    let row = |shadow: &ShadowAlert<ShownHit>| ShadowAlertRow {
+        rule_set: shadow.set.as_str().to_owned(),
+        transaction_id: of.transaction_id.clone(),
+        customer_id: of.customer_id.clone(),
+        store_id: of.store_id.clone(),
+        cents: of.cents,
+        currency: of.currency.clone(),
+        event_time: of.event_time,
+        score: shadow.score.thousandths().into(),
+        rules: shadow.hits.iter().map(|hit| (hit.rule.to_string(), hit.score.thousandths().into())).collect(),
+    };
+    scored.verdict.shadows.iter().map(row).collect()
 }
 
 /// An alert without its evidence.
@@ -262,7 +287,11 @@ fn apply_row(row: ViewRow, views: &mut Expected) {
                 alone: row.alone,
                 score: row.score_thousandths,
             });
-            upsert(&mut views.rule_performance, (date_key(key.day), key.rule.to_string()), row);
+            upsert(
+                &mut views.rule_performance,
+                (date_key(key.day), key.set.as_str().to_owned(), key.rule.to_string()),
+                row,
+            );
         }
         ViewRow::RealtimeMetrics((key, row)) => {
             upsert(&mut views.minutes, (key.start, key.currency.to_string()), row.map(customer_sales));

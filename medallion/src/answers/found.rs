@@ -11,13 +11,14 @@ use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::amendments::Pending;
 use streamflow_dataflow::detectors::stored::StoredEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
-use streamflow_dataflow::score::{Amended, Scored, ShownHit, ShownVerdict};
+use streamflow_dataflow::rules::SetName;
+use streamflow_dataflow::score::{Amended, Scored, ShadowAlert, ShownHit, ShownVerdict};
 use streamflow_model::{Cents, Currency, Id, PartitionId, Place, RuleId, Score, Source, Transaction};
 
 const FOUND: &str = "SELECT t.transaction_id, c.customer_id, s.store_id, p.product_id, t.payment_method, t.amount_cents, \
          t.currency, t.latitude, t.longitude, t.transaction_at, t.revision, t.voided, o.topic, t.source_partition, \
          t.source_offset, t.score_thousandths, t.rule_scores::text, t.is_fraud, coalesce(t.alert_changes, 0), \
-         f.rule_details::text \
+         f.rule_details::text, t.shadow_alerts::text \
      FROM unnest($1::text[]) AS n (id) JOIN silver.transactions AS t ON t.transaction_id = n.id \
      JOIN gold.dim_customer AS c USING (customer_key) JOIN gold.dim_store AS s USING (store_key) \
      LEFT JOIN gold.dim_product AS p USING (product_key) JOIN streamflow.topics AS o USING (topic_key) \
@@ -84,14 +85,38 @@ fn source(row: &Row, topics: &Topics) -> Result<Source, PostgresError> {
 fn verdict(row: &Row) -> Result<ShownVerdict, PostgresError> {
     let score: i16 = row.try_get(15)?;
     let scores: Map<String, Value> = json(row.try_get(16)?)?;
+    let shadows: Map<String, Value> = json(row.try_get(20)?)?;
+    let shadows = shadows.iter().map(|(set, alert)| shadow_alert(set, alert));
+    let mut shadows: Vec<_> = shadows.collect::<Result<_, PostgresError>>()?;
+    shadows.sort_by_key(|shadow| shadow.set);
+    Ok(ShownVerdict {
+        score: Score::ratio(score.into(), 1000),
+        alert: row.try_get(17)?,
+        hits: shown_hits(&scores)?,
+        shadows,
+    })
+}
+
+/// Scores by rule.
+fn shown_hits(scores: &Map<String, Value>) -> Result<Vec<ShownHit>, PostgresError> {
     let hit = |(id, score): (&String, &Value)| {
         let rule = RuleId::new(id).ok_or_else(|| impossible(format!("rule `{id}`")))?;
-        let score = score.as_i64().ok_or_else(|| impossible(format!("score {score}")))?;
-        Ok(ShownHit { rule, score: Score::ratio(score.into(), 1000) })
+        Ok(ShownHit { rule, score: thousandths(score)? })
     };
     let mut hits: Vec<ShownHit> = scores.iter().map(hit).collect::<Result<_, PostgresError>>()?;
     hits.sort_by_key(|hit| hit.rule);
-    Ok(ShownVerdict { score: Score::ratio(score.into(), 1000), alert: row.try_get(17)?, hits })
+    Ok(hits)
+}
+
+fn shadow_alert(name: &str, alert: &Value) -> Result<ShadowAlert<ShownHit>, PostgresError> {
+    let set = SetName::from_column(name).ok_or_else(|| impossible(format!("rule set `{name}`")))?;
+    let scores = alert["rules"].as_object().ok_or_else(|| impossible(format!("shadow alert {alert}")))?;
+    Ok(ShadowAlert { set, score: thousandths(&alert["score"])?, hits: shown_hits(scores)? })
+}
+
+fn thousandths(score: &Value) -> Result<Score, PostgresError> {
+    let number = score.as_i64().ok_or_else(|| impossible(format!("score {score}")))?;
+    Ok(Score::ratio(number.into(), 1000))
 }
 
 /// The hits with what is stored of their evidence.

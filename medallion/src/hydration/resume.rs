@@ -10,15 +10,15 @@ use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::changes::PartitionPosition;
 use streamflow_dataflow::controls::ControlChange;
 use streamflow_dataflow::resume::Resume;
-use streamflow_dataflow::rules::{RulesChange, document};
+use streamflow_dataflow::rules::{RulesChange, SetName, document};
 use streamflow_model::{Entity, ListChange, ListEntry, PartitionId};
 
 /// Both in order; infinite instants have no number.
 const CONTROLS: &str = "SELECT ingested_at, version, applies_from, NULL AS kind, NULL AS id, \
          false AS removed, NULL::timestamptz AS valid_from, NULL::timestamptz AS expires_at, NULL AS reason, \
-         rules::text AS rules FROM gold.rule_versions \
+         rules::text AS rules, rule_set FROM gold.rule_versions \
      UNION ALL SELECT ingested_at, version, applies_from, entity_kind, entity_id, removed, valid_from, expires_at, \
-         reason, NULL FROM silver.blacklist \
+         reason, NULL, NULL FROM silver.blacklist \
      ORDER BY ingested_at, version";
 
 /// Reads it, as of `progress`, the lease just taken. `horizon` is the one of corrections, microseconds.
@@ -67,7 +67,9 @@ fn control(row: &Row) -> Result<ControlChange, PostgresError> {
     if let Some(rules) = row.try_get::<_, Option<&str>>("rules")? {
         let version = document::parse(rules.as_bytes());
         let version = version.map_err(|problem| impossible(format!("rules: {problem}")))?;
-        return Ok(ControlChange::Rules(RulesChange { applies_from, version }));
+        let name: &str = row.try_get("rule_set")?;
+        let set = SetName::from_column(name).ok_or_else(|| impossible(format!("rule set `{name}`")))?;
+        return Ok(ControlChange::Rules(RulesChange { set, applies_from, version }));
     }
     let (kind, id): (&str, &str) = (row.try_get("kind")?, row.try_get("id")?);
     let entity = Entity::new(kind, id).ok_or_else(|| impossible(format!("a listed `{kind}`")))?;

@@ -13,7 +13,7 @@ use streamflow_model::{Cents, PartitionId, Place, Source, Transaction};
 const QUERY: &str = "SELECT t.transaction_id, c.customer_id, s.store_id, p.product_id, t.payment_method, \
      t.amount_cents, t.currency, t.latitude, t.longitude, t.transaction_at, t.revision, t.voided, o.topic, \
      t.source_partition, t.source_offset, \
-     t.rule_scores IS NOT NULL, coalesce(t.alert_changes, 0) \
+     t.rule_scores IS NOT NULL OR t.shadow_alerts IS NOT NULL, coalesce(t.alert_changes, 0) \
      FROM silver.transactions AS t \
      JOIN gold.dim_customer AS c USING (customer_key) JOIN gold.dim_store AS s USING (store_key) \
      LEFT JOIN gold.dim_product AS p USING (product_key) JOIN streamflow.topics AS o USING (topic_key)";

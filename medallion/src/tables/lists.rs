@@ -5,7 +5,7 @@ use crate::encoding::{Fields, micros};
 use crate::output::Output;
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
 use streamflow_dataflow::alerts::{AlertChange, Cause, ChangeKind};
-use streamflow_dataflow::rules::{RulesChange, document};
+use streamflow_dataflow::rules::{RulesChange, SetName, document};
 use streamflow_model::ListChange;
 
 /// Appends the versions in order.
@@ -40,11 +40,15 @@ fn write_list(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), Post
 fn write_rules(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), PostgresError> {
     let mut ordered: Vec<&At<RulesChange>> = changes.rules.iter().collect();
     ordered.sort_by_key(|change| (change.time, change.value.is_put()));
-    let mut rows = CopyRows::new(6);
+    let mut rows = CopyRows::new(7);
     for (place, change) in ordered.iter().enumerate() {
-        let RulesChange { applies_from, version } = &change.value;
-        let is_last = ordered.get(place + 1).is_none_or(|next| next.time > change.time);
+        let RulesChange { set, applies_from, version } = &change.value;
+        let is_live = |change: &At<RulesChange>| change.value.set == SetName::Live;
+        let mut later =
+            ordered[place + 1..].iter().filter(|later| is_live(later) && later.time == change.time);
+        let is_last = is_live(change) && later.next().is_none();
         rows.begin();
+        rows.text(set.as_str());
         rows.instant(*applies_from);
         rows.text(&document::write(version, None).to_string());
         rows.instant(micros(change.time));
@@ -54,7 +58,7 @@ fn write_rules(output: &mut Output<'_, '_>, changes: &Changes) -> Result<(), Pos
     }
     output.copy(
         "gold.rule_versions",
-        "COPY gold.rule_versions (applies_from, rules, ingested_at, alerts_raised, alerts_revised, \
+        "COPY gold.rule_versions (rule_set, applies_from, rules, ingested_at, alerts_raised, alerts_revised, \
          alerts_withdrawn) FROM STDIN (FORMAT binary)",
         &rows,
     )

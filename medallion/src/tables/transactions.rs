@@ -6,9 +6,10 @@ use crate::keys::Dimensions;
 use crate::output::Output;
 use postgres::error::SqlState;
 use postgres::types::Type;
+use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashSet};
 use streamflow_connectors::postgres::{CopyRows, PostgresError};
-use streamflow_dataflow::score::{Scored, ShownVerdict};
+use streamflow_dataflow::score::{Scored, ShadowAlert, ShownHit, ShownVerdict};
 use streamflow_model::calendar::date_key;
 use streamflow_model::timestamp::days_from_civil;
 use streamflow_model::{Calendar, Transaction};
@@ -17,8 +18,8 @@ const TABLE: &str = "silver.transactions";
 
 const COPY: &str = "COPY silver.transactions (transaction_at, amount_cents, source_offset, revision, \
      customer_key, store_key, product_key, date_key, latitude, longitude, topic_key, source_partition, \
-     score_thousandths, rule_scores, is_fraud, voided, currency, payment_method, alert_changes, transaction_id) \
-     FROM STDIN (FORMAT binary)";
+     score_thousandths, rule_scores, is_fraud, voided, currency, payment_method, alert_changes, shadow_alerts, \
+     transaction_id) FROM STDIN (FORMAT binary)";
 
 const UPDATE: &str = "UPDATE silver.transactions AS t SET transaction_at = n.transaction_at, \
      amount_cents = n.amount_cents, source_offset = n.source_offset, revision = n.revision, \
@@ -27,16 +28,17 @@ const UPDATE: &str = "UPDATE silver.transactions AS t SET transaction_at = n.tra
      source_partition = n.source_partition, score_thousandths = n.score_thousandths, \
      rule_scores = n.rule_scores, is_fraud = n.is_fraud, \
      voided = n.voided, currency = n.currency, payment_method = n.payment_method, \
-     alert_changes = n.alert_changes \
+     alert_changes = n.alert_changes, shadow_alerts = n.shadow_alerts \
      FROM unnest($1::timestamptz[], $2::int8[], $3::int8[], $4::int8[], $5::int4[], $6::int4[], $7::int4[], \
          $8::int4[], $9::int4[], $10::int4[], $11::int2[], $12::int2[], $13::int2[], $14::jsonb[], $15::bool[], \
-         $16::bool[], $17::text[], $18::text[], $19::int4[], $20::text[]) AS n (transaction_at, amount_cents, source_offset, revision, \
+         $16::bool[], $17::text[], $18::text[], $19::int4[], $20::jsonb[], $21::text[]) AS n (transaction_at, amount_cents, source_offset, revision, \
          customer_key, store_key, product_key, date_key, latitude, longitude, topic_key, source_partition, \
-         score_thousandths, rule_scores, is_fraud, voided, currency, payment_method, alert_changes, transaction_id) \
+         score_thousandths, rule_scores, is_fraud, voided, currency, payment_method, alert_changes, \
+         shadow_alerts, transaction_id) \
      WHERE t.transaction_id = n.transaction_id";
 
 /// The columns, in the order of COPY and UPDATE.
-const COLUMNS: [Type; 20] = [
+const COLUMNS: [Type; 21] = [
     Type::TIMESTAMPTZ,
     Type::INT8,
     Type::INT8,
@@ -56,6 +58,7 @@ const COLUMNS: [Type; 20] = [
     Type::TEXT,
     Type::TEXT,
     Type::INT4,
+    Type::JSONB,
     Type::TEXT,
 ];
 
@@ -162,6 +165,7 @@ impl Transactions<'_> {
         row.text(currency.as_str());
         row.text_or_null(payment_method.as_ref());
         row.nullable((*alert_changes > 0).then_some(*alert_changes as i32), Fields::int4);
+        row.nullable(shadow_alerts(verdict), |row, alerts| row.jsonb(&alerts));
         row.text(id);
         day
     }
@@ -175,8 +179,20 @@ fn push_verdict(row: &mut impl Fields, verdict: &ShownVerdict) {
 
 /// The score of each hit by its rule's id, as JSON; `None` without hits, which is nearly always.
 fn rule_scores(verdict: &ShownVerdict) -> Option<String> {
-    let scores = verdict.hits.iter().map(|hit| (hit.rule.to_string(), hit.score.thousandths()));
-    (!verdict.hits.is_empty()).then(|| serde_json::Value::from_iter(scores).to_string())
+    (!verdict.hits.is_empty()).then(|| scores(&verdict.hits).to_string())
+}
+
+fn scores(hits: &[ShownHit]) -> Value {
+    hits.iter().map(|hit| (hit.rule.to_string(), hit.score.thousandths())).collect()
+}
+
+/// What shadow sets would alert, by name, as JSON; `None` for nothing.
+fn shadow_alerts(verdict: &ShownVerdict) -> Option<String> {
+    let alert = |shadow: &ShadowAlert<ShownHit>| {
+        let alert = json!({"score": shadow.score.thousandths(), "rules": scores(&shadow.hits)});
+        (shadow.set.as_str().to_owned(), alert)
+    };
+    (!verdict.shadows.is_empty()).then(|| verdict.shadows.iter().map(alert).collect::<Value>().to_string())
 }
 
 fn add_dates(output: &mut Output<'_, '_>, days: &BTreeSet<i32>) -> Result<(), PostgresError> {

@@ -14,8 +14,8 @@ use streamflow_dataflow::detectors::blacklist::BlacklistEvidence;
 use streamflow_dataflow::detectors::high_value::HighValueEvidence;
 use streamflow_dataflow::detectors::velocity::VelocityEvidence;
 use streamflow_dataflow::detectors::{Evidence, Hit};
-use streamflow_dataflow::rules::Rules;
-use streamflow_dataflow::score::{Scored, ShownHit, ShownVerdict, Verdict};
+use streamflow_dataflow::rules::{Rules, SetName};
+use streamflow_dataflow::score::{Scored, ShadowAlert, ShownHit, ShownVerdict, Verdict};
 use streamflow_dataflow::views::quality::{Measure, QualityKey};
 use streamflow_model::timestamp::MINUTE;
 use streamflow_model::{
@@ -225,7 +225,15 @@ impl World {
             }
         }
         let score = hits.iter().map(|hit| hit.score).max().unwrap_or_default();
-        ShownVerdict { score, alert: score >= Score::ratio(7, 10), hits }
+        let shadows = if self.rng.random_range(0..6) == 0 { vec![self.shadow()] } else { Vec::new() };
+        ShownVerdict { score, alert: score >= Score::ratio(7, 10), hits, shadows }
+    }
+
+    fn shadow(&mut self) -> ShadowAlert<ShownHit> {
+        let name = ["night", "s.2"][self.rng.random_range(0..2)];
+        let score = self.score();
+        let hits = vec![ShownHit { rule: VELOCITY, score }];
+        ShadowAlert { set: SetName::Shadow(RuleId::padded(name)), score, hits }
     }
 
     fn score(&mut self) -> Score {
@@ -318,8 +326,8 @@ pub fn alert_of(scored: &Scored) -> Option<Alert> {
             entry: ListEntry { reason: Some(HOSTILE.concat()), ..ListEntry::default() },
         }),
     };
-    let ShownVerdict { score, alert, hits } = &scored.verdict;
+    let ShownVerdict { score, alert, hits, .. } = &scored.verdict;
     let hits = hits.iter().map(|hit| Hit { rule: hit.rule, score: hit.score, evidence: evidence(hit.rule) });
-    let verdict = Verdict { score: *score, alert: *alert, hits: hits.collect() };
+    let verdict = Verdict { score: *score, alert: *alert, hits: hits.collect(), shadows: Vec::new() };
     Alert::from_verdict(&scored.transaction, &verdict)
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use streamflow_dataflow::changes::{Upsert, ViewChange};
-use streamflow_dataflow::score::Scored;
+use streamflow_dataflow::rules::SetName;
+use streamflow_dataflow::score::{Scored, ShownHit};
 use streamflow_dataflow::views::agg_daily_fraud::{DailyFraud, Day};
 use streamflow_dataflow::views::agg_hourly_sales::StoreHour;
 use streamflow_dataflow::views::customer_profile::{Profile, ProfileKey};
@@ -76,11 +77,18 @@ impl Views {
         daily.transactions += 1;
         daily.alerts += alert;
         daily.score_thousandths += alert * i64::from(verdict.score.thousandths());
-        for hit in &verdict.hits {
-            let rule = self.rules.entry(RuleDay { day, rule: hit.rule }).or_default();
+        self.add_hits(day, SetName::Live, &verdict.hits, alert);
+        for shadow in &verdict.shadows {
+            self.add_hits(day, shadow.set, &shadow.hits, 1);
+        }
+    }
+
+    fn add_hits(&mut self, day: i32, set: SetName, hits: &[ShownHit], alert: i64) {
+        for hit in hits {
+            let rule = self.rules.entry(RuleDay { day, set, rule: hit.rule }).or_default();
             rule.hits += 1;
             rule.alerts += alert;
-            rule.alone += alert * i64::from(verdict.hits.len() == 1);
+            rule.alone += alert * i64::from(hits.len() == 1);
             rule.score_thousandths += i64::from(hit.score.thousandths());
         }
     }

@@ -7,6 +7,7 @@ mod progress;
 mod quality;
 mod recomputation;
 mod rules;
+mod shadow_alerts;
 mod transactions;
 mod views;
 
@@ -41,6 +42,7 @@ pub(crate) fn compare(
         quality::compare(snapshot, &expected.quality)?,
         transactions::compare(snapshot, &topics, expected.transactions)?,
         alerts::compare(snapshot, expected.alerts)?,
+        shadow_alerts::compare(snapshot, expected.shadow_alerts)?,
     ]);
     Ok(comparisons)
 }

@@ -86,12 +86,13 @@ fn list_versions(snapshot: &mut Snapshot<'_>, topic: u16) -> Result<Vec<RawEvent
 }
 
 fn rules_versions(snapshot: &mut Snapshot<'_>) -> Result<Vec<RulesVersion>, VerificationError> {
-    let sql = "SELECT CASE WHEN isfinite(applies_from) THEN applies_from END, rules::text \
+    let sql = "SELECT CASE WHEN isfinite(applies_from) THEN applies_from END, rules::text, nullif(rule_set, 'live') \
          FROM gold.rule_versions ORDER BY version";
     snapshot.rows(sql, &[], |row| {
         let version = document::parse(row.try_get::<_, &str>(1)?.as_bytes())
             .map_err(|problem| unreadable("gold.rule_versions", &problem))?;
         Ok(RulesVersion {
+            shadow: row.try_get(2)?,
             epoch: 0,
             applies_from: instant_or_null(row, 0)?.unwrap_or(i64::MIN),
             rules: for_oracle(&version.rules),
