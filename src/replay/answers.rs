@@ -36,6 +36,8 @@ pub struct Round {
 /// The events that wait, and what verdicts depend on beside transactions.
 pub struct Answering {
     rules: RuleSet,
+    /// How far before a transaction any rule looks at single earlier ones, microseconds.
+    look_back: i64,
     horizon: i64,
     identity_retention: i64,
     calendar: Calendar,
@@ -60,6 +62,7 @@ impl Answering {
     pub fn new(settings: &Settings) -> Self {
         Self {
             rules: settings.rules.clone(),
+            look_back: settings.rules.look_back().farthest().max(MINUTE),
             horizon: settings.correction_horizon,
             identity_retention: settings.identity_retention,
             calendar: Calendar::new(settings.time_zone),
@@ -81,6 +84,10 @@ impl Answering {
                 self.pending.remove(source);
             }
             ViewChange::ListChange(change) => self.controls.push(ControlChange::List(change.clone())),
+            ViewChange::RulesChange(change) => {
+                self.look_back = self.look_back.max(change.version.rules.look_back().farthest());
+                self.controls.push(ControlChange::Rules(change.clone()));
+            }
             ViewChange::Watermark(time) => self.watermark = self.watermark.max(*time),
             _ => {}
         }
@@ -149,7 +156,7 @@ impl Answering {
         seen: &Seen<'_>,
     ) -> Result<Answer> {
         let new = &pending.event.transaction;
-        let look_back = self.rules.look_back().farthest().max(MINUTE);
+        let look_back = self.look_back;
         let is_final = new.event_time < pending.final_before;
         let verdict = if is_final && !new.voided {
             seen.judge.verdict(new, &seen.precedents(new, look_back, &self.calendar)?)

@@ -16,6 +16,7 @@
 //! taken out of their files at the end.
 
 mod aggregates;
+mod alerted;
 mod answers;
 mod archive;
 mod customers;
@@ -33,12 +34,15 @@ mod waiting;
 mod worker;
 
 use crate::config::Config;
+pub use alerted::{Alerted, AlertedRow, Scope, Side};
 use anyhow::{Context, Result, anyhow};
 use output::{Message, Writer};
 use results::Results;
 use stage::Stage;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use streamflow_dataflow::rules::RuleSet;
+use streamflow_dataflow::settings::Settings;
 
 /// The files to replay.
 #[derive(Clone, Debug)]
@@ -96,19 +100,58 @@ const QUEUED_MESSAGES: usize = 256;
 /// # Errors
 /// Where a file cannot be read or written. Earlier results are as they were then.
 pub fn run(config: &Config, now: i64, inputs: &Inputs, out: &Path) -> Result<Summary> {
+    let settings = config.graph_settings();
+    Ok(write(settings, config.workers, now, inputs, out, None)?.0)
+}
+
+/// Replays `inputs` with the rules of `live` and, as a shadow set from the first event on, those of `candidate`;
+/// `now` bounds event times, microseconds since 1970.
+///
+/// # Errors
+/// As [`run`].
+pub fn compare(
+    config: &Config,
+    now: i64,
+    inputs: &Inputs,
+    live: RuleSet,
+    candidate: RuleSet,
+    scope: Scope,
+) -> Result<(Summary, Alerted)> {
+    let settings = Settings { rules: live, ..config.graph_settings() };
+    let out = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let beside = Beside { candidate, alerted: Alerted::new(scope) };
+    let (summary, alerted) = write(settings, config.workers, now, inputs, out.path(), Some(beside))?;
+    Ok((summary, alerted.context("nothing was compared")?))
+}
+
+/// A set that is evaluated beside the one in force.
+struct Beside {
+    candidate: RuleSet,
+    alerted: Alerted,
+}
+
+fn write(
+    mut settings: Settings,
+    workers: usize,
+    now: i64,
+    inputs: &Inputs,
+    out: &Path,
+    beside: Option<Beside>,
+) -> Result<(Summary, Option<Alerted>)> {
     stage::check(inputs, out, &results::names())?;
     let stage = Stage::create(out)?;
-    let mut settings = config.graph_settings();
     settings.file_now = now;
-    let plan = worker::Plan::new(settings, feed::files(inputs)?, config.workers);
+    let (candidate, alerted) = beside.map(|beside| (beside.candidate, beside.alerted)).unzip();
+    let plan = worker::Plan::new(settings, feed::files(inputs)?, candidate, workers);
     let (sender, receiver) = crossbeam_channel::bounded::<Message>(QUEUED_MESSAGES);
     let (rounds_out, rounds) = crossbeam_channel::bounded(1);
-    let writer = Writer::new(Results::create(stage.path(), &plan.settings, plan.names())?, rounds_out);
+    let results = Results::create(stage.path(), &plan.settings, plan.names(), alerted)?;
+    let writer = Writer::new(results, rounds_out);
     let writing = std::thread::Builder::new()
         .name("write results".to_owned())
         .spawn(move || writer.run(&receiver))
         .context("cannot start a thread")?;
-    let timely = timely::Config::process(config.workers);
+    let timely = timely::Config::process(workers);
     let plan = Arc::new(plan);
     let channels = worker::Channels { results: sender, rounds };
     let workers = timely::execute(timely, move |worker| worker::run(worker, &plan, &channels))
@@ -122,7 +165,7 @@ pub fn run(config: &Config, now: i64, inputs: &Inputs, out: &Path) -> Result<Sum
         }
     }
     let written = writing.join().map_err(|_| anyhow!("the writer stopped"))?;
-    let summary = failure.map_or(written, Err)?;
+    let written = failure.map_or(written, Err)?;
     stage.publish()?;
-    Ok(summary)
+    Ok(written)
 }

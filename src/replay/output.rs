@@ -1,8 +1,8 @@
 //! The writer of results: one thread, everything in an order that the data alone decides.
 
-use super::Summary;
 use super::answers::Round;
 use super::results::{Epoch, Results};
+use super::{Alerted, Summary};
 use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ impl Writer {
     }
 
     /// Writes what arrives until all senders are gone.
-    pub fn run(mut self, messages: &Receiver<Message>) -> Result<Summary> {
+    pub fn run(mut self, messages: &Receiver<Message>) -> Result<(Summary, Option<Alerted>)> {
         for message in messages {
             match message {
                 Message::Changes(time, mut changes) => self.epoch(time).changes.append(&mut changes),

@@ -8,7 +8,7 @@ use super::lines::Lines;
 use super::removals::Removals;
 use super::rows::{self, SourceRow};
 use super::views::{KeyMap, Views};
-use super::{Refused, Summary};
+use super::{Alerted, Refused, Summary};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::collections::btree_map::Entry;
@@ -95,11 +95,18 @@ pub struct Results {
     answering: Answering,
     archive: Archive,
     removals: Removals,
+    /// What is compared, if anything is.
+    alerted: Option<Alerted>,
 }
 
 impl Results {
     /// Creates the files.
-    pub fn create(out: &Path, settings: &Settings, names: Vec<(PartitionId, String)>) -> Result<Self> {
+    pub fn create(
+        out: &Path,
+        settings: &Settings,
+        names: Vec<(PartitionId, String)>,
+        alerted: Option<Alerted>,
+    ) -> Result<Self> {
         for directory in [out.join("silver"), out.join("gold")] {
             std::fs::create_dir_all(&directory)
                 .with_context(|| format!("cannot create {}", directory.display()))?;
@@ -115,6 +122,7 @@ impl Results {
             answering: Answering::new(settings),
             archive: Archive::create(out, clean_transactions.path(), alerts.path())?,
             removals: Removals::default(),
+            alerted,
             clean_transactions,
             fact_transactions: Lines::create(out, "gold/fact_transactions.jsonl")?,
             alerts,
@@ -163,6 +171,9 @@ impl Results {
             let slots = self.customers.slots(batch.iter().map(|(_, settled)| *settled));
             for ((_, settled), slot) in batch.iter().zip(slots) {
                 self.write_settled(settled, slot)?;
+                if let Some(alerted) = &mut self.alerted {
+                    alerted.settle(settled);
+                }
             }
         }
         self.amend(amended)
@@ -179,13 +190,21 @@ impl Results {
                 self.removals.add(&scored.transaction.id, self.archive.remove(&entry)?);
             }
             self.summary.alerts -= u64::from(scored.verdict.alert);
+            if let Some(alerted) = &mut self.alerted {
+                alerted.retract(&scored.transaction);
+            }
         }
-        for (Amended { scored, hits, .. }, _) in amended.into_iter().filter(|(_, diff)| *diff > 0) {
+        for (amended, _) in amended.into_iter().filter(|(_, diff)| *diff > 0) {
+            let scored = &amended.scored;
             let slot = self.customers.slot(&scored.transaction.customer);
             let ShownVerdict { score, alert, .. } = scored.verdict;
+            let verdict = Verdict { score, alert, hits: amended.hits.clone(), shadows: Vec::new() };
+            if let Some(alerted) = &mut self.alerted {
+                alerted.assert(&amended, &verdict);
+            }
             let settled = Settled {
                 transaction: (*scored.transaction).clone(),
-                verdict: Verdict { score, alert, hits, shadows: Vec::new() },
+                verdict,
                 alert_changes: scored.alert_changes,
             };
             self.write_settled(&settled, slot)?;
@@ -256,7 +275,7 @@ impl Results {
     }
 
     /// Writes the views and closes all files.
-    pub fn finish(mut self) -> Result<Summary> {
+    pub fn finish(mut self) -> Result<(Summary, Option<Alerted>)> {
         for customer in self.views.customers.keys() {
             self.customers.key_of(customer);
         }
@@ -283,7 +302,12 @@ impl Results {
         }
         self.removals.apply(&self.out)?;
         self.summary.commonest = self.refused.into_values().max_by_key(|refused| refused.lines);
-        Ok(self.summary)
+        if let Some(alerted) = &mut self.alerted {
+            let stores = self.views.stores.iter();
+            alerted.categories =
+                stores.filter_map(|(id, store)| Some((id.clone(), store.category.clone()?))).collect();
+        }
+        Ok((self.summary, self.alerted))
     }
 
     fn write_dimensions(&self) -> Result<()> {

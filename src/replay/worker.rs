@@ -17,8 +17,9 @@ use streamflow_dataflow::graph::{self, Wanted};
 use streamflow_dataflow::inputs::{InputHandles, Inputs};
 use streamflow_dataflow::operators::watermark::Clock;
 use streamflow_dataflow::resume::Resume;
+use streamflow_dataflow::rules::{RuleSet, RulesChange, SetName, Version};
 use streamflow_dataflow::settings::Settings;
-use streamflow_model::{PartitionId, Record};
+use streamflow_model::{PartitionId, Record, RuleId};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Probe;
@@ -33,11 +34,16 @@ pub struct Plan {
     pub settings: Settings,
     /// All files.
     pub files: Vec<InputFile>,
+    /// A shadow set to evaluate from the first event on.
+    candidate: Option<RuleSet>,
     /// Events that wait for an answer.
     waiting: Arc<Waiting>,
     /// Workers that still have input.
     reading: AtomicUsize,
 }
+
+/// The name of the shadow set.
+const CANDIDATE: RuleId = RuleId::padded("candidate");
 
 /// The ways to the writer and back.
 pub struct Channels {
@@ -58,8 +64,14 @@ fn step_of(epoch: u64) -> u64 {
 
 impl Plan {
     /// Of a replay that has not begun.
-    pub fn new(settings: Settings, files: Vec<InputFile>, workers: usize) -> Self {
-        Self { settings, files, waiting: Arc::default(), reading: AtomicUsize::new(workers) }
+    pub fn new(
+        settings: Settings,
+        files: Vec<InputFile>,
+        candidate: Option<RuleSet>,
+        workers: usize,
+    ) -> Self {
+        let (waiting, reading) = (Arc::default(), AtomicUsize::new(workers));
+        Self { settings, files, candidate, waiting, reading }
     }
 
     /// The path of each partition's file.
@@ -121,6 +133,10 @@ pub fn run(worker: &mut Worker, plan: &Plan, channels: &Channels) -> Result<()> 
     let mut driver = Driver::new(worker, plan, channels);
     let batch = FileSettings::default();
     if driver.is_first() {
+        if let Some(candidate) = plan.candidate.clone() {
+            let (set, version) = (SetName::Shadow(CANDIDATE), Version::configured(candidate));
+            driver.inputs.rules.send(RulesChange { set, applies_from: i64::MIN, version });
+        }
         for file in plan.files.iter().filter(|file| file.role != Role::Transactions) {
             load_dimensions(driver.worker, file, &mut driver.inputs)?;
         }

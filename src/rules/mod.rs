@@ -8,6 +8,7 @@
 //!
 //! Law: what is put was checked as the graph checks it, so it becomes no dead letter.
 
+pub mod diff;
 mod put;
 mod versions;
 

@@ -1,5 +1,7 @@
 //! `streamflow rules`: versions of the rules, and changing them while the pipeline runs.
 
+mod diff;
+
 use super::configuration::ConfigArguments;
 use crate::config::Config;
 use crate::database::connect_migrated;
@@ -23,6 +25,7 @@ use streamflow_dataflow::rules::{RuleSet, SetName, Version, document};
 ///   streamflow rules --config streamflow.yaml
 ///   streamflow rules --config streamflow.yaml show > rules.json
 ///   streamflow rules --config streamflow.yaml check rules.json
+///   streamflow rules --config streamflow.yaml diff rules.json --since 7d --html diff.html
 ///   streamflow rules --config streamflow.yaml put rules.json
 ///   streamflow rules --config streamflow.yaml put rules.json --as shadow:night
 ///   streamflow rules --config streamflow.yaml activate night --author ana
@@ -54,6 +57,8 @@ enum Action {
         /// The document
         file: PathBuf,
     },
+    /// Say what a document would change: both sets of rules side by side over history
+    Diff(diff::Arguments),
     /// Make a document the version in force, of the live set or a shadow set
     Put {
         /// The document
@@ -133,6 +138,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             output::line(format_args!("{}: {rules} rules, {on} of them on", file.display()))?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Action::Diff(arguments)) => diff::run(&config, arguments),
         Some(Action::Put { file, set, wait }) => bring_in_force(&config, *set, &read(&config, file)?, wait),
         Some(Action::Activate { name, why, wait }) => {
             let shadow = last(&mut connect_migrated(&config.postgres)?, *name)?.version;
