@@ -45,6 +45,9 @@ pub struct Arguments {
     /// Also how long an event is in each operator, which slows the graph down a little
     #[arg(long)]
     operators: bool,
+    /// Also with so many shadow sets, of the live set's rules with other parameters: what each costs
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16), conflicts_with = "history")]
+    shadow_sets: u8,
     /// Directory for report.json
     #[arg(long)]
     out: Option<PathBuf>,
@@ -59,6 +62,8 @@ const HISTORY_DAYS: f64 = 30.0;
 struct Case {
     name: String,
     events: Arc<Events>,
+    /// Sets beside the live one.
+    shadows: u8,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -96,7 +101,7 @@ fn customers(arguments: &Arguments) -> String {
 
 fn cases(arguments: &Arguments) -> Result<Vec<Case>> {
     let partitions = usize::from(arguments.workers);
-    let case = |name: String, events: Events| Case { name, events: Arc::new(events) };
+    let case = |name: String, events: Events| Case { name, events: Arc::new(events), shadows: 0 };
     if let Some(input) = &arguments.input {
         let events = Events::read(input, arguments.blacklist.as_deref(), partitions)?;
         return Ok(vec![case("engine".to_owned(), events)]);
@@ -104,7 +109,14 @@ fn cases(arguments: &Arguments) -> Result<Vec<Case>> {
     let Arguments { events, customers, seed, .. } = *arguments;
     if !arguments.history {
         let shape = Shape { events, customers, days: None, seed };
-        return Ok(vec![case("engine".to_owned(), Events::generate(shape, partitions)?)]);
+        let engine = case("engine".to_owned(), Events::generate(shape, partitions)?);
+        let with = |shadows| Case {
+            name: format!("engine and shadow sets: {shadows}"),
+            events: Arc::clone(&engine.events),
+            shadows,
+        };
+        let beside: Vec<Case> = (1..=arguments.shadow_sets).map(with).collect();
+        return Ok([engine].into_iter().chain(beside).collect());
     }
     let of_length = |each: &u64| {
         let customers = u32::try_from((events / each).max(1)).unwrap_or(u32::MAX);
@@ -123,7 +135,7 @@ struct Round {
 
 fn round(case: &Case, operators: bool) -> Result<Round> {
     let started = Instant::now();
-    let outcome = in_memory::run(&case.events, operators)?;
+    let outcome = in_memory::run(&case.events, operators, case.shadows)?;
     let graph = Speed::new(&case.events, started.elapsed(), outcome.processor_time);
     let before = processor_time::of_this_thread();
     let started = Instant::now();
@@ -193,7 +205,7 @@ mod tests {
 
     fn case(shape: Shape, partitions: usize) -> Case {
         let events = Events::generate(shape, partitions).unwrap();
-        Case { name: "engine".to_owned(), events: Arc::new(events) }
+        Case { name: "engine".to_owned(), events: Arc::new(events), shadows: 1 }
     }
 
     #[test]
@@ -203,7 +215,7 @@ mod tests {
             let case = case(shape, workers);
             let alerts = one_thread::count_alerts(&case.events).unwrap();
             assert!(alerts > 10, "{alerts}");
-            assert_eq!(in_memory::run(&case.events, false).unwrap().alerts, alerts as i64);
+            assert_eq!(in_memory::run(&case.events, false, case.shadows).unwrap().alerts, alerts as i64);
         }
     }
 
@@ -222,7 +234,8 @@ mod tests {
         let again = lines.iter().map(|line| Line { place: line.place.clone(), ..*line });
         let again: Vec<_> = again.collect();
         lines.extend(again);
-        let round = round(&Case { name: String::new(), events: Arc::new(events) }, false).unwrap();
+        let round =
+            round(&Case { name: String::new(), events: Arc::new(events), shadows: 0 }, false).unwrap();
         assert!(round.run.void.unwrap().contains("alerts of the graph"));
     }
 }

@@ -17,8 +17,9 @@ use streamflow_dataflow::graph::{self, Wanted};
 use streamflow_dataflow::inputs::{InputHandles, Inputs};
 use streamflow_dataflow::operators::watermark::Clock;
 use streamflow_dataflow::resume::Resume;
+use streamflow_dataflow::rules::{Rules, RulesChange, SetName, Version};
 use streamflow_dataflow::settings::Settings;
-use streamflow_model::{PartitionId, Record, Source};
+use streamflow_model::{PartitionId, Record, RuleId, Source};
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
@@ -80,11 +81,11 @@ impl Counts {
 }
 
 /// Runs the events through the graph, on a worker for each partition. Whether it is wanted how long operators take:
-/// to log that takes time too.
-pub fn run(events: &Arc<Events>, operators: bool) -> Result<Outcome> {
+/// to log that takes time too. So many shadow sets are evaluated beside.
+pub fn run(events: &Arc<Events>, operators: bool, shadows: u8) -> Result<Outcome> {
     let events = Arc::clone(events);
     let workers = timely::Config::process(events.partitions.len());
-    let workers = timely::execute(workers, move |worker| run_worker(worker, &events, operators))
+    let workers = timely::execute(workers, move |worker| run_worker(worker, &events, operators, shadows))
         .map_err(|error| anyhow!("cannot start the workers: {error}"))?;
     let mut total = Outcome { processor_time: Some(Duration::ZERO), ..Outcome::default() };
     for outcome in workers.join() {
@@ -94,7 +95,7 @@ pub fn run(events: &Arc<Events>, operators: bool) -> Result<Outcome> {
     Ok(total)
 }
 
-fn run_worker(worker: &mut Worker, events: &Events, operators: bool) -> Result<Outcome> {
+fn run_worker(worker: &mut Worker, events: &Events, operators: bool, shadows: u8) -> Result<Outcome> {
     let before = processor_time::of_this_thread();
     let activity = operators.then(|| Activity::listen(worker));
     let mut decoding = Duration::ZERO;
@@ -106,6 +107,7 @@ fn run_worker(worker: &mut Worker, events: &Events, operators: bool) -> Result<O
         entries.for_each(|(offset, entry)| {
             inputs.dimensions.send(record(Source::new(list, offset), None, entry));
         });
+        (0..shadows).for_each(|number| inputs.rules.send(shadow(number)));
     }
     inputs.clocks.send(Clock { partition, time: i64::MIN, end: None });
     inputs.advance_to(1);
@@ -133,6 +135,18 @@ fn run_worker(worker: &mut Worker, events: &Events, operators: bool) -> Result<O
     let Counts { alerts, changes } = counts.get();
     let operators = activity.map(|activity| times(&activity, decoding)).unwrap_or_default();
     Ok(Outcome { alerts, changes, processor_time: needed, operators })
+}
+
+/// A set like the live one, with other parameters.
+fn shadow(number: u8) -> RulesChange {
+    let mut rules = Rules::default();
+    rules.velocity.limit += 1 + u32::from(number);
+    rules.high_value.multiple.0 -= 100 * u32::from(number);
+    RulesChange {
+        set: SetName::Shadow(RuleId::padded(&format!("shadow-{number}"))),
+        applies_from: i64::MIN,
+        version: Version::configured(rules.into()),
+    }
 }
 
 fn times(activity: &Activity, decoding: Duration) -> BTreeMap<String, Duration> {
