@@ -23,6 +23,7 @@ pub enum Command {
     Bench(crate::commands::bench::Arguments),
     Demo(crate::commands::demo::Arguments),
     Erase(crate::commands::erase::Arguments),
+    Explain(crate::commands::explain::Arguments),
     Generate(crate::commands::generate::Arguments),
     Maintain(crate::commands::maintain::Arguments),
     Migrate(crate::commands::migrate::Arguments),

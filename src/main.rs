@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod database;
 mod demo;
+mod explain;
 mod histogram;
 mod instant;
 mod lock;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Erase(arguments) => commands::erase::run(&arguments),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Generate(arguments) => commands::generate::run(&arguments),
         Command::Maintain(arguments) => commands::maintain::run(&arguments),
         Command::Migrate(arguments) => commands::migrate::run(&arguments),

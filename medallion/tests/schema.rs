@@ -31,6 +31,7 @@ fn roles_can_do_no_more_than_they_must() {
     for view in ["customer_profile", "fact_transactions", "dim_date", "agg_hourly_sales"] {
         attempt("streamflow_reader", &format!("SELECT * FROM gold.{view}")).unwrap();
     }
+    attempt("streamflow_reader", "SELECT gold.explain('t'), gold.explain('t', now())").unwrap();
     attempt("streamflow_reader", "SELECT streamflow.frontier(), * FROM streamflow.progress").unwrap();
     for sql in [
         "SELECT * FROM bronze.raw_transactions",
@@ -42,6 +43,8 @@ fn roles_can_do_no_more_than_they_must() {
         "INSERT INTO gold.dim_store VALUES (1, 'x')",
         "CREATE TABLE gold.mine (x int)",
         "SELECT gold.add_dates('{2050-01-01}')",
+        "SELECT streamflow.versions_of('t', now())",
+        "SELECT streamflow.causing_events('void', 't', 'c', now())",
     ] {
         assert_eq!(attempt("streamflow_reader", sql), forbidden, "{sql}");
     }

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod configuration;
 pub mod demo;
 pub mod erase;
+pub mod explain;
 pub mod generate;
 pub mod maintain;
 pub mod migrate;

@@ -39,6 +39,8 @@ mod contracts;
 mod demo;
 /// Customers who are erased: no dump finds them, and every table is still what the events give.
 mod erase;
+/// Why a transaction is alerted or not, then and now, and what would change that.
+mod explain;
 /// Files and command lines: what is there stays, and what is wrong is one line.
 mod files;
 /// Stopped and gone on with by other worker counts, a run gives what an uninterrupted one does.

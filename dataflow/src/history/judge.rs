@@ -3,8 +3,9 @@
 use super::policy::Policy;
 use crate::amendments::Precedents;
 use crate::controls::ControlChange;
-use crate::detectors::Context;
+use crate::detectors::{Context, Listing};
 use crate::rules::RuleSet;
+use crate::score;
 use crate::score::Verdict;
 use streamflow_model::{Calendar, Transaction};
 
@@ -25,12 +26,30 @@ impl Judge {
 
     /// The verdict on a transaction after `precedents`; empty for a voided one.
     pub fn verdict(&self, transaction: &Transaction, precedents: &Precedents) -> Verdict {
+        self.evaluate(transaction, precedents, |context| self.policy.verdict(context))
+    }
+
+    /// As [`Self::verdict`], under other rules, and without those of shadow sets.
+    pub fn verdict_under(
+        &self,
+        rules: &RuleSet,
+        transaction: &Transaction,
+        precedents: &Precedents,
+    ) -> Verdict {
+        self.evaluate(transaction, precedents, |context| score::verdict(rules, context))
+    }
+
+    fn evaluate(
+        &self,
+        transaction: &Transaction,
+        precedents: &Precedents,
+        verdict: impl FnOnce(&Context<'_>) -> Verdict,
+    ) -> Verdict {
         if transaction.voided {
             return Verdict::default();
         }
         let event_time = transaction.event_time;
-        let listed = [self.policy.customer(&transaction.customer), self.policy.store(&transaction.store)];
-        self.policy.verdict(&Context {
+        verdict(&Context {
             amount: transaction.amount.0,
             event_time,
             details: transaction,
@@ -39,7 +58,18 @@ impl Judge {
             earlier: precedents.sums,
             earlier_minutes: precedents.minutes,
             recent: precedents,
-            listing: listed.into_iter().flatten().find_map(|listings| listings.at(event_time)),
+            listing: self.listing(transaction),
         })
+    }
+
+    /// The live rules that apply at an event time, microseconds since 1970.
+    pub fn rules(&self, event_time: i64) -> &RuleSet {
+        self.policy.rules(event_time)
+    }
+
+    /// The list entry in force at a transaction's event time: its customer's, else its store's.
+    pub fn listing(&self, transaction: &Transaction) -> Option<Listing<'_>> {
+        let listed = [self.policy.customer(&transaction.customer), self.policy.store(&transaction.store)];
+        listed.into_iter().flatten().find_map(|listings| listings.at(transaction.event_time))
     }
 }

@@ -102,7 +102,7 @@ impl Policy {
     }
 
     /// The rules that apply at an event time.
-    fn rules(&self, event_time: i64) -> &RuleSet {
+    pub(super) fn rules(&self, event_time: i64) -> &RuleSet {
         self.rules.at(event_time).unwrap_or(&self.initial)
     }
 

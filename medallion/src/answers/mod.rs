@@ -123,7 +123,7 @@ impl Answers {
                 Case { found: found.filter(meant), pending }
             })
             .collect();
-        let controls = controls(snapshot)?;
+        let controls = controls(snapshot, None)?;
         let resume = Resume { controls, ..Resume::default() };
         let look_back = longest_look_back(&self.settings, &resume);
         let verdicts = verdicts(snapshot, &cases, &self.settings, &resume.controls, look_back)?;

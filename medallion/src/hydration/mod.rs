@@ -16,8 +16,7 @@ mod resume;
 mod transactions;
 mod views;
 
-pub(crate) use resume::controls;
-pub use resume::resume;
+pub use resume::{controls, resume};
 
 use crate::progress::Progress;
 use crate::tables::pending_events;

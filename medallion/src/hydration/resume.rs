@@ -17,8 +17,9 @@ use streamflow_model::{Entity, ListChange, ListEntry, PartitionId};
 const CONTROLS: &str = "SELECT ingested_at, version, applies_from, NULL AS kind, NULL AS id, \
          false AS removed, NULL::timestamptz AS valid_from, NULL::timestamptz AS expires_at, NULL AS reason, \
          rules::text AS rules, rule_set FROM gold.rule_versions \
+     WHERE $1::timestamptz IS NULL OR ingested_at <= $1 \
      UNION ALL SELECT ingested_at, version, applies_from, entity_kind, entity_id, removed, valid_from, expires_at, \
-         reason, NULL, NULL FROM silver.blacklist \
+         reason, NULL, NULL FROM silver.blacklist WHERE $1::timestamptz IS NULL OR ingested_at <= $1 \
      ORDER BY ingested_at, version";
 
 /// Reads it, as of `progress`, the lease just taken. `horizon` is the one of corrections, microseconds.
@@ -37,13 +38,20 @@ pub fn resume(
         held_before: held_before.unwrap_or(i64::MAX),
         watermark: progress.watermark.unwrap_or(i64::MIN),
         partitions: partitions(progress, topics),
-        controls: controls(client)?,
+        controls: controls(client, None)?,
     })
 }
 
-/// All changes of the rules and the list, in order.
-pub(crate) fn controls(client: &mut impl GenericClient) -> Result<Vec<ControlChange>, PostgresError> {
-    client.query(CONTROLS, &[])?.iter().map(control).collect()
+/// The changes of the rules and the list, in order; only those that were read by `known_at`, microseconds since
+/// 1970, if that is given.
+///
+/// # Errors
+/// As [`resume`].
+pub fn controls(
+    client: &mut impl GenericClient,
+    known_at: Option<i64>,
+) -> Result<Vec<ControlChange>, PostgresError> {
+    client.query(CONTROLS, &[&known_at.map(Instant)])?.iter().map(control).collect()
 }
 
 fn partitions(progress: &Progress, topics: &Topics) -> Vec<PartitionPosition> {
