@@ -129,12 +129,52 @@ pub struct MaintenanceSettings {
     pub alert_history_days: u32,
     /// Days for which counts of the quality checks are kept.
     pub quality_results_days: u32,
+    /// Days for which events that were not accepted are kept; `None`: for ever.
+    pub dead_letters_days: Option<u32>,
+    /// Days for which transactions and their alerts are kept; `None`: for ever.
+    pub transactions_days: Option<u32>,
 }
 
 impl MetricsSettings {
     /// The address to listen on, `None` if nothing is served.
     pub fn address(&self) -> Option<&str> {
         self.listen.as_deref().filter(|address| !address.is_empty())
+    }
+}
+
+impl MaintenanceSettings {
+    /// An amendment needs the transaction that it means, what a rule looks back to before it, and local days that
+    /// are whole. A partition that is new sets the watermark back by a day at most.
+    const BEYOND_CORRECTIONS: u32 = 3;
+
+    fn check(&self, correction_retention_days: u32) -> Result<()> {
+        let Self { raw_transactions_days: events, alert_history_days: alerts, .. } = *self;
+        let (quality, letters) = (self.quality_results_days, self.dead_letters_days);
+        // What was removed of alerts and dead letters shows in their topics, which keep a month. No restart reads a
+        // month back.
+        check_limits([
+            ("maintenance.raw_transactions_days", u64::from(events), 2, 3650),
+            ("maintenance.alert_history_days", u64::from(alerts), 30, 3650),
+            ("maintenance.quality_results_days", u64::from(quality), 2, 3650),
+            ("maintenance.dead_letters_days", u64::from(letters.unwrap_or(3650)), 30, 3650),
+            ("maintenance.transactions_days", u64::from(self.transactions_days.unwrap_or(3650)), 31, 3650),
+        ])?;
+        if alerts < events {
+            bail!(
+                "configuration: maintenance.alert_history_days = {alerts}: must not be below \
+                 maintenance.raw_transactions_days = {events}"
+            );
+        }
+        let Some(transactions) = self.transactions_days else { return Ok(()) };
+        let least = events.max(correction_retention_days.saturating_add(Self::BEYOND_CORRECTIONS));
+        if transactions < least {
+            bail!(
+                "configuration: maintenance.transactions_days = {transactions}: must not be below {least}: \
+                 maintenance.raw_transactions_days, and correction_retention_days and {} more",
+                Self::BEYOND_CORRECTIONS
+            );
+        }
+        Ok(())
     }
 }
 
@@ -220,7 +260,13 @@ impl Default for MetricsSettings {
 
 impl Default for MaintenanceSettings {
     fn default() -> Self {
-        Self { raw_transactions_days: 30, alert_history_days: 90, quality_results_days: 7 }
+        Self {
+            raw_transactions_days: 30,
+            alert_history_days: 90,
+            quality_results_days: 7,
+            dead_letters_days: None,
+            transactions_days: None,
+        }
     }
 }
 
@@ -336,16 +382,8 @@ impl Config {
             ("publisher.poll_ms", self.publisher.poll_ms, 1, 60_000),
             ("publisher.metrics_interval_ms", self.publisher.metrics_interval_ms, 1, 3_600_000),
             ("metrics.ready_within_seconds", u64::from(self.metrics.ready_within_seconds), 2, 3600),
-            ("maintenance.raw_transactions_days", u64::from(self.maintenance.raw_transactions_days), 2, 3650),
-            // What was removed of alerts shows in their topic, which keeps a month.
-            ("maintenance.alert_history_days", u64::from(self.maintenance.alert_history_days), 30, 3650),
-            ("maintenance.quality_results_days", u64::from(self.maintenance.quality_results_days), 2, 3650),
         ];
-        for (key, value, low, high) in limits {
-            if !(low..=high).contains(&value) {
-                bail!("configuration: {key} = {value}: must be {low} to {high}");
-            }
-        }
+        check_limits(limits)?;
         let (horizon, retention) = (self.correction_horizon_seconds, self.identity_retention_seconds);
         if retention < horizon {
             bail!(
@@ -353,13 +391,7 @@ impl Config {
                  correction_horizon_seconds = {horizon}"
             );
         }
-        let MaintenanceSettings { raw_transactions_days, alert_history_days, .. } = self.maintenance;
-        if alert_history_days < raw_transactions_days {
-            bail!(
-                "configuration: maintenance.alert_history_days = {alert_history_days}: must not be below \
-                 maintenance.raw_transactions_days = {raw_transactions_days}"
-            );
-        }
+        self.maintenance.check(self.correction_retention_days)?;
         if self.publisher.transactional_id.is_empty() {
             bail!("configuration: publisher.transactional_id: must not be empty");
         }
@@ -404,6 +436,16 @@ impl Config {
             ..Settings::default()
         }
     }
+}
+
+/// Fails for the first value, by its key, that is not within its limits.
+fn check_limits<const N: usize>(limits: [(&str, u64, u64, u64); N]) -> Result<()> {
+    for (key, value, low, high) in limits {
+        if !(low..=high).contains(&value) {
+            bail!("configuration: {key} = {value}: must be {low} to {high}");
+        }
+    }
+    Ok(())
 }
 
 fn read_yaml(path: &Path) -> Result<Value> {
@@ -510,6 +552,8 @@ mod tests {
             (["correction_horizon_seconds=7200"], ["identity_retention_seconds", "3600", "7200"]),
             (["maintenance.quality_results_days=0"], ["quality_results_days", "0", "2 to 3650"]),
             (["maintenance.raw_transactions_days=91"], ["alert_history_days", "90", "91"]),
+            (["maintenance.dead_letters_days=29"], ["dead_letters_days", "29", "30 to 3650"]),
+            (["maintenance.transactions_days=122"], ["transactions_days", "122", "123"]),
         ] {
             let message = load(&overrides).unwrap_err().to_string();
             assert!(!message.contains('\n'), "{message}");

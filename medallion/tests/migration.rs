@@ -29,10 +29,19 @@ struct OldDatabase {
 
 impl OldDatabase {
     fn load() -> Self {
+        Self::load_from(DUMP)
+    }
+
+    /// As if everything had happened ten months earlier.
+    fn load_older() -> Self {
+        Self::load_from(&DUMP.replace("2026-11-27", "2026-01-27").replace("20261127", "20260127"))
+    }
+
+    fn load_from(dump: &str) -> Self {
         let server = PrivatePostgres::start(&PrivateOptions::default()).unwrap();
         let mut client = connect(&server.settings()).unwrap();
         migrate(&mut client, &migrations()[..APPLIED]).unwrap();
-        client.batch_execute(DUMP).unwrap();
+        client.batch_execute(dump).unwrap();
         Self { client, _server: server }
     }
 
@@ -57,6 +66,16 @@ impl OldDatabase {
             let has_rows = comparison.rows > 0 || may_be_empty.contains(&comparison.table.as_str());
             assert!(has_rows && comparison.differing == 0, "{comparison:#?}");
         }
+    }
+
+    /// The sums of customers as a pipeline reads them back.
+    fn hydrate_customers(&mut self) -> BTreeSet<String> {
+        let (_, rows) = self.hydrate();
+        let customer = |row| match row {
+            Row::Customer(customer) => Some(format!("{customer:?}")),
+            _ => None,
+        };
+        rows.into_iter().filter_map(customer).collect()
     }
 
     fn hydrate(&mut self) -> (Progress, Vec<Row>) {
@@ -159,4 +178,44 @@ fn every_row_is_read_back() {
         _ => None,
     });
     assert_eq!(restored_with_hits.collect::<BTreeSet<_>>(), with_hits);
+}
+
+#[test]
+fn old_transactions_go_and_every_sum_stays() {
+    let mut database = OldDatabase::load_older();
+    database.migrate();
+    let later = "UPDATE streamflow.progress SET watermark = watermark + interval '60 days'";
+    database.client.batch_execute(later).unwrap();
+    let sums = SUMS.map(|sql| database.texts(sql));
+    let customers = database.hydrate_customers();
+
+    let remove = "SELECT row_count FROM streamflow.delete_old_transactions( \
+         (SELECT watermark - interval '31 days' FROM streamflow.progress), 0, 10000)";
+    let remove =
+        |database: &mut OldDatabase| -> i64 { database.client.query_one(remove, &[]).unwrap().get(0) };
+    let told = database.count("(SELECT DISTINCT transaction_id FROM gold.fraud_alert_history) AS told");
+    let all = database.count("silver.transactions");
+    assert!(told > 0 && remove(&mut database) == all - told, "those of which the history tells stay");
+    assert_eq!(
+        database.count("gold.fact_fraud_alerts f JOIN silver.transactions t USING (transaction_id)"),
+        database.count("gold.fact_fraud_alerts"),
+        "and their alerts"
+    );
+    database
+        .client
+        .batch_execute("DELETE FROM gold.fraud_alert_history; DELETE FROM bronze.raw_fraud_alerts")
+        .unwrap();
+    assert_eq!(remove(&mut database), told);
+    assert_eq!((database.count("silver.transactions"), database.count("gold.fact_fraud_alerts")), (0, 0));
+
+    assert_eq!(SUMS.map(|sql| database.texts(sql)), sums);
+    assert_eq!(database.hydrate_customers(), customers);
+    let differing = |database: &mut OldDatabase| -> Vec<String> {
+        let comparisons = against_silver(&mut database.client).unwrap();
+        comparisons.into_iter().filter(|table| table.differing > 0).map(|table| table.table).collect()
+    };
+    assert_eq!(differing(&mut database), [""; 0]);
+    let damage = "UPDATE streamflow.removed_transactions SET amount_cents = amount_cents + 1";
+    database.client.batch_execute(damage).unwrap();
+    assert_eq!(differing(&mut database), ["gold.customer_profile"]);
 }

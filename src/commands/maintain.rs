@@ -10,9 +10,11 @@ use std::process::ExitCode;
 /// Remove what is older than its retention (`maintenance.*` in the configuration), and ANALYZE.
 ///
 /// Days of bronze.raw_transactions, alert history and the counts of the quality checks go; alert changes only
-/// once they are published, which Kafka is asked for. Safe at any time, twice, or never, beside a running
-/// pipeline: it waits for nobody for longer than a fraction of a second at a time, and what somebody uses all
-/// the while stays for the next run. Needs no more than the rights of streamflow_maintainer.
+/// once they are published, which Kafka is asked for. Dead letters and transactions are kept for ever, unless
+/// maintenance.dead_letters_days and transactions_days say for how long; sums of gold stay. Safe at any time,
+/// twice, or never, beside a running pipeline: it waits for nobody for longer than a fraction of a second at a
+/// time, and what somebody uses all the while stays for the next run. Needs no more than the rights of
+/// streamflow_maintainer.
 ///
 /// Exit codes: 0 all done, or another one is at work; 1 a failure, or something is left for the next run; 2
 /// wrong arguments.

@@ -1,7 +1,8 @@
 //! Maintenance removes rows that are older than their retention, and updates the planner's statistics.
 //!
 //! ```text
-//!  days of bronze ──> alert history ──> alert changes, as far as published ──> quality counts ──> ANALYZE
+//!  days of bronze ──> alert history ──> alert changes, as far as published ──> quality counts
+//!      ──> dead letters, as far as published ──> transactions with their alerts ──> ANALYZE
 //! ```
 //!
 //! Laws: (1) Ages are counted back from the watermark, or from the clock if that is behind it: a pipeline
@@ -9,7 +10,9 @@
 //! day more than the correction horizon. (3) Alerts are removed after the events that they came from, so that
 //! a recomputation never has alerts without events. (4) Each step is a transaction of its own that also
 //! records what was removed (`streamflow.retention`), and gives way to others: no other session waits for it
-//! longer than a fraction of a second.
+//! longer than a fraction of a second. (5) Dead letters and transactions that go stay counted
+//! (`streamflow.removed_dead_letters`, `removed_transactions`): the books, the profiles and verdicts on amendments
+//! are what they would be with them.
 
 mod partitions;
 mod patience;
@@ -17,6 +20,7 @@ mod published;
 mod retention;
 mod rows;
 mod statistics;
+mod transactions;
 
 use crate::config::Config;
 use crate::database::connect_migrated;
@@ -90,7 +94,8 @@ impl Maintenance<'_> {
             self.left.push("alert history, which goes after the events that it came from".to_owned());
         }
         self.remove_rows("silver.quality_counts", retention.quality_results, 0)?;
-        Ok(())
+        self.remove_dead_letters(&retention)?;
+        self.remove_transactions(&retention)
     }
 
     /// Reports one step that is done or, in a dry run, would be.

@@ -12,6 +12,10 @@ pub struct Retention {
     pub alert_history: DateTime<Utc>,
     /// For counts of the quality checks, by the start of their window.
     pub quality_results: DateTime<Utc>,
+    /// For dead letters, by time of ingestion; `None` where all are kept.
+    pub dead_letters: Option<DateTime<Utc>>,
+    /// For transactions, by event time; `None` where all are kept. Only whole local days are removed.
+    pub transactions: Option<DateTime<Utc>>,
 }
 
 impl Retention {
@@ -23,12 +27,19 @@ impl Retention {
         // open.
         let least = TimeDelta::seconds(i64::from(config.correction_horizon_seconds)) + TimeDelta::days(1);
         let before = |days: u32| latest.checked_sub_signed(TimeDelta::days(i64::from(days)).max(least));
-        let MaintenanceSettings { raw_transactions_days, alert_history_days, quality_results_days } =
-            config.maintenance;
+        let MaintenanceSettings {
+            raw_transactions_days,
+            alert_history_days,
+            quality_results_days,
+            dead_letters_days,
+            transactions_days,
+        } = config.maintenance;
         Some(Self {
             raw_transactions: before(raw_transactions_days)?,
             alert_history: before(alert_history_days)?,
             quality_results: before(quality_results_days)?,
+            dead_letters: dead_letters_days.and_then(before),
+            transactions: transactions_days.and_then(before),
         })
     }
 }
@@ -53,6 +64,8 @@ mod tests {
             raw_transactions: at("2026-03-02T12:00:00Z"),
             alert_history: at("2026-01-01T12:00:00Z"),
             quality_results: at("2026-03-25T12:00:00Z"),
+            dead_letters: None,
+            transactions: None,
         };
         let (early, late) = ("2026-04-01T12:00:00Z", "2026-06-01T00:00:00Z");
         assert_eq!(of(Some(early), late, 3600), Some(expected), "a pipeline that stands still loses nothing");

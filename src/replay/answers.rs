@@ -169,6 +169,7 @@ impl Answering {
             sole_in_minute: seen.sole_in_minute(new),
             sole_in_hour: seen.sole_in_hour(new, &self.calendar),
             past: seen.final_past(new, is_final, pending.final_before.saturating_sub(look_back))?,
+            whole_from: i64::MIN,
             found: found.map(|found| Amended {
                 sole_in_hour: seen.sole_in_hour(&found.scored.transaction, &self.calendar),
                 scored: Scored {

@@ -73,6 +73,8 @@ mod replay;
 mod restored;
 /// Dead letters are sent again: each once, to where it came from, and marked.
 mod resubmit;
+/// Old dead letters and transactions go, and stay counted: everything else is as if they were there.
+mod retention;
 /// Each role can do what it is for, and nothing else.
 mod roles;
 mod rule_sets;

@@ -18,13 +18,18 @@ const STALE: [&str; 4] = ["--warn-behind", "1e9", "--fail-behind", "1e9"];
 
 /// Servers, schema, and `keeper`, who may do nothing but this.
 fn start(name: &str) -> Parts {
-    let parts = Parts::start(name, 2, &json!({}));
+    start_with(name, &json!({}))
+}
+
+/// As [`start`], with `more` in the configuration.
+pub fn start_with(name: &str, more: &Value) -> Parts {
+    let parts = Parts::start(name, 2, more);
     parts.connect().batch_execute("CREATE ROLE keeper LOGIN IN ROLE streamflow_maintainer").unwrap();
     parts
 }
 
 /// What it printed, on both streams, and its exit code.
-fn maintain(parts: &Parts, options: &[&str]) -> (String, i32) {
+pub fn maintain(parts: &Parts, options: &[&str]) -> (String, i32) {
     let mut maintain = as_keeper(parts, options);
     let code = maintain.wait().code().unwrap();
     (maintain.printed(), code)
@@ -37,11 +42,11 @@ fn as_keeper(parts: &Parts, options: &[&str]) -> Running {
 }
 
 /// The lines that say that something was, or would be, removed.
-fn removals(printed: &str) -> Vec<&str> {
+pub fn removals(printed: &str) -> Vec<&str> {
     printed.lines().filter(|line| line.contains("dropped") || line.contains("deleted")).collect()
 }
 
-fn set_watermark(client: &mut Client, at: &str) {
+pub fn set_watermark(client: &mut Client, at: &str) {
     client.execute("UPDATE streamflow.progress SET watermark = $1::text::timestamptz", &[&at]).unwrap();
 }
 
@@ -65,7 +70,7 @@ fn days(client: &mut Client) -> Vec<String> {
     rows.iter().map(|row| row.get::<_, String>(0).replace("bronze.raw_transactions_", "")).collect()
 }
 
-fn count(client: &mut Client, table: &str) -> i64 {
+pub fn count(client: &mut Client, table: &str) -> i64 {
     client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).unwrap().get(0)
 }
 
@@ -331,15 +336,20 @@ fn wait_for_more(client: &mut Client, run: &mut Running, more: i64) {
 }
 
 /// Every check passes, or warns, and one of them says `words`.
-fn assert_verified(parts: &Parts, options: &[&str], words: &str) {
+pub fn assert_verified(parts: &Parts, options: &[&str], words: &str) {
+    let (checks, code) = verify(parts, options);
+    assert_eq!(code, 0, "{checks:#}");
+    assert!(checks.to_string().contains(words), "{checks:#}");
+}
+
+/// What `verify` finds, and its exit code.
+pub fn verify(parts: &Parts, options: &[&str]) -> (Value, i32) {
     let config = parts.config();
     let mut arguments = vec!["verify", "--config", config.to_str().unwrap(), "--format", "json"];
     arguments.extend(STALE);
     arguments.extend(options);
     let output = command::output(&arguments);
-    let checks: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{checks:#}");
-    assert!(checks.to_string().contains(words), "{checks:#}");
+    (serde_json::from_slice(&output.stdout).unwrap(), output.status.code().unwrap())
 }
 
 #[test]
@@ -356,7 +366,13 @@ fn the_role_removes_nothing_that_is_not_old() {
         ("SELECT streamflow.detach_partition('raw_transactions_20250629', NULL)", "22023"),
         ("SELECT streamflow.drop_partition('raw_transactions_20250629', 'infinity')", "22023"),
         ("SELECT streamflow.delete_old_rows('gold.fraud_alert_history', '2025-06-30', 0, 9)", "22023"),
+        ("SELECT streamflow.delete_old_rows('bronze.dead_letters', '2025-06-30', 9, 9)", "22023"),
         ("SELECT streamflow.delete_old_rows('silver.transactions', '2025-06-01', 0, 9)", "22023"),
+        ("SELECT streamflow.delete_old_rows('silver.customers', '2025-05-01', 0, 9)", "22023"),
+        ("SELECT streamflow.delete_old_transactions('2025-06-01', 0, 9)", "22023"),
+        ("SELECT streamflow.delete_old_transactions(NULL, 0, 9)", "22023"),
+        ("SELECT streamflow.delete_dead_letters('true', 9)", "42501"),
+        ("UPDATE streamflow.removed_transactions SET alert_count = 0", "42501"),
         ("SELECT streamflow.count_old_rows('pg_authid', '2025-06-01', 0)", "22023"),
         ("SELECT streamflow.analyze_table('pg_authid')", "22023"),
         ("SELECT streamflow.note_removal('silver.transactions', 'infinity')", "42501"),

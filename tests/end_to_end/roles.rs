@@ -124,6 +124,8 @@ fn a_writer_runs_the_pipeline_and_changes_no_schema() {
         let is_given = [
             "streamflow.schema_migrations",
             "streamflow.retention",
+            "streamflow.removed_dead_letters",
+            "streamflow.removed_transactions",
             "silver.quality_checks",
             "gold.exchange_rates",
         ]
@@ -191,6 +193,8 @@ fn a_maintainer_removes_what_is_old_and_nothing_else() {
         "SELECT bronze.create_partitions('2030-01-01', '2030-01-02')",
         "SELECT * FROM streamflow.old_partitions(now() - interval '30 days')",
         "SELECT streamflow.count_old_rows('gold.fraud_alert_history', now() - interval '90 days', 0)",
+        "SELECT streamflow.count_old_rows('bronze.dead_letters', now() - interval '90 days', 0)",
+        "SELECT streamflow.count_old_rows('silver.transactions', now() - interval '200 days', 0)",
         "SELECT streamflow.analyze_table('gold.fraud_alert_history')",
         "SELECT streamflow.analyze_tables()",
     ] {

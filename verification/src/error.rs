@@ -24,6 +24,9 @@ pub enum VerificationError {
         /// Accepted events according to the books, copies included.
         accepted: i64,
     },
+    /// Maintenance has removed transactions: gold can still be checked against those that are left.
+    #[error("old transactions were removed from silver, so that it cannot be verified against bronze")]
+    Removed,
     /// A value that StreamFlow never writes; whoever wrote it can fix it.
     #[error("{table} holds what StreamFlow does not write: {problem}")]
     Unreadable {

@@ -22,6 +22,7 @@ pub mod checks;
 pub mod comparison;
 mod error;
 pub mod evidence;
+mod refused;
 mod silver;
 mod snapshot;
 mod views;
@@ -49,7 +50,8 @@ pub fn against_silver(client: &mut Client) -> Result<Vec<Comparison>, Verificati
 /// Holds all events in memory, about 2 kB each; half a million take some twenty seconds.
 ///
 /// # Errors
-/// As for [`against_silver`]; [`VerificationError::Incomplete`] where maintenance has dropped events.
+/// As for [`against_silver`]; [`VerificationError::Incomplete`] where maintenance has dropped events, and
+/// [`VerificationError::Removed`] where it has removed transactions.
 pub fn all(client: &mut Client, rules: &RuleSet) -> Result<Vec<Comparison>, VerificationError> {
     let mut snapshot = Snapshot::take(client)?;
     let mut comparisons = bronze::compare(&mut snapshot, rules)?;

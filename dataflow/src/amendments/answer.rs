@@ -25,6 +25,9 @@ pub struct Answer {
     pub sole_in_hour: bool,
     /// The customer's final transactions with the event's version in the place of the one found.
     pub past: FinalPast,
+    /// From this event time on the tables have everything that an amendment needs, microseconds since 1970; before all
+    /// event times where nothing was ever removed from them. What lies before it can no longer be amended.
+    pub whole_from: i64,
 }
 
 /// What single ones of a customer's transactions before an event time are still needed for, once they are
@@ -116,6 +119,14 @@ impl Precedents {
             self.recent.extend(is_recent.then_some(earlier));
         } else {
             self.recent_in_others.extend(is_recent.then_some(event_time));
+        }
+    }
+
+    /// Adds the sums of transactions, all of which lie before those that detectors may look back to.
+    pub fn add_sums(&mut self, sums: &Sums, in_currency: bool) {
+        self.minutes.add((*sums).into());
+        if in_currency {
+            self.sums.add_all(sums);
         }
     }
 

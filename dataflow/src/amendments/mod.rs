@@ -4,7 +4,8 @@
 //! is final on every worker, and after all earlier amendments of its customer. What it changes is a function of
 //! the events alone, for nothing else changes what is final. It revises the transaction's row, what that row
 //! contributes to every view, its customer's sums and its own alert. Verdicts on the customer's transactions
-//! from `final_before` on are those in the context of the amended past; earlier ones stay as they are.
+//! from `final_before` on are those in the context of the amended past; earlier ones stay as they are. Where the tables
+//! no longer have what it needs, it is refused.
 //!
 //! ```text
 //! identity ── pending events ──> tables ──> whoever has the tables: what they hold, as answers

@@ -342,7 +342,8 @@ impl Identity {
     }
 
     fn decide_answered(&mut self, answer: Answer, out: &mut Decided) {
-        let Answer { number, pending, found, verdict, sole_in_minute, sole_in_hour, past } = answer;
+        let Answer { number, pending, found, verdict, sole_in_minute, sole_in_hour, past, whole_from } =
+            answer;
         let Pending { event, final_before, reaches_back_to, .. } = pending;
         let transaction = &event.transaction;
         let fresh = self.known.entry_for(transaction);
@@ -359,8 +360,12 @@ impl Identity {
         if conflicts {
             return self.refuse_conflict(event, out);
         }
+        let earlier = current.map_or(i64::MAX, |current| current.event_time).min(transaction.event_time);
         let account = match decide(transaction, current, final_before) {
             Decision::Becomes(account) => account,
+            Decision::Amends if earlier < whole_from => {
+                return self.refuse_removed(event, earlier, whole_from, out);
+            }
             Decision::Amends if transaction.voided => Account::Voiding,
             Decision::Amends => Account::Correcting,
             Decision::NoEffect(account) => return self.ignore(event, Some(final_before), account, out),
@@ -443,6 +448,11 @@ impl Identity {
 
     fn refuse_late(&mut self, event: AdmittedEvent, final_before: i64, out: &mut Decided) {
         let message = too_late(event.transaction.event_time, final_before);
+        self.refuse(event, Reason::TooLate, message, out);
+    }
+
+    fn refuse_removed(&mut self, event: AdmittedEvent, event_time: i64, whole_from: i64, out: &mut Decided) {
+        let message = format!("{}, before which transactions are removed", too_late(event_time, whole_from));
         self.refuse(event, Reason::TooLate, message, out);
     }
 

@@ -113,6 +113,7 @@ impl Silver {
             sole_in_minute: in_minute(new),
             sole_in_hour: in_hour(new),
             past: final_past(&past),
+            whole_from: i64::MIN,
             found: found.filter(|found| !leaves_out(pending) || is_final(&found.transaction)).map(|found| {
                 Amended {
                     sole_in_hour: in_hour(&found.transaction),

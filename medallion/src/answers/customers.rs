@@ -24,8 +24,9 @@ const PLACES: &str = "SELECT place.at, place.latitude, place.longitude, place.id
          ORDER BY t.transaction_at DESC, t.transaction_id DESC LIMIT 1) AS place ON true \
      ORDER BY n.number";
 
-/// What there is in each currency of each case: those in which the customer has a profile, which are few.
-const PASTS: &str = "SELECT n.number, p.currency, first.at, last.at, \
+/// What there is in each currency of each case, also of what maintenance has removed: those in which the customer has a
+/// profile, which are few.
+const PASTS: &str = "SELECT n.number, p.currency, least(first.at, r.first_seen), greatest(last.at, r.last_seen), \
          ARRAY(SELECT (extract(epoch FROM t.transaction_at) * 1000000)::int8 FROM silver.transactions AS t \
              WHERE t.customer_key = c.customer_key AND t.currency = p.currency AND NOT t.voided \
              AND t.transaction_at < n.final_before \
@@ -40,14 +41,16 @@ const PASTS: &str = "SELECT n.number, p.currency, first.at, last.at, \
          AS n (number, customer, final_before, replaced) \
      JOIN gold.dim_customer AS c ON c.customer_id = n.customer \
      JOIN gold.customer_totals AS p ON p.customer_key = c.customer_key \
-     CROSS JOIN LATERAL (SELECT t.transaction_at AS at FROM silver.transactions AS t \
+     LEFT JOIN streamflow.removed_transactions AS r ON r.customer_key = p.customer_key AND r.currency = p.currency \
+     LEFT JOIN LATERAL (SELECT t.transaction_at AS at FROM silver.transactions AS t \
          WHERE t.customer_key = c.customer_key AND t.currency = p.currency AND NOT t.voided \
          AND t.transaction_at < n.final_before AND t.transaction_id IS DISTINCT FROM n.replaced \
-         ORDER BY t.transaction_at LIMIT 1) AS first \
-     CROSS JOIN LATERAL (SELECT t.transaction_at AS at FROM silver.transactions AS t \
+         ORDER BY t.transaction_at LIMIT 1) AS first ON true \
+     LEFT JOIN LATERAL (SELECT t.transaction_at AS at FROM silver.transactions AS t \
          WHERE t.customer_key = c.customer_key AND t.currency = p.currency AND NOT t.voided \
          AND t.transaction_at < n.final_before AND t.transaction_id IS DISTINCT FROM n.replaced \
-         ORDER BY t.transaction_at DESC LIMIT 1) AS last";
+         ORDER BY t.transaction_at DESC LIMIT 1) AS last ON true \
+     WHERE first.at IS NOT NULL OR r.first_seen IS NOT NULL";
 
 const SOLE: &str = "SELECT n.number, \
          NOT EXISTS (SELECT FROM silver.transactions AS t WHERE t.customer_key = c.customer_key AND NOT t.voided \

@@ -8,12 +8,14 @@
 //! streamflow.pending_events ──(the first of each customer)──┐
 //! silver.transactions, gold.fact_fraud_alerts ── the version found ─────────┼──> Answer
 //!          `` ── what is final of the customer, what precedes the version ──┤
-//! gold.rule_versions, silver.blacklist ── the verdict on a corrected one ─────┘
+//! gold.rule_versions, silver.blacklist ── the verdict on a corrected one ─────┤
+//! streamflow.removed_transactions ── what maintenance has removed before it ──┘
 //! ```
 
 mod customers;
 mod found;
 mod precedents;
+mod removed;
 
 use crate::hydration::{controls, longest_look_back};
 use crate::tables::pending_events;
@@ -22,6 +24,7 @@ use customers::{Spot, final_pasts, sole};
 use found::found;
 use postgres::{Client, IsolationLevel, Transaction as Snapshot};
 use precedents::verdicts;
+use removed::first_kept;
 use std::sync::Arc;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::amendments::{Answer, Pending, answerable};
@@ -126,6 +129,7 @@ impl Answers {
         let controls = controls(snapshot, None)?;
         let resume = Resume { controls, ..Resume::default() };
         let look_back = longest_look_back(&self.settings, &resume);
+        let whole_from = first_kept(snapshot)?.saturating_add(look_back);
         let verdicts = verdicts(snapshot, &cases, &self.settings, &resume.controls, look_back)?;
         let pasts = final_pasts(snapshot, &cases, look_back)?;
         let spots = |of: fn(&Case) -> Option<&streamflow_model::Transaction>| {
@@ -148,6 +152,7 @@ impl Answers {
             sole_in_minute: new.in_minute,
             sole_in_hour: new.in_hour,
             past,
+            whole_from,
         });
         Ok(answers.collect())
     }

@@ -1,6 +1,7 @@
 //! Verdicts on corrected versions of final transactions, in the context of what precedes them.
 
 use super::Case;
+use super::removed::{Removed, removed};
 use crate::encoding::Instant;
 use postgres::Transaction as Snapshot;
 use postgres::fallible_iterator::FallibleIterator;
@@ -44,7 +45,8 @@ pub(super) fn verdicts(
     cases.iter().map(verdict).collect()
 }
 
-/// Reads what precedes a version, row by row: all of it counts in the sums.
+/// Reads what precedes a version, row by row, and the sums of what was removed: all of it counts in the sums. What was
+/// removed precedes every version that can be amended.
 fn precedents(
     snapshot: &mut Snapshot<'_>,
     case: &Case,
@@ -56,9 +58,12 @@ fn precedents(
     let replaced = case.replaced();
     let currency = new.currency.as_str();
     let parameters: [&(dyn ToSql + Sync); 5] = [&customer, &event_time, &id, &replaced, &currency];
+    let mut precedents = Precedents::default();
+    for Removed { in_currency, sums } in removed(snapshot, customer, currency)? {
+        precedents.add_sums(&sums, in_currency);
+    }
     let mut rows = snapshot.query_raw(EARLIER, parameters)?;
     let kept_from = new.event_time.saturating_sub(look_back);
-    let mut precedents = Precedents::default();
     while let Some(row) = rows.next()? {
         let (event_time, cents) = (row.try_get::<_, Instant>(0)?.0, row.try_get(1)?);
         let earlier = EarlierTransaction { event_time, cents };

@@ -45,14 +45,17 @@ impl Hydration<'_> {
     }
 }
 
-/// Only of customers and currencies with transactions on both sides of the line it has to be looked for.
+/// Only of customers and currencies with transactions on both sides of the line it has to be looked for: among those that
+/// are there, and those that maintenance has removed.
 fn last_folded(line: &str) -> String {
     format!(
         "CASE WHEN t.last_seen < {line} THEN t.last_seen WHEN t.first_seen < {line} THEN \
-             (SELECT s.transaction_at FROM silver.transactions AS s \
+             greatest((SELECT s.transaction_at FROM silver.transactions AS s \
               WHERE s.customer_key = t.customer_key AND s.currency = t.currency AND s.transaction_at < {line} \
                   AND NOT s.voided \
-              ORDER BY s.transaction_at DESC LIMIT 1) END"
+              ORDER BY s.transaction_at DESC LIMIT 1), \
+             (SELECT r.last_seen FROM streamflow.removed_transactions AS r \
+              WHERE r.customer_key = t.customer_key AND r.currency = t.currency)) END"
     )
 }
 

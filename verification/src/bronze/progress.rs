@@ -2,6 +2,7 @@
 
 use crate::comparison::{self, Comparison};
 use crate::error::VerificationError;
+use crate::refused::REFUSED;
 use crate::snapshot::{Snapshot, text};
 use std::collections::BTreeMap;
 use streamflow_medallion::{Progress, Topics};
@@ -11,10 +12,11 @@ use streamflow_oracle::Expected;
 /// Events by topic and account.
 type Books = BTreeMap<(String, String), i64>;
 
-/// Checks whether rows may be missing because maintenance has dropped old ones: it keeps 30 days.
+/// Checks whether rows may be missing because maintenance has dropped old ones: of events it keeps 30 days, of
+/// transactions what it is told to.
 ///
 /// # Errors
-/// [`VerificationError::Incomplete`].
+/// [`VerificationError::Incomplete`], [`VerificationError::Removed`].
 pub(super) fn require_all_events(
     snapshot: &mut Snapshot<'_>,
     progress: &Progress,
@@ -22,18 +24,22 @@ pub(super) fn require_all_events(
     let accounts = progress.books.values().flatten();
     let accepted = accounts.filter(|(account, _)| Account::names_transactions(account));
     let accepted = accepted.map(|(_, events)| events).sum();
-    let sql = "SELECT count(*), streamflow.kept_from('bronze.raw_transactions') > '-infinity' \
+    let sql = "SELECT count(*), streamflow.kept_from('bronze.raw_transactions') > '-infinity', \
+             streamflow.kept_from('silver.transactions') > '-infinity' \
          FROM bronze.raw_transactions";
     let row = snapshot.row(sql, &[])?;
     let held: i64 = row.try_get(0)?;
     if held < accepted && row.try_get(1)? {
         return Err(VerificationError::Incomplete { held, accepted });
     }
+    if row.try_get(2)? {
+        return Err(VerificationError::Removed);
+    }
     Ok(())
 }
 
 /// Checks that read is the sum of all other accounts, that accepted ones are as many as the oracle counts,
-/// and refused ones as many as `bronze.dead_letters` has.
+/// and refused ones as many as `bronze.dead_letters` has and had.
 pub(super) fn compare_books(
     snapshot: &mut Snapshot<'_>,
     topics: &Topics,
@@ -46,9 +52,8 @@ pub(super) fn compare_books(
             expected.insert((topics.name(*topic).to_owned(), account.clone()), *events);
         }
     }
-    let sql = "SELECT source_topic, reason, count(*) FROM bronze.dead_letters GROUP BY 1, 2";
     let refused: Books =
-        snapshot.rows(sql, &[], |row| Ok(((text(row, 0)?, text(row, 1)?), row.try_get(2)?)))?;
+        snapshot.rows(REFUSED, &[], |row| Ok(((text(row, 0)?, text(row, 1)?), row.try_get(2)?)))?;
     expected.extend(refused);
     let accounts = progress.books.iter().flat_map(|(topic, accounts)| {
         accounts.iter().map(|(account, events)| ((topic.clone(), account.clone()), *events))

@@ -26,7 +26,7 @@ struct Declared {
 }
 
 /// Foreign keys that the writer guarantees without a declaration. Null refers to nothing.
-const KEPT: [(&str, &str, &str); 12] = [
+const KEPT: [(&str, &str, &str); 13] = [
     ("silver.transactions", "customer_key", "gold.dim_customer"),
     ("silver.transactions", "store_key", "gold.dim_store"),
     ("silver.transactions", "product_key", "gold.dim_product"),
@@ -39,6 +39,7 @@ const KEPT: [(&str, &str, &str); 12] = [
     ("gold.fraud_alert_history", "transaction_id", "silver.transactions"),
     ("gold.customer_totals", "customer_key", "gold.dim_customer"),
     ("streamflow.emptied_windows", "store_key", "gold.dim_store"),
+    ("streamflow.removed_transactions", "customer_key", "gold.dim_customer"),
 ];
 
 const DECLARED: &str = "SELECT quote_ident(s.nspname) || '.' || quote_ident(t.relname), \

@@ -77,10 +77,12 @@ pub fn in_bronze(
     before: &Ranges,
 ) -> Result<InBronze, VerificationError> {
     let (mut rows, mut empty, mut undecided, mut cases) = (0, 0, 0, Cases::default());
+    let mut is_whole = true;
     for (partition, next) in committed {
         let earliest = before.get(partition).map_or(0, |range| range.earliest);
         let window =
             OffsetRange { earliest: kept_from(snapshot, topic, *partition, earliest)?, latest: *next };
+        is_whole &= window.earliest == earliest;
         let held = held(snapshot, topic, *partition, window)?;
         rows += held.rows;
         if held.beyond > 0 {
@@ -111,7 +113,7 @@ pub fn in_bronze(
             }
         }
     }
-    let empty_if_known = (undecided == 0 && cases.count == 0).then_some(empty);
+    let empty_if_known = (is_whole && undecided == 0 && cases.count == 0).then_some(empty);
     let check = outcome(rows, empty, undecided, cases).of(format!("events of {topic}"));
     Ok(InBronze { check, empty: empty_if_known })
 }
@@ -138,18 +140,21 @@ fn outcome(rows: i64, empty: u64, undecided: u64, cases: Cases) -> Outcome {
 }
 
 /// The offset from which bronze must be complete: Kafka's first, or bronze's first if maintenance has removed
-/// days.
+/// days, or the one after the last dead letter that it has removed.
 fn kept_from(
     snapshot: &mut Snapshot<'_>,
     topic: &str,
     partition: u16,
     earliest: u64,
 ) -> Result<u64, VerificationError> {
-    let sql = "SELECT source_offset FROM bronze.raw_transactions WHERE source_topic = $1 AND source_partition = $2 \
-             AND streamflow.kept_from('bronze.raw_transactions') > '-infinity' \
-         ORDER BY source_partition, source_offset LIMIT 1";
-    let first: Vec<i64> = snapshot.rows(sql, &[&topic, &i32::from(partition)], |row| Ok(row.try_get(0)?))?;
-    Ok(earliest.max(first.first().copied().map_or(Ok(0), u64::try_from)?))
+    let sql = "SELECT greatest(0, \
+             (SELECT source_offset FROM bronze.raw_transactions WHERE source_topic = $1 AND source_partition = $2 \
+                  AND streamflow.kept_from('bronze.raw_transactions') > '-infinity' \
+              ORDER BY source_partition, source_offset LIMIT 1), \
+             (SELECT max(next_offset) FROM streamflow.removed_dead_letters \
+              WHERE source_topic = $1 AND source_partition = $2))";
+    let row = snapshot.row(sql, &[&topic, &i32::from(partition)])?;
+    Ok(earliest.max(u64::try_from(row.try_get::<_, i64>(0)?)?))
 }
 
 fn held(

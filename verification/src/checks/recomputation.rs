@@ -11,12 +11,12 @@ pub(super) fn checks(comparisons: Vec<Comparison>) -> Vec<Check> {
     comparisons.into_iter().map(check).collect()
 }
 
-/// One check for each table; a warning where maintenance has dropped events.
+/// One check for each table; a warning where maintenance has dropped events or transactions.
 pub(super) fn checks_if_complete(
     comparisons: Result<Vec<Comparison>, VerificationError>,
 ) -> Result<Vec<Check>, VerificationError> {
     match comparisons {
-        Err(error @ VerificationError::Incomplete { .. }) => {
+        Err(error @ (VerificationError::Incomplete { .. } | VerificationError::Removed)) => {
             let advice = "nothing to do: what is from silver is checked without --from-bronze";
             Ok(vec![Outcome::warn(error.to_string(), advice).of("recomputation from bronze")])
         }

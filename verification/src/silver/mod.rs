@@ -1,7 +1,8 @@
 //! Compares gold with its recomputation from silver in plain SQL.
 //!
 //! Every query starts from the stored transactions (or from the outbox, for the history of alerts) and shares
-//! nothing with the code that maintains the tables: averages come from `avg`, days from the time zone.
+//! nothing with the code that maintains the tables: days come from the time zone, averages from what is averaged. What
+//! maintenance has removed is in sums of its own.
 
 mod queries;
 mod sample;

@@ -1,8 +1,10 @@
 //! What each table should hold: the catalogue of comparisons.
 //!
 //! A query reads `{transactions}`, those of `silver.transactions` that are not voided, and `{filter}` selects
-//! the rows of the table that are compared: all of them, or those of the keys in `$1`.
+//! the rows of the table that are compared: all of them, or those of the keys in `$1`. Days, hours and minutes of which
+//! maintenance has removed the transactions are not compared; it removes whole local days.
 
+use crate::refused::REFUSED;
 use crate::views::conditions;
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -36,7 +38,13 @@ pub(super) struct Query {
 impl Query {
     /// Stored and expected, of all rows.
     pub(super) fn all(&self) -> (String, String) {
-        self.of("true", "(SELECT * FROM silver.transactions WHERE NOT voided) AS transactions")
+        let Whole { rows, transactions } = self.by.map(By::whole).unwrap_or_default();
+        self.of(
+            rows,
+            &format!(
+                "(SELECT * FROM silver.transactions WHERE NOT voided AND {transactions}) AS transactions"
+            ),
+        )
     }
 
     /// Stored and expected, of the rows of the keys, days or instants in `$1`.
@@ -47,26 +55,59 @@ impl Query {
             By::Hours => ("hour_timestamp", "date_trunc('hour', time, streamflow.time_zone())", "1 hour"),
             By::Minutes => ("window_start", "date_trunc('minute', time)", "1 minute"),
         };
+        let Whole { rows, transactions } = by.whole();
         if start.is_empty() {
-            let filter = format!("{column} = ANY ($1)");
+            let keys = format!("{column} = ANY ($1)");
             return self.of(
-                &filter,
-                &format!("(SELECT * FROM silver.transactions WHERE NOT voided AND {filter}) AS transactions"),
+                &format!("{keys} AND {rows}"),
+                &format!(
+                    "(SELECT * FROM silver.transactions WHERE NOT voided AND {keys} AND {transactions}) AS transactions"
+                ),
             );
         }
         let starts = format!("SELECT DISTINCT {start} AS start FROM unnest($1::timestamptz[]) AS time");
         self.of(
-            &format!("{column} IN ({starts})"),
+            &format!("{column} IN ({starts}) AND {rows}"),
             &format!(
                 "(SELECT t.* FROM ({starts}) AS starts JOIN silver.transactions AS t \
                      ON t.transaction_at >= start AND t.transaction_at < start + interval '{length}' \
-                     WHERE NOT t.voided) AS transactions"
+                     WHERE NOT t.voided AND {transactions}) AS transactions"
             ),
         )
     }
 
     fn of(&self, filter: &str, transactions: &str) -> (String, String) {
-        (self.stored.replace("{filter}", filter), self.expected.replace("{transactions}", transactions))
+        let expected = self.expected.replace("{transactions}", transactions).replace("{filter}", filter);
+        (self.stored.replace("{filter}", filter), expected)
+    }
+}
+
+/// Conditions, SQL, for what is compared of a table: buckets whose transactions are all there.
+struct Whole {
+    rows: &'static str,
+    transactions: &'static str,
+}
+
+impl Default for Whole {
+    fn default() -> Self {
+        Self { rows: "true", transactions: "true" }
+    }
+}
+
+impl By {
+    fn whole(self) -> Whole {
+        let rows = match self {
+            // What was removed of a customer is in sums that are added.
+            Self::Customers => return Whole::default(),
+            Self::Days => {
+                "date_key NOT IN (SELECT date_key FROM gold.dim_date WHERE full_date < \
+                     (SELECT (streamflow.kept_from('silver.transactions') AT TIME ZONE streamflow.time_zone())::date))"
+            }
+            Self::Hours => "hour_timestamp >= (SELECT streamflow.kept_from('silver.transactions'))",
+            Self::Minutes => "window_start >= (SELECT streamflow.kept_from('silver.transactions'))",
+        };
+        let transactions = "transaction_at >= (SELECT streamflow.kept_from('silver.transactions'))";
+        Whole { rows, transactions }
     }
 }
 
@@ -142,13 +183,23 @@ const CUSTOMER_PROFILE: Query = Query {
     stored: Cow::Borrowed(
         "SELECT customer_id, currency, transaction_count, total_amount, avg_amount, first_seen, last_seen, hour_mean, hour_std, alert_count, minute_sum, minute_square_sum FROM gold.customer_profile WHERE {filter}",
     ),
-    expected: "SELECT c.customer_id, currency, count(*), sum(amount_cents) / 100, round(avg(amount_cents) / 100, 2), \
-             min(transaction_at), max(transaction_at), round(avg(minute) / 60, 2), \
-             round(sqrt(var_samp(minute)) / 60, 2), count(*) FILTER (WHERE is_fraud), \
-             sum(minute)::bigint, sum(minute * minute)::bigint \
-         FROM (SELECT *, (extract(hour FROM local) * 60 + extract(minute FROM local))::bigint AS minute \
-               FROM (SELECT *, transaction_at AT TIME ZONE (SELECT streamflow.time_zone()) AS local \
-                     FROM {transactions}) AS l) AS t \
+    expected: "SELECT c.customer_id, currency, sum(number)::bigint, sum(cents) / 100, \
+             round(sum(cents) / sum(number) / 100, 2), min(first_at), max(last_at), \
+             round(sum(minutes) / sum(number) / 60, 2), \
+             CASE WHEN sum(number) > 1 THEN \
+                 round(sqrt((sum(number) * sum(squares) - sum(minutes) * sum(minutes)) \
+                     / (sum(number) * (sum(number) - 1))) / 60, 2) END, \
+             sum(alerts)::bigint, sum(minutes)::bigint, sum(squares)::bigint \
+         FROM (SELECT customer_key, currency, 1::bigint AS number, amount_cents::numeric AS cents, \
+                   transaction_at AS first_at, transaction_at AS last_at, minute AS minutes, \
+                   minute * minute AS squares, is_fraud::integer::bigint AS alerts \
+               FROM (SELECT *, (extract(hour FROM local) * 60 + extract(minute FROM local))::bigint AS minute \
+                     FROM (SELECT *, transaction_at AT TIME ZONE (SELECT streamflow.time_zone()) AS local \
+                           FROM {transactions}) AS l) AS m \
+               UNION ALL \
+               SELECT customer_key, currency, transaction_count, amount_cents, first_seen, last_seen, minute_sum, \
+                   minute_square_sum, alert_count \
+               FROM streamflow.removed_transactions WHERE {filter}) AS t \
          JOIN gold.dim_customer AS c ON c.customer_key = t.customer_key \
          GROUP BY c.customer_id, currency",
 };
@@ -225,7 +276,7 @@ const BOOKS: Query = Query {
          FROM streamflow.books GROUP BY topic",
 };
 
-/// Every event that is no dead letter is in bronze; only while maintenance has dropped nothing.
+/// Every event that is no dead letter is in bronze; only while maintenance has dropped nothing of it.
 const RECEIVED: Query = Query {
     table: "bronze.raw_transactions",
     by: None,
@@ -241,9 +292,7 @@ const RECEIVED: Query = Query {
 const DEAD_LETTERS: Query = Query {
     table: "bronze.dead_letters",
     by: None,
-    stored: Cow::Borrowed(
-        "SELECT source_topic AS topic, reason, count(*) AS events FROM bronze.dead_letters GROUP BY 1, 2",
-    ),
+    stored: Cow::Borrowed(REFUSED),
     expected: "SELECT topic, account, events FROM streamflow.books \
          WHERE account NOT IN \
                  ('read', 'new', 'correcting', 'voiding', 'duplicate', 'superseded', 'reference', 'pending', 'skipped') \
