@@ -6,14 +6,14 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::PostgresError;
 use super::settings::{PostgresSettings, TlsMode};
+use crate::certificates::{OTHER_KEY, Problem, chain, private_key, refused, roots};
 
 /// Encrypts and verifies as the settings say, with the certificates and the key as they are now; `None` where
 /// they say not to.
@@ -30,61 +30,30 @@ pub(super) fn connector(settings: &PostgresSettings) -> Result<Option<MakeRustls
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
         TlsMode::VerifyCa => {
-            let verifier = Lenient { provider, roots: Some(roots(ca_file)?) };
+            let verifier = Lenient { provider, roots: Some(roots(ca_file).map_err(in_settings)?) };
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
-        TlsMode::VerifyFull => builder.with_root_certificates(roots(ca_file)?),
+        TlsMode::VerifyFull => builder.with_root_certificates(roots(ca_file).map_err(in_settings)?),
     };
     let config = match (&settings.tls_cert_file, &settings.tls_key_file) {
-        (Some(chain), Some(key)) => {
-            builder.with_client_auth_cert(certificates("tls_cert_file", chain)?, private_key(key)?).map_err(
-                |_| refused("tls_key_file", key, "is not the key to the certificate in `tls_cert_file`"),
-            )?
+        (Some(cert_file), Some(key_file)) => {
+            let chain = chain(cert_file).map_err(in_settings)?;
+            let key = private_key(key_file).map_err(in_settings)?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|_| in_settings(refused("tls_key_file", key_file, OTHER_KEY)))?
         }
         _ => builder.with_no_client_auth(),
     };
     Ok(Some(MakeRustlsConnect::new(config)))
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, PostgresError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates("tls_ca_file", file)? {
-        roots
-            .add(certificate)
-            .map_err(|_| refused("tls_ca_file", file, "holds a certificate that is damaged"))?;
-    }
-    Ok(roots)
-}
-
-/// The certificates of a PEM file, at least one.
-fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, PostgresError> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
-    match read {
-        Ok(certificates) if certificates.is_empty() => Err(refused(key, file, "holds no certificate")),
-        read => read.map_err(|error| refused(key, file, &unreadable(&error))),
-    }
-}
-
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PostgresError> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| match error {
-        pem::Error::NoItemsFound => refused("tls_key_file", file, "holds no key, or only an encrypted one"),
-        error => refused("tls_key_file", file, &unreadable(&error)),
-    })
-}
-
-fn unreadable(error: &pem::Error) -> String {
-    match error {
-        pem::Error::Io(error) => error.to_string(),
-        _ => "is not in PEM".to_owned(),
-    }
-}
-
-fn refused(key: &'static str, file: &Path, what: &str) -> PostgresError {
-    problem(key, format!("`{}`: {what}", file.display()))
-}
-
 fn problem(key: &'static str, problem: String) -> PostgresError {
     PostgresError::Settings { key, problem }
+}
+
+fn in_settings((key, what): Problem) -> PostgresError {
+    problem(key, what)
 }
 
 /// Asks for no name in the certificate, and only where there are roots for a chain to one of them; but insists
