@@ -554,6 +554,8 @@ mod tests {
             (["maintenance.raw_transactions_days=91"], ["alert_history_days", "90", "91"]),
             (["maintenance.dead_letters_days=29"], ["dead_letters_days", "29", "30 to 3650"]),
             (["maintenance.transactions_days=122"], ["transactions_days", "122", "123"]),
+            (["cluster.tls_ca_file=ca.crt"], ["cluster.tls_key_file", "tls_cert_file", "or none"]),
+            (["cluster.tls_name=worker"], ["cluster.tls_name", "no effect", "tls_cert_file"]),
         ] {
             let message = load(&overrides).unwrap_err().to_string();
             assert!(!message.contains('\n'), "{message}");

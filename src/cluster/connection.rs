@@ -1,23 +1,45 @@
-//! A connection to another process. What it waits for may have a deadline.
+//! A connection to another process: encrypted where the configuration says so.
 
+use super::session::Session;
+use super::wire::Wire;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 /// A connection whose reads and writes wait: together until a deadline, if it has one.
 pub struct Connection {
-    socket: TcpStream,
-    until: Option<Instant>,
+    wire: Wire,
+    /// By which what is sent is encrypted; `None` where it is sent as it is.
+    session: Option<Arc<Session>>,
+}
+
+/// What has arrived over a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Arrived {
+    Nothing,
+    Something,
+    /// The other side has closed the connection, or it is broken.
+    End,
 }
 
 impl Connection {
-    /// With a deadline for all that is read and written.
+    /// With a deadline for all that is read and written. Not encrypted.
     ///
     /// # Errors
     /// The connection is gone.
     pub fn new(socket: TcpStream, until: Instant) -> io::Result<Self> {
-        socket.set_nonblocking(false)?;
-        Ok(Self { socket, until: Some(until) })
+        Ok(Self { wire: Wire::new(socket, until)?, session: None })
+    }
+
+    /// Encrypts all that follows, once both sides have proved themselves as `machine` asks.
+    ///
+    /// # Errors
+    /// The connection is gone, or one of both sides refuses the other: then the kind is
+    /// [`ErrorKind::InvalidData`].
+    pub fn encrypt(&mut self, machine: rustls::Connection) -> io::Result<()> {
+        self.session = Some(Arc::new(Session::begin(machine, &mut self.wire)?));
+        Ok(())
     }
 
     /// Gives it another deadline, or none.
@@ -25,14 +47,12 @@ impl Connection {
     /// # Errors
     /// The connection is gone.
     pub fn limit(&mut self, until: Option<Instant>) -> io::Result<()> {
-        self.until = until;
-        self.socket.set_read_timeout(None)?;
-        self.socket.set_write_timeout(None)
+        self.wire.limit(until)
     }
 
     /// What it runs over; what is to be read or written goes through the connection.
     pub fn socket(&self) -> &TcpStream {
-        &self.socket
+        self.wire.socket()
     }
 
     /// A second handle, with which another thread can write while this one reads.
@@ -40,70 +60,47 @@ impl Connection {
     /// # Errors
     /// There are too many open files.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { socket: self.socket.try_clone()?, until: self.until })
+        Ok(Self { wire: self.wire.try_clone()?, session: self.session.clone() })
     }
 
-    /// How long the next step may take; `None` is for ever.
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let Some(until) = self.until else { return Ok(None) };
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(late()) } else { Ok(Some(left)) }
+    /// Neither waits nor reads what has arrived.
+    pub fn look(&self) -> Arrived {
+        let socket = self.socket();
+        if socket.set_nonblocking(true).is_err() {
+            return Arrived::End;
+        }
+        let arrived = match &self.session {
+            Some(session) => session.peek(socket),
+            None => socket.peek(&mut [0]),
+        };
+        let arrived = match arrived {
+            Ok(0) => Arrived::End,
+            Ok(_) => Arrived::Something,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Arrived::Nothing,
+            Err(_) => Arrived::End,
+        };
+        if socket.set_nonblocking(false).is_err() { Arrived::End } else { arrived }
     }
-}
-
-fn late() -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, "it does not answer in time")
-}
-
-/// The system's word for a limit that has passed is another.
-fn in_time<T>(outcome: io::Result<T>, has_deadline: bool) -> io::Result<T> {
-    outcome
-        .map_err(|error| if has_deadline && error.kind() == ErrorKind::WouldBlock { late() } else { error })
 }
 
 impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.left()?;
-        if left.is_some() {
-            self.socket.set_read_timeout(left)?;
+        match &self.session {
+            Some(session) => session.read(&mut self.wire, buffer),
+            None => self.wire.read(buffer),
         }
-        in_time(self.socket.read(buffer), left.is_some())
     }
 }
 
 impl Write for Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let left = self.left()?;
-        if left.is_some() {
-            self.socket.set_write_timeout(left)?;
+        match &self.session {
+            Some(session) => session.write(&mut self.wire, bytes),
+            None => self.wire.write(bytes),
         }
-        in_time(self.socket.write(bytes), left.is_some())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::TcpListener;
-
-    #[test]
-    fn the_deadline_is_one_for_all_that_is_read() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut slow = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let until = Instant::now() + Duration::from_secs(1);
-        let mut connection = Connection::new(listener.accept().unwrap().0, until).unwrap();
-        // Each byte comes in time; all of them do not.
-        std::thread::spawn(move || {
-            while slow.write_all(&[0]).is_ok() {
-                std::thread::sleep(Duration::from_millis(200));
-            }
-        });
-        let error = connection.read_exact(&mut [0; 100]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert!(Instant::now() >= until);
+        self.wire.flush()
     }
 }

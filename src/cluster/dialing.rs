@@ -3,6 +3,7 @@
 use super::challenge::{Challenge, NOT_PROVED, Side};
 use super::connection::Connection;
 use super::credentials::Credentials;
+use super::encryption::Encryption;
 use super::greeting::{Answer, Greeting};
 use super::reception::GREETING_TIMEOUT;
 use super::site::Site;
@@ -30,6 +31,7 @@ pub struct Call {
     address: String,
     greeting: Greeting,
     credentials: Arc<Credentials>,
+    encryption: Option<Arc<Encryption>>,
 }
 
 impl Dialing {
@@ -87,6 +89,7 @@ impl Call {
             address: site.members.address(process),
             greeting: site.party.greet(process),
             credentials: Arc::clone(&site.credentials),
+            encryption: site.encryption.clone(),
         }
     }
 
@@ -95,6 +98,9 @@ impl Call {
         let address = self.address.to_socket_addrs()?.next().context("it has no address")?;
         let socket = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
         let mut connection = Connection::new(socket, Instant::now() + GREETING_TIMEOUT)?;
+        if let Some(encryption) = &self.encryption {
+            connection.encrypt(encryption.dials(&self.address)?)?;
+        }
         let challenge = Challenge::exchange(&mut connection, Side::Dials)?;
         challenge.send(&mut connection, &self.credentials, &self.greeting)?;
         match challenge.receive(&mut connection, &self.credentials)? {

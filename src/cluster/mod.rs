@@ -4,7 +4,8 @@
 //!  site: where this process listens, as long as it lives; members: who belongs to the cluster
 //!   └──> gathering: a connection to each that is there, greeted and found alike; all agree who begins
 //!         │    (dialing and reception: both sides of a greeting; challenge: its proofs; peer: what is said then;
-//!         │     accord: who begins where not all reach each other)
+//!         │     accord: who begins where not all reach each other; connection: over a wire as it is, or in a session
+//!         │     that is encrypted, as encryption says)
 //!         └──> connected: the first process decides from where all continue
 //!                  ├──> link: what timely sends through; the end of one is the end of all
 //!                  │    (ties: all of one dataflow, which break as one; framing: where their messages end)
@@ -19,12 +20,15 @@
 //! of them runs, the others wait. All state is in PostgreSQL, so nothing is lost.
 
 mod accord;
+#[cfg(test)]
+mod certified;
 mod challenge;
 mod connected;
 mod connection;
 mod credentials;
 mod dialing;
 mod door;
+mod encryption;
 mod farewell;
 mod framing;
 mod gathering;
@@ -32,12 +36,16 @@ mod greeting;
 mod link;
 mod members;
 mod message;
+mod named;
 mod peer;
 mod process_index;
 mod reception;
+mod refusal;
+mod session;
 mod settings;
 mod site;
 mod ties;
+mod wire;
 
 pub use connected::{Cluster, Communication, Decision};
 pub use farewell::Farewell;

@@ -1,12 +1,11 @@
 //! A connection to another process, and what both say over it before the dataflow begins.
 
-use super::connection::Connection;
+use super::connection::{Arrived, Connection};
 use super::message;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use socket2::{SockRef, TcpKeepalive};
-use std::io::{self, ErrorKind};
-use std::net::TcpStream;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// How long a message that has begun to arrive may take.
@@ -60,10 +59,10 @@ impl Peer {
     /// # Errors
     /// The connection is gone, or what came is not understood.
     pub fn hear(&mut self) -> Result<Option<Word>> {
-        match state(self.connection.socket()) {
-            State::Quiet => Ok(None),
-            State::Closed => bail!("it has closed the connection"),
-            State::Readable => self.listen(Instant::now() + WORD_TIMEOUT).map(Some),
+        match self.connection.look() {
+            Arrived::Nothing => Ok(None),
+            Arrived::End => bail!("it has closed the connection"),
+            Arrived::Something => self.listen(Instant::now() + WORD_TIMEOUT).map(Some),
         }
     }
 
@@ -88,28 +87,4 @@ impl Peer {
         self.connection.limit(None)?;
         Ok(word)
     }
-}
-
-#[derive(PartialEq, Eq)]
-enum State {
-    /// Nothing has arrived.
-    Quiet,
-    Readable,
-    /// The peer has closed the connection, or it is broken.
-    Closed,
-}
-
-/// Neither waits nor reads what has arrived.
-fn state(stream: &TcpStream) -> State {
-    let mut byte = [0];
-    if stream.set_nonblocking(true).is_err() {
-        return State::Closed;
-    }
-    let state = match stream.peek(&mut byte) {
-        Ok(0) => State::Closed,
-        Ok(_) => State::Readable,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => State::Quiet,
-        Err(_) => State::Closed,
-    };
-    if stream.set_nonblocking(false).is_err() { State::Closed } else { state }
 }

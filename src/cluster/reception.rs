@@ -4,6 +4,7 @@
 use super::challenge::{Challenge, NOT_PROVED, Side};
 use super::connection::Connection;
 use super::credentials::Credentials;
+use super::encryption::Encryption;
 use super::greeting::{Answer, Greeting};
 use anyhow::Result;
 use std::collections::VecDeque;
@@ -20,13 +21,13 @@ pub const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 /// greets within milliseconds.
 const MOST_UNDER_WAY: usize = 32;
 
-/// How often the log says that somebody does not prove itself.
+/// How often the log says that somebody is refused.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// Where the others connect.
 pub struct Reception {
     listener: TcpListener,
-    credentials: Arc<Credentials>,
+    proofs: Proofs,
     /// Those that are heard out, the oldest first; they are gone when their threads have ended.
     under_way: VecDeque<Weak<TcpStream>>,
     sender: Sender<Arrival>,
@@ -34,11 +35,19 @@ pub struct Reception {
     logged: Option<Instant>,
 }
 
+/// By what those that connect are to prove themselves.
+#[derive(Clone)]
+struct Proofs {
+    credentials: Arc<Credentials>,
+    encryption: Option<Arc<Encryption>>,
+}
+
 /// Who was heard out.
 enum Arrival {
     Guest(Box<Guest>),
-    /// Somebody that speaks as a process does, without the password.
-    NotProved(SocketAddr),
+    /// Somebody that speaks as a process does, without the password; or that does not encrypt, or has no certificate
+    /// that counts, where one is needed; and which of these.
+    Refused(SocketAddr, String),
 }
 
 /// A process that has proved itself and awaits an answer.
@@ -63,11 +72,15 @@ impl Guest {
 impl Reception {
     /// # Errors
     /// The system refuses to look without waiting.
-    pub fn new(listener: TcpListener, credentials: &Arc<Credentials>) -> io::Result<Self> {
+    pub fn new(
+        listener: TcpListener,
+        credentials: &Arc<Credentials>,
+        encryption: Option<&Arc<Encryption>>,
+    ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let (sender, arrivals) = channel();
-        let (credentials, under_way) = (Arc::clone(credentials), VecDeque::new());
-        Ok(Self { listener, credentials, under_way, sender, arrivals, logged: None })
+        let proofs = Proofs { credentials: Arc::clone(credentials), encryption: encryption.cloned() };
+        Ok(Self { listener, proofs, under_way: VecDeque::new(), sender, arrivals, logged: None })
     }
 
     /// Takes on those that have connected, and returns the next one that has proved itself, if there is any.
@@ -80,7 +93,7 @@ impl Reception {
         while let Ok(arrival) = self.arrivals.try_recv() {
             match arrival {
                 Arrival::Guest(guest) => return Ok(Some(*guest)),
-                Arrival::NotProved(address) => self.log(address),
+                Arrival::Refused(address, reason) => self.log(address, &reason),
             }
         }
         Ok(None)
@@ -104,11 +117,11 @@ impl Reception {
     fn hear(&mut self, socket: TcpStream, address: SocketAddr) {
         self.make_room();
         let Ok(handle) = socket.try_clone().map(Arc::new) else { return };
-        let (credentials, sender) = (Arc::clone(&self.credentials), self.sender.clone());
+        let (proofs, sender) = (self.proofs.clone(), self.sender.clone());
         let under_way = Arc::downgrade(&handle);
         let hear = move || {
             // What is no process of StreamFlow is not worth a word.
-            let heard = hear_out(socket, address, credentials);
+            let heard = hear_out(socket, address, proofs);
             drop(handle);
             if let Ok(arrival) = heard {
                 // Nobody awaits it where this process ends.
@@ -130,21 +143,39 @@ impl Reception {
         }
     }
 
-    fn log(&mut self, address: SocketAddr) {
+    fn log(&mut self, address: SocketAddr, reason: &str) {
         if self.logged.is_none_or(|at| at.elapsed() > LOG_EVERY) {
-            tracing::warn!(%address, reason = NOT_PROVED, "a process is refused");
+            tracing::warn!(%address, reason, "a process is refused");
             self.logged = Some(Instant::now());
         }
     }
 }
 
-fn hear_out(socket: TcpStream, address: SocketAddr, credentials: Arc<Credentials>) -> Result<Arrival> {
+fn hear_out(socket: TcpStream, address: SocketAddr, proofs: Proofs) -> Result<Arrival> {
+    let Proofs { credentials, encryption } = proofs;
     let mut connection = Connection::new(socket, Instant::now() + GREETING_TIMEOUT)?;
+    if let Some(encryption) = encryption
+        && let Some(reason) = encrypt(&mut connection, &encryption)?
+    {
+        return Ok(Arrival::Refused(address, reason));
+    }
     let challenge = Challenge::exchange(&mut connection, Side::Listens)?;
     if let Some(greeting) = challenge.receive(&mut connection, &credentials)? {
         return Ok(Arrival::Guest(Box::new(Guest { greeting, connection, challenge, credentials })));
     }
     // It does not believe this, and so learns what is wrong.
     let _ = challenge.send(&mut connection, &credentials, &Answer::Refused(NOT_PROVED.to_owned()));
-    Ok(Arrival::NotProved(address))
+    Ok(Arrival::Refused(address, NOT_PROVED.to_owned()))
+}
+
+/// Why whoever has connected is refused, if it is.
+fn encrypt(connection: &mut Connection, encryption: &Encryption) -> Result<Option<String>> {
+    let machine = match encryption.listens() {
+        Ok(machine) => machine,
+        Err(error) => return Ok(Some(format!("{error:#}"))),
+    };
+    match connection.encrypt(machine) {
+        Err(error) if error.kind() == ErrorKind::InvalidData => Ok(Some(error.to_string())),
+        outcome => Ok(outcome.map(|()| None)?),
+    }
 }

@@ -19,6 +19,14 @@ pub struct ClusterSettings {
     pub password_env: Option<String>,
     /// File that holds that password; one newline at its end is ignored.
     pub password_file: Option<PathBuf>,
+    /// PEM file with the authorities whose certificates processes trust. With it and the two below they encrypt.
+    pub tls_ca_file: Option<PathBuf>,
+    /// PEM file with this process's certificate and those between it and an authority that the others trust.
+    pub tls_cert_file: Option<PathBuf>,
+    /// PEM file with the key to it, not encrypted.
+    pub tls_key_file: Option<PathBuf>,
+    /// The name that the certificates of all processes hold; without it each holds the host of its own process.
+    pub tls_name: Option<String>,
     /// The port on which pods of `service` listen for each other.
     pub port: u16,
     /// How long the number of pods of `service` must have stayed the same before they begin, seconds.
@@ -39,6 +47,10 @@ impl Default for ClusterSettings {
             service: None,
             password_env: None,
             password_file: None,
+            tls_ca_file: None,
+            tls_cert_file: None,
+            tls_key_file: None,
+            tls_name: None,
             port: 2101,
             settle_seconds: 3,
             join_seconds: 5,
@@ -67,6 +79,7 @@ impl ClusterSettings {
         if self.password_env.is_some() && self.password_file.is_some() {
             bail!("configuration: cluster.password_file: give either password_env or password_file");
         }
+        self.check_tls()?;
         match (self.hosts.len(), self.process) {
             (0, Some(process)) => {
                 bail!("configuration: cluster.process = {process}: needs cluster.hosts, of which it is one")
@@ -82,6 +95,20 @@ impl ClusterSettings {
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_tls(&self) -> Result<()> {
+        let files = [&self.tls_ca_file, &self.tls_cert_file, &self.tls_key_file];
+        let given = files.into_iter().flatten().count();
+        if given != 0 && given != files.len() {
+            bail!(
+                "configuration: cluster.tls_key_file: give tls_ca_file, tls_cert_file and tls_key_file, or none"
+            );
+        }
+        if self.tls_name.is_some() && given == 0 {
+            bail!("configuration: cluster.tls_name: has no effect without tls_cert_file");
+        }
+        Ok(())
     }
 
     pub(super) fn settle(&self) -> Duration {

@@ -1,6 +1,7 @@
 //! Where this process meets the others, as long as it lives: it listens there, whether the dataflow runs or not.
 
 use super::credentials::Credentials;
+use super::encryption::Encryption;
 use super::greeting::{Identity, Party};
 use super::members::Members;
 use super::reception::Reception;
@@ -24,6 +25,8 @@ pub struct Site {
     /// This process.
     pub party: Party,
     pub credentials: Arc<Credentials>,
+    /// `None` where they send each other what they send as it is.
+    pub encryption: Option<Arc<Encryption>>,
     pub reception: Mutex<Reception>,
 }
 
@@ -31,7 +34,7 @@ impl Site {
     /// Listens for the others.
     ///
     /// # Errors
-    /// It cannot listen at its own address, or read its password: whoever configured that can fix it.
+    /// It cannot listen at its own address, or read its password or its certificate: whoever configured that can fix it.
     pub fn open(
         settings: &ClusterSettings,
         members: Members,
@@ -40,9 +43,11 @@ impl Site {
     ) -> Result<Self> {
         let own = members.address(members.process());
         let credentials = Arc::new(Credentials::read(settings)?);
-        let reception = Mutex::new(Reception::new(listen(&own, stop)?, &credentials)?);
+        let encryption = Encryption::new(settings)?.map(Arc::new);
+        let reception = Reception::new(listen(&own, stop)?, &credentials, encryption.as_ref())?;
         let party = Party::new(identity, members.process());
-        Ok(Self { settings: settings.clone(), members, party, credentials, reception })
+        let (settings, reception) = (settings.clone(), Mutex::new(reception));
+        Ok(Self { settings, members, party, credentials, encryption, reception })
     }
 
     /// The number of this process.

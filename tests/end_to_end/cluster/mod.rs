@@ -1,6 +1,7 @@
 //! Several processes, each on a host of its own, under load: killed, cut off from each other, made more and
 //! fewer. They stay together in the same processes, and at the end every table is what one process would have made of the events.
 
+mod encrypted;
 mod network;
 mod pods;
 mod strangers;

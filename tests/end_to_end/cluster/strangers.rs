@@ -65,7 +65,7 @@ impl Pair {
     }
 }
 
-fn wait_until_ready(process: &mut Running) {
+pub fn wait_until_ready(process: &mut Running) {
     let (address, begun) = (scrape::address(process), Instant::now());
     while get(&address, "/readyz").code != 200 {
         process.keep_waiting(begun, PATIENCE, "it is ready");
@@ -120,7 +120,7 @@ fn a_greeting_that_is_repeated_changes_nothing() {
     let mut second = pair.start_through(&parts, 1, &proxy.address, &PATIENT);
     wait_until_ready(&mut first);
     wait_until_ready(&mut second);
-    let said = proxy.said.lock().unwrap().clone();
+    let said = proxy.said();
     assert!(!said.is_empty());
     for said in said {
         let mut stream = pair.connect(&mut first);
@@ -177,13 +177,13 @@ fn a_process_with_another_password_is_refused() {
 }
 
 /// Passes connections on, and keeps what those that connect say at first.
-struct Recorder {
-    address: String,
+pub struct Recorder {
+    pub address: String,
     said: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Recorder {
-    fn start(target: String) -> Self {
+    pub fn start(target: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let recorder = Self { address: listener.local_addr().unwrap().to_string(), said: Arc::default() };
         let said = Arc::clone(&recorder.said);
@@ -199,6 +199,11 @@ impl Recorder {
             }
         });
         recorder
+    }
+
+    /// What each of those that have connected has said at first.
+    pub fn said(&self) -> Vec<Vec<u8>> {
+        self.said.lock().unwrap().clone()
     }
 }
 

@@ -149,7 +149,7 @@ fn those_that_stay_tell_of_themselves() {
 }
 
 /// As many as there are.
-fn wait_until_together(processes: &mut [Running], addresses: &[String]) {
+pub fn wait_until_together(processes: &mut [Running], addresses: &[String]) {
     let (begun, count) = (Instant::now(), processes.len() as f64);
     for (process, address) in processes.iter_mut().zip(addresses) {
         let is_with_them = || {
