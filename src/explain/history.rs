@@ -8,6 +8,7 @@ use postgres::{Row, Transaction as Snapshot};
 use streamflow_connectors::postgres::Instant;
 use streamflow_dataflow::amendments::{FinalPlace, Precedents};
 use streamflow_dataflow::detectors::{EarlierTransaction, MinuteSums, Sums};
+use streamflow_medallion::answers::{Removed, removed};
 use streamflow_model::{Calendar, Currency, Id, Place, Transaction};
 
 /// Those whose current version is asked for at a time have the time at which its event was read.
@@ -68,12 +69,26 @@ impl History {
             then.add(snapshot, row)?;
         }
         notes.extend(then.notes());
-        Ok(Self::new(of.currency, look_back, then.others, calendar))
+        let removed = removed(snapshot, &of.customer, of.currency.as_str())?;
+        Ok(Self::new(of.currency, look_back, &removed, then.others, calendar))
     }
 
-    fn new(currency: Currency, look_back: i64, mut others: Vec<Other>, calendar: &Calendar) -> Self {
+    /// What maintenance has removed precedes all others.
+    fn new(
+        currency: Currency,
+        look_back: i64,
+        removed: &[Removed],
+        mut others: Vec<Other>,
+        calendar: &Calendar,
+    ) -> Self {
         others.sort_by(|one, other| (one.event_time, &one.id).cmp(&(other.event_time, &other.id)));
         let mut prefix = Prefix::default();
+        for Removed { in_currency, sums } in removed {
+            prefix.minutes.add((*sums).into());
+            if *in_currency {
+                prefix.sums.add_all(sums);
+            }
+        }
         let mut prefixes = vec![prefix];
         for (index, other) in others.iter().enumerate() {
             let mut own = Sums::default();

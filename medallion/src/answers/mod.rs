@@ -25,6 +25,7 @@ use found::found;
 use postgres::{Client, IsolationLevel, Transaction as Snapshot};
 use precedents::verdicts;
 use removed::first_kept;
+pub use removed::{Removed, removed};
 use std::sync::Arc;
 use streamflow_connectors::postgres::PostgresError;
 use streamflow_dataflow::amendments::{Answer, Pending, answerable};

@@ -21,14 +21,18 @@ pub(super) fn first_kept(snapshot: &mut Snapshot<'_>) -> Result<i64, PostgresErr
 }
 
 /// Sums over removed transactions of a customer in one currency.
-pub(super) struct Removed {
+pub struct Removed {
     /// The currency is the one that was asked for.
-    pub(super) in_currency: bool,
-    pub(super) sums: Sums,
+    pub in_currency: bool,
+    /// Over all of them.
+    pub sums: Sums,
 }
 
 /// What was removed of a customer, by currency.
-pub(super) fn removed(
+///
+/// # Errors
+/// Those of the server and the connection; [`PostgresError::Fenced`] for rows that no pipeline wrote.
+pub fn removed(
     snapshot: &mut Snapshot<'_>,
     customer: &str,
     currency: &str,
